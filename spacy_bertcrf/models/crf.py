@@ -1,0 +1,84 @@
+"""The thinc layer around layers.LinearChainCRF: emissions to losses, and to the best tags."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from thinc.api import Model, torch2xp, xp2torch
+from thinc.types import Floats1d, Ragged
+
+from .. import layers
+from ..tagging import TagSet
+from .torch_shim import TorchShim
+from .types import TagTargets
+
+
+def CRF() -> Model[tuple[Ragged, TagTargets], Floats1d]:
+    """Emissions and targets to one loss for each Doc: the negative log-likelihood of its tags
+    (Lafferty et al. 2001), or of all the tag sequences that fit a partial annotation.
+
+    The loss is computed in float32 or better, outside autocast. The torch module is made by
+    `build_crf`, or when the model is loaded.
+    """
+    return Model("crf", _forward, shims=[TorchShim(_build)])
+
+
+def build_crf(model: Model, tag_set: TagSet) -> None:
+    """Give the layer a new CRF over the tags of `tag_set`, its transitions random."""
+    model.shims[0].rebuild(labels=list(tag_set.labels), scheme=tag_set.scheme)
+
+
+def decode(
+    model: Model, emissions: Ragged, allowed: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """The best tag sequence of each Doc (Viterbi 1967), int64 arrays.
+
+    allowed: (n_tokens, n_tags) bool; the result is then the best sequence inside it.
+    """
+    crf = model.shims[0].module
+    with torch.no_grad():
+        padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
+        padded_allowed = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
+        paths = crf.decode(padded, mask, allowed=padded_allowed)
+    return [np.asarray(path, dtype=np.int64) for path in paths]
+
+
+def _forward(
+    model: Model, inputs: tuple[Ragged, TagTargets], is_train: bool
+) -> tuple[Floats1d, Callable[[Floats1d], Ragged]]:
+    emissions, targets = inputs
+    crf = model.shims[0].module
+    data = xp2torch(emissions.dataXd, requires_grad=is_train, device=model.shims[0].device)
+    with torch.set_grad_enabled(is_train):
+        padded, mask = _pad(model, data, emissions.lengths)
+        if targets.allowed is None:
+            tags, _ = _pad(model, targets.tags[:, None], emissions.lengths)
+            losses = -crf(padded, tags.squeeze(2), mask, reduction="none")
+        else:
+            allowed, _ = _pad(model, targets.allowed, emissions.lengths)
+            losses = -crf.partial_log_likelihood(padded, allowed, mask, reduction="none")
+
+    def backprop(d_losses: Floats1d) -> Ragged:
+        losses.backward(xp2torch(d_losses, device=losses.device))
+        return Ragged(torch2xp(data.grad), emissions.lengths)
+
+    return torch2xp(losses.detach()), backprop
+
+
+def _pad(
+    model: Model, data: "np.ndarray | torch.Tensor", lengths: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if not isinstance(data, torch.Tensor):
+        data = xp2torch(data, device=model.shims[0].device)
+    return layers.pad(data, torch.from_numpy(lengths.astype(np.int64)))
+
+
+def _build(labels: Sequence[str], scheme: str) -> "layers.LinearChainCRF":
+    tag_set = TagSet(labels, scheme)
+    return layers.LinearChainCRF(
+        len(tag_set),
+        batch_first=True,
+        legal_start=torch.tensor(tag_set.legal_start),
+        legal_transitions=torch.tensor(tag_set.legal_transitions),
+        legal_end=torch.tensor(tag_set.legal_end),
+    )

@@ -1,0 +1,92 @@
+"""`spacy-bertcrf.CRFTagger.v1`: Docs to emissions, with the CRF beside them."""
+
+from collections.abc import Callable
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d, Ragged
+
+from ..tagging import TagSet
+from .crf import CRF, build_crf
+from .in_place_update import update_in_place
+from .sequence_tagger import SequenceTagger, build_sequence_tagger
+from .types import CRFTaggerModel, EncoderBuilder, Tok2Vec
+
+
+def CRFTagger(
+    tok2vec: Tok2Vec,
+    encoder: EncoderBuilder,
+    freeze_tok2vec: bool = False,
+) -> CRFTaggerModel:
+    """Token vectors, a sequence layer, a projection to tag scores, and a linear-chain CRF
+    (Huang et al. 2015, https://arxiv.org/abs/1508.01991).
+
+    tok2vec: one vector for each token: a transformer (`spacy-transformers.Tok2VecTransformer.v3`
+        inside the component, `spacy-transformers.TransformerListener.v1` for one that is
+        shared) or any of spaCy's own.
+    encoder: the sequence layer: `spacy-bertcrf.BiLSTM.v1`, `spacy-bertcrf.TCN.v1` or
+        `spacy-bertcrf.Identity.v1`.
+    freeze_tok2vec: use the token vectors as they are and leave the weights behind them
+        untouched. For a shared transformer, freeze that component instead (`frozen_components`
+        and `annotating_components` in the training config).
+
+    The model gives the emissions; the layer behind its ref "crf" turns emissions and targets
+    into losses. It is initialized with X, some Docs, and Y, the TagSet.
+    """
+    sequence_tagger = SequenceTagger(encoder)
+    crf = CRF()
+    model: CRFTaggerModel = Model(
+        "crf_tagger",
+        _forward,
+        init=_init,
+        layers=[tok2vec, sequence_tagger, crf],
+        refs={"tok2vec": tok2vec, "sequence_tagger": sequence_tagger, "crf": crf},
+        attrs={"freeze_tok2vec": freeze_tok2vec},
+        dims={"nO": None},
+    )
+    update_in_place(model)
+    return model
+
+
+def _init(model: CRFTaggerModel, X: list[Doc] | None = None, Y: TagSet | None = None) -> None:
+    """X: a few Docs, one of them at least with a token. Y: the tags."""
+    if X is None or Y is None:
+        raise ValueError("A CRFTagger is initialized with X, some Docs, and Y, a TagSet.")
+    tok2vec = model.get_ref("tok2vec")
+    tok2vec.initialize(X=X)
+    input_width = tok2vec.predict(X)[0].shape[1]
+    build_sequence_tagger(model.get_ref("sequence_tagger"), input_width, len(Y))
+    build_crf(model.get_ref("crf"), Y)
+    model.set_dim("nO", len(Y))
+
+
+def _forward(
+    model: CRFTaggerModel, docs: list[Doc], is_train: bool
+) -> tuple[Ragged, Callable[[Ragged], list[Doc]]]:
+    tok2vec = model.get_ref("tok2vec")
+    train_tok2vec = is_train and not model.attrs["freeze_tok2vec"]
+    vectors, backprop_tok2vec = tok2vec(docs, train_tok2vec)
+    emissions, backprop_tagger = model.get_ref("sequence_tagger")(
+        _concatenate(model, vectors), is_train
+    )
+
+    def backprop(d_emissions: Ragged) -> list[Doc]:
+        d_vectors = backprop_tagger(d_emissions)
+        if train_tok2vec:
+            backprop_tok2vec(_split(model, d_vectors))
+        return docs
+
+    return emissions, backprop
+
+
+def _concatenate(model: Model, vectors: list[Floats2d]) -> Ragged:
+    lengths = np.asarray([len(doc_vectors) for doc_vectors in vectors], dtype=np.int64)
+    # An empty Doc's array may come without a width, so it cannot take part.
+    rows = model.ops.xp.concatenate([v for v in vectors if len(v)])
+    return Ragged(rows, lengths)
+
+
+def _split(model: Model, d_vectors: Ragged) -> list[Floats2d]:
+    ends = np.cumsum(d_vectors.lengths)[:-1]
+    return model.ops.xp.split(d_vectors.dataXd, ends.tolist())

@@ -1,0 +1,65 @@
+"""The thinc layer around layers.SequenceTagger: token vectors to emissions."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
+from thinc.types import Ragged
+
+from .. import layers
+from .torch_shim import TorchShim
+from .types import EncoderBuilder
+
+
+def SequenceTagger(build_encoder: EncoderBuilder) -> Model[Ragged, Ragged]:
+    """Token vectors (n_tokens, input_width) to emissions (n_tokens, num_tags).
+
+    The torch module is made by `build_sequence_tagger`, or when the model is loaded, since
+    its sizes are not known before.
+    """
+
+    def build(input_width: int, num_tags: int) -> torch.nn.Module:
+        return layers.SequenceTagger(build_encoder(input_width), input_width, num_tags)
+
+    model: Model[Ragged, Ragged] = PyTorchWrapper_v3(
+        torch.nn.Module(), convert_inputs=_ragged_to_torch, convert_outputs=_torch_to_ragged
+    )
+    model.name = "sequence_tagger"
+    model.shims[0] = TorchShim(build)
+    model.attrs["dropout_rate"] = 0.0
+    return model
+
+
+def build_sequence_tagger(model: Model[Ragged, Ragged], input_width: int, num_tags: int) -> None:
+    """Give the layer a new torch module of these sizes, with random weights."""
+    model.shims[0].rebuild(input_width=input_width, num_tags=num_tags)
+    model.set_dim("nI", input_width)
+    model.set_dim("nO", num_tags)
+
+
+def _ragged_to_torch(
+    model: Model, vectors: Ragged, is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Ragged]]:
+    shim = model.shims[0]
+    shim.module.dropout.p = model.attrs["dropout_rate"]
+    data = xp2torch(vectors.dataXd, requires_grad=is_train, device=shim.device)
+    # Packed sequences want the lengths in main memory, so they never leave it.
+    lengths = torch.from_numpy(vectors.lengths.astype(np.int64))
+
+    def to_ragged(gradients: ArgsKwargs) -> Ragged:
+        return Ragged(torch2xp(gradients.args[0]), vectors.lengths)
+
+    return ArgsKwargs(args=(data, lengths), kwargs={}), to_ragged
+
+
+def _torch_to_ragged(
+    model: Model, inputs_outputs: tuple[Ragged, torch.Tensor], is_train: bool
+) -> tuple[Ragged, Callable[[Ragged], ArgsKwargs]]:
+    vectors, emissions = inputs_outputs
+
+    def to_torch(d_emissions: Ragged) -> ArgsKwargs:
+        gradient = xp2torch(d_emissions.dataXd, device=emissions.device)
+        return ArgsKwargs(args=((emissions,),), kwargs={"grad_tensors": (gradient,)})
+
+    return Ragged(torch2xp(emissions), vectors.lengths), to_torch

@@ -1,0 +1,69 @@
+"""A thinc shim for torch modules that are built late and saved as safetensors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import safetensors.torch
+import srsly
+import torch
+from thinc.api import PyTorchShim, get_torch_default_device
+
+
+class TorchShim(PyTorchShim):
+    """Holds a torch module whose sizes are settled only by `rebuild` or `from_bytes`.
+
+    build: makes the module from its settings, which are saved with the weights.
+    """
+
+    def __init__(self, build: Callable[..., torch.nn.Module]):
+        super().__init__(torch.nn.Module(), config={})
+        self._build = build
+
+    @property
+    def module(self) -> Any:
+        """The torch module; empty before `rebuild` or `from_bytes`."""
+        return self._model
+
+    def rebuild(self, **settings: Any) -> None:
+        """Replace the module by a new one with these settings and random weights."""
+        self.cfg = settings
+        self._model = self._build(**settings).to(get_torch_default_device())
+
+    def to_bytes(self) -> bytes:
+        """The settings and the weights: safetensors inside msgpack, no pickle."""
+        tensors = {name: value.contiguous() for name, value in self._model.state_dict().items()}
+        return srsly.msgpack_dumps(
+            {"config": self.cfg, "state": safetensors.torch.save(tensors)}
+        )
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Build the module as it was saved and give it its weights.
+
+        Raises ValueError if the weights are not those of the module that the config builds.
+        """
+        message = srsly.msgpack_loads(bytes_data)
+        if not message["config"]:
+            return self
+        self.rebuild(**message["config"])
+        tensors = safetensors.torch.load(message["state"])
+        differences = _differences(self._model.state_dict(), tensors)
+        if differences:
+            raise ValueError(
+                f"The saved weights do not fit the model of the config: {'; '.join(differences)}. "
+                "Load them with the config that they were trained with."
+            )
+        self._model.load_state_dict(tensors)
+        return self
+
+
+def _differences(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> list[str]:
+    differences = [f"'{name}' is missing" for name in sorted(expected.keys() - found.keys())]
+    differences += [
+        f"'{name}' is not in the model" for name in sorted(found.keys() - expected.keys())
+    ]
+    differences += [
+        f"'{name}' is {tuple(found[name].shape)}, in the model {tuple(expected[name].shape)}"
+        for name in sorted(expected.keys() & found.keys())
+        if expected[name].shape != found[name].shape
+    ]
+    return differences

@@ -1,0 +1,33 @@
+"""The values that pass through the models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d, Ragged
+
+Tok2Vec: TypeAlias = Model[list[Doc], list[Floats2d]]
+"""One (n_tokens, width) array for each Doc."""
+
+CRFTaggerModel: TypeAlias = Model[list[Doc], Ragged]
+"""Docs to emissions: a Ragged with one row of tag scores for each token."""
+
+EncoderBuilder: TypeAlias = Callable[[int], torch.nn.Module | None]
+"""Builds a sequence layer for token vectors of the given width; None for no layer at all."""
+
+
+@dataclass(frozen=True)
+class TagTargets:
+    """What is known of the tags of a batch, all tokens of the batch in one row, no padding.
+
+    tags: (n_tokens,) int64, the gold tag ids; meaningless where `allowed` is given.
+    allowed: (n_tokens, n_tags) bool, the tags that fit a partial annotation, or None where
+        every token of the batch is annotated.
+    """
+
+    tags: np.ndarray
+    allowed: np.ndarray | None = None

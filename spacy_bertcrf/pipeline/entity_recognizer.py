@@ -1,0 +1,313 @@
+"""The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from spacy import util
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.types import Ragged
+
+from ..models.crf import decode
+from ..models.in_place_update import update_in_place
+from ..models.types import CRFTaggerModel
+from ..tagging import TagSet
+from .annotations import allowed_tags, gold_annotation, set_entities, tag_targets
+
+DEFAULT_CONFIG = """
+[model]
+@architectures = "spacy-bertcrf.CRFTagger.v1"
+freeze_tok2vec = false
+
+[model.tok2vec]
+@architectures = "spacy-transformers.Tok2VecTransformer.v3"
+name = "bert-base-multilingual-cased"
+mixed_precision = false
+grad_factor = 1.0
+transformer_config = {}
+grad_scaler_config = {}
+
+[model.tok2vec.tokenizer_config]
+use_fast = true
+model_max_length = 512
+
+[model.tok2vec.get_spans]
+@span_getters = "spacy-transformers.strided_spans.v1"
+window = 128
+stride = 96
+
+[model.tok2vec.pooling]
+@layers = "reduce_mean.v1"
+
+[model.encoder]
+@layers = "spacy-bertcrf.BiLSTM.v1"
+hidden_width = 256
+depth = 1
+dropout = 0.0
+"""
+LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
+DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+
+
+@Language.factory(
+    "bertcrf",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "scheme": "BIOES",
+        "loss_reduction": "mean",
+        "max_batch_tokens": 8192,
+        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
+    },
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_bertcrf(
+    nlp: Language,
+    name: str,
+    model: CRFTaggerModel,
+    scheme: str,
+    loss_reduction: str,
+    max_batch_tokens: int,
+    scorer: Callable | None,
+) -> "CRFEntityRecognizer":
+    """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
+
+    model: a `spacy-bertcrf.CRFTagger.v1`.
+    scheme: how spans are written as tags, "BIO" or "BIOES".
+    loss_reduction: the loss of a batch is the "sum" over its Docs, their "mean", or the sum
+        divided by the number of tokens, "token_mean".
+    max_batch_tokens: in prediction, Docs go through the model sorted by length, in batches of
+        at most so many tokens with padding (one longer Doc goes alone).
+    scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
+    """
+    return CRFEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        scheme=scheme,
+        loss_reduction=loss_reduction,
+        max_batch_tokens=max_batch_tokens,
+        scorer=scorer,
+    )
+
+
+class CRFEntityRecognizer(TrainablePipe):
+    """Predicts `doc.ents` as the best legal tag sequence of a linear-chain CRF.
+
+    It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that it
+    marks as outside or blocked stay as they are, and no entity starts or ends with a space.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: CRFTaggerModel,
+        name: str = "bertcrf",
+        *,
+        scheme: str = "BIOES",
+        loss_reduction: str = "mean",
+        max_batch_tokens: int = 8192,
+        scorer: Callable | None = None,
+    ):
+        """The arguments are those of the factory.
+
+        Raises ValueError for an unknown scheme or reduction and for a batch of no tokens.
+        """
+        TagSet([], scheme)
+        if loss_reduction not in LOSS_REDUCTIONS:
+            raise ValueError(
+                f"loss_reduction is '{loss_reduction}'; it can be {', '.join(LOSS_REDUCTIONS)}."
+            )
+        if max_batch_tokens < 1:
+            raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
+        super().__init__(vocab, model, name, labels=[], scheme=scheme)
+        self.loss_reduction = loss_reduction
+        self.max_batch_tokens = max_batch_tokens
+        self.scorer = scorer
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The entity labels, in the order of their tags."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """What `initialize` takes as `labels`, and `spacy init labels` writes."""
+        return list(self.cfg["labels"])
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags of the labels."""
+        return TagSet(self.labels, self.cfg["scheme"])
+
+    def add_label(self, label: str) -> int:
+        """Add an entity label, before the component is initialized.
+
+        Returns 1, or 0 if the component has the label. Raises ValueError for anything but a
+        string, and after the component was initialized: the model's size is settled then.
+        """
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        if self.is_initialized:
+            raise ValueError(
+                f"Cannot add the label '{label}' to '{self.name}': its model is initialized for "
+                f"{len(self.labels)} labels. Add labels before 'nlp.initialize'."
+            )
+        TagSet([*self.labels, label], self.cfg["scheme"])
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    @property
+    def is_initialized(self) -> bool:
+        """Whether the model has its weights."""
+        return self.model.has_dim("nO") is True
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Take the labels and build the model.
+
+        get_examples: gives the training examples.
+        nlp: the pipeline.
+        labels: the labels, if they are known (from `spacy init labels`); otherwise they are
+            all those of the examples, sorted.
+
+        Raises ValueError if there are no labels or no tokens. Warns once, with the count, if
+        entities of the examples do not fit the tokens.
+        """
+        validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
+        if labels is None:
+            labels = self._labels_of(get_examples())
+        for label in labels:
+            self.add_label(label)
+        if not self.labels:
+            raise ValueError(
+                f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
+                "that doc.ents is set in the training corpus, or give 'labels'."
+            )
+        docs = list(islice((eg.predicted for eg in get_examples() if len(eg.predicted)), 10))
+        if not docs:
+            raise ValueError(f"'{self.name}' needs at least one example with a token.")
+        self.model.initialize(X=docs, Y=self.tag_set)
+        if nlp is not None:
+            for _, pipe in nlp.pipeline:
+                if self.name in getattr(pipe, "listening_components", ()):
+                    update_in_place(pipe.model)
+
+    def _labels_of(self, examples: Iterable[Example]) -> list[str]:
+        labels: set[str] = set()
+        n_entities = n_misaligned = 0
+        for example in examples:
+            annotation = gold_annotation(example)
+            labels.update(ent.label_ for ent in example.reference.ents)
+            n_entities += len(example.reference.ents)
+            n_misaligned += annotation.n_misaligned
+        if n_misaligned:
+            warnings.warn(
+                f"{n_misaligned} of {n_entities} gold entities do not align with the tokens of "
+                f"the pipeline's tokenizer. '{self.name}' takes the annotation of their tokens "
+                "as missing. Use the tokenizer that the corpus was made with to keep them.",
+                stacklevel=2,
+            )
+        return sorted(labels)
+
+    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+        """The best tag ids of each Doc, (n_tokens,) int64, given what the Doc has set already."""
+        docs = list(docs)
+        paths = [np.zeros(0, dtype=np.int64) for _ in docs]
+        for batch in self._batches_by_length(docs):
+            batch_docs = [docs[i] for i in batch]
+            emissions = self.model.predict(batch_docs)
+            allowed = allowed_tags(batch_docs, self.tag_set)
+            best = decode(self.model.get_ref("crf"), emissions, allowed)
+            for i, path in zip(batch, best, strict=True):
+                paths[i] = path
+        return paths
+
+    def _batches_by_length(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
+        batch: list[int] = []
+        for i in sorted((i for i, doc in enumerate(docs) if len(doc)), key=lambda i: len(docs[i])):
+            if batch and (len(batch) + 1) * len(docs[i]) > self.max_batch_tokens:
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
+        """Set doc.ents.
+
+        scores: tag ids, as from `predict`.
+        """
+        tag_set = self.tag_set
+        for doc, tag_ids in zip(docs, scores, strict=True):
+            set_entities(doc, tag_set.decode(tag_ids))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples.
+
+        drop: the dropout rate of the token vectors and the sequence layer's output.
+        sgd: the optimizer; without it the gradients are kept for a later `finish_update`.
+        losses: updated under the component's name.
+
+        Raises ValueError if an entity has an unknown label, or a score is not a number.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.update")
+        docs = [example.predicted for example in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        emissions, backprop = self.model.begin_update(docs)
+        loss, d_emissions = self.get_loss(examples, emissions)
+        backprop(d_emissions)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
+        """The loss of a batch, as the config reduces it, and its gradient.
+
+        scores: emissions, as from `model.begin_update`.
+
+        The gradients of the CRF's transitions are added up in the CRF, as in any backward pass.
+        """
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.get_loss")
+        targets = tag_targets(examples, self.tag_set)
+        losses, backprop = self.model.get_ref("crf").begin_update((scores, targets))
+        weight = self._loss_weight(scores.lengths)
+        d_losses = self.model.ops.xp.full_like(losses, weight)
+        return float(losses.sum()) * weight, backprop(d_losses)
+
+    def _loss_weight(self, lengths: np.ndarray) -> float:
+        if self.loss_reduction == "sum":
+            return 1.0
+        if self.loss_reduction == "mean":
+            return 1.0 / np.count_nonzero(lengths)
+        return 1.0 / lengths.sum()
