@@ -11,3 +11,5 @@ bertcrf_app = typer.Typer(
     name="bertcrf", help="Corpora and models for the bertcrf component.", no_args_is_help=True
 )
 app.add_typer(bertcrf_app)
+
+from spacy_bertcrf.cli import convert, init_bert  # noqa: E402, F401

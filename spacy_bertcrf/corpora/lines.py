@@ -1,0 +1,64 @@
+"""Reads the lines of a text file, whatever its line ends, and says where its bytes are wrong."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BYTE_ORDER_MARK = "\ufeff"
+_MARKS = {codecs.BOM_UTF8: "utf8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_LIKELY = ("utf8", "gb18030")
+
+
+def read_lines(path: Path, encoding: str = "utf8") -> list[str]:
+    """Read a file's lines without their ends, which are LF, CRLF or a lone CR.
+
+    Nothing else ends a line: U+2028, U+0085 and the like may stand inside a token. A byte-order
+    mark at the start is dropped.
+
+    path: the file.
+    encoding: name of its encoding.
+
+    RETURNS: the lines; the first has number 1 in messages.
+    RAISES: ValueError, if there is no such file or encoding or the bytes are in another one;
+        OSError, if the file cannot be read.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Name the file in it that is to be converted.")
+    if not path.exists():
+        raise ValueError(f"There is no file {path}. Check the path and the working directory.")
+    data = path.read_bytes()
+    try:
+        text = data.decode(encoding)
+    except LookupError:
+        raise ValueError(
+            f"There is no text encoding {encoding!r}. Common ones are utf8, gb18030, big5 and "
+            f"utf-16."
+        ) from None
+    except UnicodeError as err:
+        raise ValueError(_why_not(path, data, encoding, getattr(err, "start", 0))) from None
+    lines = _LINE_END.split(text.removeprefix(_BYTE_ORDER_MARK))
+    return lines if lines[-1] else lines[:-1]
+
+
+def _why_not(path: Path, data: bytes, encoding: str, position: int) -> str:
+    line = len(re.findall(rb"\r\n|\r|\n", data[:position])) + 1
+    found = data[position : position + 1].hex().upper() or "end of file"
+    marked = [name for mark, name in _MARKS.items() if data.startswith(mark)]
+    likely = [name for name in (*marked, *_LIKELY) if _decodes(data, name)]
+    mend = (
+        f"The whole file can be read with --encoding {likely[0]}."
+        if likely
+        else "Name its encoding with --encoding, e.g. --encoding gb18030 for GBK, or mend the byte."
+    )
+    return f"{path}:{line}: byte {position} (0x{found}) is not {encoding}. {mend}"
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeError:
+        return False
+    return True

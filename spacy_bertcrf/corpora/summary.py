@@ -1,0 +1,42 @@
+"""Counts what a corpus holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from spacy.tokens import Doc
+
+
+class CorpusSummary(NamedTuple):
+    """What a corpus holds.
+
+    documents: number of documents.
+    unannotated: documents among them without any annotation.
+    tokens: number of tokens.
+    missing: tokens without annotation in documents that have some.
+    entities: number of entities of each label.
+    """
+
+    documents: int
+    unannotated: int
+    tokens: int
+    missing: int
+    entities: Counter[str]
+
+
+def summarize(docs: Iterable[Doc]) -> CorpusSummary:
+    """Count documents, tokens and entities."""
+    documents = unannotated = tokens = missing = 0
+    entities: Counter[str] = Counter()
+    for doc in docs:
+        documents += 1
+        tokens += len(doc)
+        unknown = sum(token.ent_iob == 0 for token in doc)
+        if unknown == len(doc):
+            unannotated += 1
+        else:
+            missing += unknown
+        entities.update(entity.label_ for entity in doc.ents)
+    return CorpusSummary(documents, unannotated, tokens, missing, entities)

@@ -1,0 +1,177 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_bertcrf.cli  # noqa: F401  # registers the command
+
+NLP = spacy.blank("zh")
+GOOD = "中\tB-ORG\n共\tI-ORG\n。\tO\n\n张\tS-PER\n"
+
+
+@pytest.fixture
+def convert(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(content, *options, output="out.spacy"):
+        (tmp_path / "in.txt").write_bytes(content.encode() if isinstance(content, str) else content)
+        result = CliRunner().invoke(app, ["bertcrf", "convert", "in.txt", output, *options])
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return run
+
+
+def load(path):
+    return list(DocBin().from_disk(path).get_docs(NLP.vocab))
+
+
+def squeeze(output):
+    return [" ".join(line.split()) for line in output.splitlines()]
+
+
+def test_the_report_counts_what_is_written(convert, tmp_path):
+    """Else the user cannot compare the corpus with what is published of it."""
+    result = convert("中\tB-ORG\n共\tI-ORG\n。\tO\n\n张\tB-PER\n三\tB-PER\n", "--strict")
+    assert result.exit_code == 0
+    lines = squeeze(result.output)
+    for line in ("documents 2", "tokens 5", "entities 3", "ORG 1", "PER 2"):
+        assert line in lines
+    assert "Tag scheme: BIO (detected; --scheme to change)" in lines
+    docs = load(tmp_path / "out.spacy")
+    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [
+        [("中共", "ORG")],
+        [("张", "PER"), ("三", "PER")],
+    ]
+
+
+def test_problems_are_counted_and_shown_with_their_places(convert, tmp_path):
+    """Else the user cannot find and mend them."""
+    result = convert("I\tI-A\n\n" * 5 + "B\tB-A\n\nX\tY\n", "--scheme", "BIO")
+    assert result.exit_code == 0
+    assert len(load(tmp_path / "out.spacy")) == 7
+    lines = squeeze(result.output)
+    start = next(i for i, line in enumerate(lines) if line.startswith("entity without a beginning"))
+    assert lines[start].startswith("entity without a beginning 1 in.txt:1 'I-A' at the start")
+    start = next(i for i, line in enumerate(lines) if line.startswith("entity runs over"))
+    assert lines[start].startswith("entity runs over a sentence break 4 in.txt:3 ")
+    assert lines[start + 1].startswith("in.txt:5 ")
+    assert "… and 1 more" in lines[start + 3]
+    assert any(line.startswith("unknown tag 1 in.txt:13 'Y'") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "中\tI-A\n国\tI-A\n文\tB-A\n",
+        "中\tB-A\n国\n",
+        '{"text": "中国", "label": {"a": {"中国": [[0, 1]], "国": [[1, 1]]}}}\n',
+        '{"text": "中国"}\n{"text":\n',
+    ],
+)
+def test_strict_writes_nothing_where_there_is_a_problem(convert, tmp_path, content):
+    """Else a broken corpus passes a pipeline that asked for a sound one."""
+    options = [] if content.startswith("{") else ["--scheme", "BIO"]
+    (tmp_path / "out.spacy").write_bytes(b"old")
+    result = convert(content, "--strict", *options)
+    assert result.exit_code == 1
+    assert (tmp_path / "out.spacy").read_bytes() == b"old"
+    assert "in.txt:" in result.output
+    assert convert(content, *options).exit_code == 0
+    assert load(tmp_path / "out.spacy")
+
+
+def test_split_writes_all_parts(convert, tmp_path):
+    """Else a corpus without parts of its own cannot be trained on."""
+    lines = "".join(json.dumps({"text": str(i), "label": {}}) + "\n" for i in range(100))
+    runs = []
+    for folder in ("a", "b"):
+        result = convert(lines, "--split", "64/16/20", "--seed", "3", output=folder)
+        assert result.exit_code == 0
+        assert "documents 64 16 20" in squeeze(result.output)
+        names = ("train", "dev", "test")
+        runs.append([[d.text for d in load(tmp_path / folder / f"{n}.spacy")] for n in names])
+    assert runs[0] == runs[1]
+    assert sorted((text for part in runs[0] for text in part), key=int) == [
+        str(i) for i in range(100)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "output", "message"),
+    [
+        (GOOD, [], "out.txt", "out.txt.spacy"),
+        (GOOD, [], ".", "Name the file"),
+        (GOOD, ["--split", "64/16/20"], "out.spacy", "folder for the parts"),
+        (GOOD, ["--split", "64/16/20"], "in.txt", "folder for the parts"),
+        (GOOD, ["--split", "64/16"], "parts", "sum to 100"),
+        (GOOD, ["--split", "64/16/20"], "parts", "too few"),
+        (GOOD, ["--scheme", "BIOX"], "out.spacy", "BIOES"),
+        (GOOD, ["--lang", "no-such"], "out.spacy", "no-such"),
+        (GOOD, ["--tag-column", "5"], "out.spacy", "no tag column 5"),
+        (GOOD, ["--encoding", "ascii"], "out.spacy", "in.txt:1: byte 0"),
+        (GOOD, ["--format", "cluener"], "out.spacy", "in.txt:1"),
+        ("中\n国\n", [], "out.spacy", "1 column"),
+        ("", [], "out.spacy", "no document"),
+        ('{"text":', [], "out.spacy", "in.txt:1"),
+        ("中\tB-ORG\n".encode("gbk"), [], "out.spacy", "--encoding gb18030"),
+        (GOOD, [], "in.txt/out.spacy", "in.txt"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_the_mend(
+    convert, tmp_path, content, options, output, message
+):
+    """Else bad input ends in a traceback, or leaves something half written."""
+    result = convert(content, *options, output=output)
+    assert result.exit_code == 1
+    assert message in " ".join(squeeze(result.output))
+    assert "Nothing was written" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+def test_a_missing_file_and_a_folder_are_refused(convert, tmp_path):
+    """Else a wrong path ends in a traceback."""
+    convert(GOOD)
+    for path, message in (("none.txt", "no file none.txt"), (".", "is a folder")):
+        result = CliRunner().invoke(app, ["bertcrf", "convert", path, "new.spacy"])
+        assert result.exit_code == 1
+        assert message in result.output
+
+
+def test_spacy_debug_data_accepts_the_result(convert, tmp_path):
+    """Else the corpus that we call converted is refused at training."""
+    sentences = [
+        f"\u3000\tB-org.com\n中\tI-org.com\n \tI-org.com\n{i}\tB-org.com\n\ufe0f\tO\n"
+        f"\ufffd\tB-PER\n\tI-PER\n\u2028\tO\n国\tO\n坏\n"
+        for i in range(240)
+    ]
+    result = convert("\n".join(sentences), "--split", "50/50", output="parts")
+    assert result.exit_code == 0
+    init = ["init", "config", "config.cfg", "--lang", "zh", "--pipeline", "ner"]
+    assert CliRunner().invoke(app, init).exit_code == 0
+    paths = ["--paths.train", "parts/train.spacy", "--paths.dev", "parts/dev.spacy"]
+    report = CliRunner().invoke(app, ["debug", "data", "config.cfg", *paths])
+    assert report.exit_code == 0, report.output
+    assert "No entities consisting of or starting/ending with whitespace" in report.output
+
+
+def test_the_command_runs_from_a_shell_that_knows_ascii_only(tmp_path):
+    """Else the report of a Chinese corpus ends in a traceback on such a machine."""
+    (tmp_path / "in.txt").write_text("中\tB-电\n国\tI-话\n", encoding="utf8")
+    command = [sys.executable, "-m", "spacy", "bertcrf", "convert", "in.txt", "out.spacy"]
+    run = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "in.txt:2" in run.stdout
+    assert load(tmp_path / "out.spacy")[0].text == "中国"

@@ -1,0 +1,100 @@
+"""Small corpora and models that many tests need."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.training import Example
+from spacy.util import fix_random_seed, load_config
+
+from spacy_bertcrf.models.init_bert import init_bert
+
+ROOT = Path(__file__).parents[1]
+
+TEXTS = [
+    ("王小明在北京大学工作。", [(0, 3, "name"), (4, 8, "organization")]),
+    ("李雷和韩梅梅去了上海。", [(0, 2, "name"), (3, 6, "name"), (8, 10, "address")]),
+    ("今天天气很好,适合出门。", []),
+    ("北京的张伟喜欢Windows10。", [(0, 2, "address"), (3, 5, "name")]),
+    ("上海大学的王芳来自广州。", [(0, 4, "organization"), (5, 7, "name"), (9, 11, "address")]),
+    ("张伟在广州大学读书,", [(0, 2, "name"), (3, 7, "organization")]),
+]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real corpora and models; without it the test is skipped."""
+    folder = os.environ.get("SPACY_BERTCRF_REAL")
+    if not folder:
+        pytest.skip("SPACY_BERTCRF_REAL names no folder with real corpora")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of one narrow layer with random weights."""
+    folder = tmp_path_factory.mktemp("bert")
+    corpus = folder / "corpus.txt"
+    corpus.write_text("\n".join(text for text, _ in TEXTS * 2), encoding="utf-8")
+    return init_bert(folder / "bert", [corpus], layers=1, width=32, heads=2).path
+
+
+@pytest.fixture(scope="session")
+def train_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TEXTS as a DocBin."""
+    nlp = spacy.blank("zh")
+    docs = DocBin()
+    for text, ents in TEXTS:
+        doc = nlp.make_doc(text)
+        doc.ents = [doc.char_span(start, end, label=label) for start, end, label in ents]
+        docs.add(doc)
+    path = tmp_path_factory.mktemp("corpus") / "train.spacy"
+    docs.to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_nlp(tiny_bert: Path) -> Callable[..., Language]:
+    """Build the pipeline of one of the shipped configs, untrained; overrides as in `train`."""
+
+    def build(config: str = "cpu_cnn_crf", **overrides: object) -> Language:
+        if config != "cpu_cnn_crf":
+            overrides["paths.transformer"] = str(tiny_bert)
+        path = ROOT / "configs" / f"{config}.cfg"
+        loaded = load_config(path, overrides=overrides, interpolate=True)
+        return spacy.util.load_model_from_config(loaded, auto_fill=True)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_trained(make_nlp: Callable[..., Language]) -> Callable[..., Language]:
+    """Build such a pipeline and train it until it knows TEXTS by heart."""
+
+    def train(config: str = "cpu_cnn_crf", n_steps: int = 60, **overrides: object) -> Language:
+        nlp = make_nlp(config, **overrides)
+        fix_random_seed(0)
+        data = examples(nlp)
+        optimizer = nlp.initialize(lambda: data)
+        optimizer.learn_rate = 0.01
+        for _ in range(n_steps):
+            nlp.update(examples(nlp), sgd=optimizer)
+        return nlp
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def trained(make_trained: Callable[..., Language]) -> Language:
+    """A pipeline without BERT that knows TEXTS by heart. Not to be changed."""
+    return make_trained()
+
+
+def examples(nlp: Language) -> list[Example]:
+    return [
+        Example.from_dict(nlp.make_doc(text), {"entities": ents}) for text, ents in TEXTS
+    ]
