@@ -1,7 +1,9 @@
 """Small corpora and models that many tests need."""
 
 import os
+import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,28 +75,46 @@ def make_nlp(tiny_bert: Path) -> Callable[..., Language]:
 
 @pytest.fixture(scope="session")
 def make_trained(make_nlp: Callable[..., Language]) -> Callable[..., Language]:
-    """Build such a pipeline and train it until it knows TEXTS by heart."""
+    """Build such a pipeline and train it until it knows TEXTS by heart, alone and in a row."""
 
-    def train(config: str = "cpu_cnn_crf", n_steps: int = 60, **overrides: object) -> Language:
+    def train(config: str = "cpu_cnn_crf", n_steps: int = 50, **overrides: object) -> Language:
         nlp = make_nlp(config, **overrides)
         fix_random_seed(0)
-        data = examples(nlp)
-        optimizer = nlp.initialize(lambda: data)
+        optimizer = nlp.initialize(lambda: examples(nlp))
         optimizer.learn_rate = 0.01
+        rng = random.Random(0)
         for _ in range(n_steps):
-            nlp.update(examples(nlp), sgd=optimizer)
+            nlp.update([*examples(nlp), all_in_a_row(nlp, rng)], sgd=optimizer)
         return nlp
 
     return train
 
 
 @pytest.fixture(scope="session")
-def trained(make_trained: Callable[..., Language]) -> Language:
+def trained_as(make_trained: Callable[..., Language]) -> Callable[[str], Language]:
+    """The pipeline of a shipped config that knows TEXTS by heart. Not to be changed."""
+    return cache(make_trained)
+
+
+@pytest.fixture(scope="session")
+def trained(trained_as: Callable[[str], Language]) -> Language:
     """A pipeline without BERT that knows TEXTS by heart. Not to be changed."""
-    return make_trained()
+    return trained_as("cpu_cnn_crf")
+
+
+@pytest.fixture(scope="session")
+def make_examples() -> Callable[[Language], list[Example]]:
+    """TEXTS as examples for a pipeline."""
+    return examples
 
 
 def examples(nlp: Language) -> list[Example]:
-    return [
-        Example.from_dict(nlp.make_doc(text), {"entities": ents}) for text, ents in TEXTS
-    ]
+    return [Example.from_dict(nlp.make_doc(text), {"entities": ents}) for text, ents in TEXTS]
+
+
+def all_in_a_row(nlp: Language, rng: random.Random) -> Example:
+    row, entities = "", []
+    for text, ents in rng.sample(TEXTS * 2, k=2 * len(TEXTS)):
+        entities += [(len(row) + start, len(row) + end, label) for start, end, label in ents]
+        row += text
+    return Example.from_dict(nlp.make_doc(row), {"entities": entities})

@@ -1,0 +1,10 @@
+"""Torch modules: the linear-chain CRF, sequence encoders, and the tagger that joins them."""
+
+from spacy_bertcrf.layers.bilstm import BiLSTM
+from spacy_bertcrf.layers.crf import LinearChainCRF
+from spacy_bertcrf.layers.padding import pad, unpad
+from spacy_bertcrf.layers.sequence_tagger import SequenceTagger
+from spacy_bertcrf.layers.stretches import Stretch
+from spacy_bertcrf.layers.tcn import TCN
+
+__all__ = ["TCN", "BiLSTM", "LinearChainCRF", "SequenceTagger", "Stretch", "pad", "unpad"]

@@ -9,8 +9,8 @@ from thinc.types import Floats1d, Ragged
 
 from .. import layers
 from ..tagging import TagSet
-from .torch_shim import TorchShim
-from .types import TagTargets
+from .torch_shim import TorchShim, torch_shim
+from .types import Array, TagTargets
 
 
 def CRF() -> Model[tuple[Ragged, TagTargets], Floats1d]:
@@ -25,17 +25,15 @@ def CRF() -> Model[tuple[Ragged, TagTargets], Floats1d]:
 
 def build_crf(model: Model, tag_set: TagSet) -> None:
     """Give the layer a new CRF over the tags of `tag_set`, its transitions random."""
-    model.shims[0].rebuild(labels=list(tag_set.labels), scheme=tag_set.scheme)
+    torch_shim(model).rebuild(labels=list(tag_set.labels), scheme=tag_set.scheme)
 
 
-def decode(
-    model: Model, emissions: Ragged, allowed: np.ndarray | None = None
-) -> list[np.ndarray]:
+def decode(model: Model, emissions: Ragged, allowed: np.ndarray | None = None) -> list[np.ndarray]:
     """The best tag sequence of each Doc (Viterbi 1967), int64 arrays.
 
     allowed: (n_tokens, n_tags) bool; the result is then the best sequence inside it.
     """
-    crf = model.shims[0].module
+    crf = torch_shim(model).module
     with torch.no_grad():
         padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
         padded_allowed = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
@@ -47,8 +45,8 @@ def _forward(
     model: Model, inputs: tuple[Ragged, TagTargets], is_train: bool
 ) -> tuple[Floats1d, Callable[[Floats1d], Ragged]]:
     emissions, targets = inputs
-    crf = model.shims[0].module
-    data = xp2torch(emissions.dataXd, requires_grad=is_train, device=model.shims[0].device)
+    crf = torch_shim(model).module
+    data = xp2torch(emissions.dataXd, requires_grad=is_train, device=torch_shim(model).device)
     with torch.set_grad_enabled(is_train):
         padded, mask = _pad(model, data, emissions.lengths)
         if targets.allowed is None:
@@ -60,17 +58,19 @@ def _forward(
 
     def backprop(d_losses: Floats1d) -> Ragged:
         losses.backward(xp2torch(d_losses, device=losses.device))
+        assert data.grad is not None
         return Ragged(torch2xp(data.grad), emissions.lengths)
 
-    return torch2xp(losses.detach()), backprop
+    detached: Array = torch2xp(losses.detach())
+    return detached, backprop
 
 
 def _pad(
-    model: Model, data: "np.ndarray | torch.Tensor", lengths: np.ndarray
+    model: Model, data: Array | torch.Tensor, lengths: Array
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if not isinstance(data, torch.Tensor):
-        data = xp2torch(data, device=model.shims[0].device)
-    return layers.pad(data, torch.from_numpy(lengths.astype(np.int64)))
+        data = xp2torch(data, device=torch_shim(model).device)
+    return layers.pad(data, torch.from_numpy(np.asarray(lengths, dtype=np.int64)))
 
 
 def _build(labels: Sequence[str], scheme: str) -> "layers.LinearChainCRF":

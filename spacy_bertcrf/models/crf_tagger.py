@@ -11,7 +11,7 @@ from ..tagging import TagSet
 from .crf import CRF, build_crf
 from .in_place_update import update_in_place
 from .sequence_tagger import SequenceTagger, build_sequence_tagger
-from .types import CRFTaggerModel, EncoderBuilder, Tok2Vec
+from .types import Array, CRFTaggerModel, EncoderBuilder, Tok2Vec
 
 
 def CRFTagger(
@@ -33,7 +33,15 @@ def CRFTagger(
 
     The model gives the emissions; the layer behind its ref "crf" turns emissions and targets
     into losses. It is initialized with X, some Docs, and Y, the TagSet.
+
+    Raises ValueError if a shared tok2vec is to be frozen.
     """
+    if freeze_tok2vec and any(hasattr(node, "upstream_name") for node in tok2vec.walk()):
+        raise ValueError(
+            "freeze_tok2vec is for a tok2vec inside the component, and this one listens to a "
+            "shared component. Freeze that one: write its name in 'training.frozen_components' "
+            "and in 'training.annotating_components'."
+        )
     sequence_tagger = SequenceTagger(encoder)
     crf = CRF()
     model: CRFTaggerModel = Model(
@@ -45,7 +53,7 @@ def CRFTagger(
         attrs={"freeze_tok2vec": freeze_tok2vec},
         dims={"nO": None},
     )
-    update_in_place(model)
+    update_in_place(tok2vec)
     return model
 
 
@@ -81,12 +89,12 @@ def _forward(
 
 
 def _concatenate(model: Model, vectors: list[Floats2d]) -> Ragged:
-    lengths = np.asarray([len(doc_vectors) for doc_vectors in vectors], dtype=np.int64)
+    lengths: Array = np.asarray([len(doc_vectors) for doc_vectors in vectors], dtype=np.int64)
     # An empty Doc's array may come without a width, so it cannot take part.
     rows = model.ops.xp.concatenate([v for v in vectors if len(v)])
     return Ragged(rows, lengths)
 
 
 def _split(model: Model, d_vectors: Ragged) -> list[Floats2d]:
-    ends = np.cumsum(d_vectors.lengths)[:-1]
-    return model.ops.xp.split(d_vectors.dataXd, ends.tolist())
+    lengths: Array = d_vectors.lengths
+    return model.ops.xp.split(d_vectors.dataXd, np.cumsum(lengths)[:-1].tolist())

@@ -1,6 +1,6 @@
 """The sequence layers between the token vectors and the tag scores, as config blocks."""
 
-import torch
+from functools import partial
 
 from .. import layers
 from .types import EncoderBuilder
@@ -12,12 +12,11 @@ def BiLSTM(hidden_width: int = 256, depth: int = 1, dropout: float = 0.0) -> Enc
     hidden_width: width of its output, half of it from each direction; even.
     depth: number of stacked layers.
     dropout: share of units dropped in training.
+
+    Raises ValueError for a size that no such layer can have.
     """
-
-    def build(input_width: int) -> torch.nn.Module:
-        return layers.BiLSTM(input_width, hidden_width, depth=depth, dropout=dropout)
-
-    return build
+    _check_sizes(hidden_width, depth, dropout)
+    return partial(layers.BiLSTM, hidden_width=hidden_width, depth=depth, dropout=dropout)
 
 
 def TCN(
@@ -31,20 +30,42 @@ def TCN(
         2 * (kernel_size - 1) * (2**depth - 1) tokens.
     kernel_size: tokens that one convolution reads.
     dropout: share of units dropped in training.
+
+    Raises ValueError for a size that no such layer can have.
     """
-
-    def build(input_width: int) -> torch.nn.Module:
-        return layers.TCN(
-            input_width, hidden_width, depth=depth, kernel_size=kernel_size, dropout=dropout
+    _check_sizes(hidden_width, depth, dropout)
+    if kernel_size < 2:
+        raise ValueError(
+            f"kernel_size is {kernel_size}; a convolution that sees other tokens has at least 2."
         )
-
-    return build
+    return partial(
+        layers.TCN,
+        hidden_width=hidden_width,
+        depth=depth,
+        kernel_size=kernel_size,
+        dropout=dropout,
+    )
 
 
 def Identity() -> EncoderBuilder:
     """No sequence layer: the tag scores are projected from the token vectors (BERT-CRF)."""
+    return _no_layer
 
-    def build(input_width: int) -> None:
-        return None
 
-    return build
+def _no_layer(input_width: int) -> None:
+    return None
+
+
+def _check_sizes(hidden_width: int, depth: int, dropout: float) -> None:
+    if hidden_width < 2 or hidden_width % 2:
+        raise ValueError(
+            f"hidden_width is {hidden_width}; two directions share it, so it must be positive "
+            "and even."
+        )
+    if depth < 1:
+        raise ValueError(
+            f"depth is {depth}; it must be at least 1. For no sequence layer take "
+            "'spacy-bertcrf.Identity.v1'."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; it is a share, from 0 to less than 1.")

@@ -1,12 +1,30 @@
-"""The optimizer's step on torch parameters, in their own memory."""
+"""The optimizer's step on torch parameters, and its averages, in the parameters' own memory."""
 
-from types import MethodType
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
+import torch
 from thinc.api import Model, Optimizer, PyTorchShim, torch2xp, xp2torch
+
+from .types import Array
 
 
 def update_in_place(model: Model) -> None:
-    """Make every torch module inside the model take its optimizer steps in place.
+    """Make every torch module inside the model take its optimizer steps in place, and use the
+    optimizer's averages."""
+    for node in model.walk():
+        for shim in node.shims:
+            if isinstance(shim, PyTorchShim):
+                # No bound methods, for they would not pickle.
+                vars(shim).update(
+                    finish_update=partial(finish_update, shim), use_params=partial(use_params, shim)
+                )
+
+
+def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
+    """What PyTorchShim.finish_update does, in the parameters' own memory.
 
     thinc's own step hands each parameter a new tensor around the old one's memory, so that an
     ever longer chain of small objects is kept. They come to lie in the gap that the gradient of
@@ -14,22 +32,34 @@ def update_in_place(model: Model) -> None:
     grows by the size of BERT's word embeddings at every step. In place, nothing is added, and
     gradients can be released rather than kept as zeros.
     """
-    for node in model.walk():
-        for shim in node.shims:
-            if isinstance(shim, PyTorchShim):
-                shim.finish_update = MethodType(_finish_update, shim)
-
-
-def _finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
     for name, parameter in shim._model.named_parameters():
         if parameter.grad is None:
             continue
         if not shim._grad_scaler.found_inf:
-            weights, _ = optimizer(
-                (shim.id, name), torch2xp(parameter.data), torch2xp(parameter.grad)
-            )
+            weights: Array = torch2xp(parameter.data)
+            gradient: Array = torch2xp(parameter.grad)
+            weights, _ = optimizer((shim.id, name), weights, gradient)
             updated = xp2torch(weights, device=parameter.device)
             if updated.data_ptr() != parameter.data_ptr():
                 parameter.data.copy_(updated)
         parameter.grad = None
     shim._grad_scaler.update()
+
+
+@contextmanager
+def use_params(shim: PyTorchShim, params: Mapping[Any, Any]) -> Iterator[None]:
+    """Have the weights replaced by others, such as `optimizer.averages`, inside a with block.
+
+    thinc's own looks for other keys than those that its optimizer keeps torch's averages under,
+    so that a pipeline would be evaluated and saved with averages in some layers only.
+    """
+    replaced: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for name, parameter in shim._model.named_parameters():
+        if (shim.id, name) in params:
+            replaced.append((parameter.data, parameter.data.clone()))
+            parameter.data.copy_(xp2torch(params[shim.id, name], device=parameter.device))
+    try:
+        yield
+    finally:
+        for data, weights in replaced:
+            data.copy_(weights)

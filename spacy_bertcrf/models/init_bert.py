@@ -116,7 +116,9 @@ def build_vocabulary(
     for text in texts:
         split = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
         words.update(word for word, _ in split)
-    alphabet = [*SPECIAL_TOKENS, *_characters(words, min_frequency)][:vocab_size]
+    alphabet = [*SPECIAL_TOKENS, *_characters(words, min_frequency)]
+    if len(alphabet) >= vocab_size:
+        return alphabet[:vocab_size]
 
     tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizer

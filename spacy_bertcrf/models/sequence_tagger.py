@@ -1,6 +1,7 @@
 """The thinc layer around layers.SequenceTagger: token vectors to emissions."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
 from thinc.types import Ragged
 
 from .. import layers
-from .torch_shim import TorchShim
+from .torch_shim import TorchShim, torch_shim
 from .types import EncoderBuilder
 
 
@@ -18,34 +19,34 @@ def SequenceTagger(build_encoder: EncoderBuilder) -> Model[Ragged, Ragged]:
     The torch module is made by `build_sequence_tagger`, or when the model is loaded, since
     its sizes are not known before.
     """
-
-    def build(input_width: int, num_tags: int) -> torch.nn.Module:
-        return layers.SequenceTagger(build_encoder(input_width), input_width, num_tags)
-
     model: Model[Ragged, Ragged] = PyTorchWrapper_v3(
         torch.nn.Module(), convert_inputs=_ragged_to_torch, convert_outputs=_torch_to_ragged
     )
     model.name = "sequence_tagger"
-    model.shims[0] = TorchShim(build)
+    model.shims[0] = TorchShim(partial(_build, build_encoder))
     model.attrs["dropout_rate"] = 0.0
     return model
 
 
 def build_sequence_tagger(model: Model[Ragged, Ragged], input_width: int, num_tags: int) -> None:
     """Give the layer a new torch module of these sizes, with random weights."""
-    model.shims[0].rebuild(input_width=input_width, num_tags=num_tags)
+    torch_shim(model).rebuild(input_width=input_width, num_tags=num_tags)
     model.set_dim("nI", input_width)
     model.set_dim("nO", num_tags)
+
+
+def _build(build_encoder: EncoderBuilder, input_width: int, num_tags: int) -> torch.nn.Module:
+    return layers.SequenceTagger(build_encoder(input_width), input_width, num_tags)
 
 
 def _ragged_to_torch(
     model: Model, vectors: Ragged, is_train: bool
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Ragged]]:
-    shim = model.shims[0]
+    shim = torch_shim(model)
     shim.module.dropout.p = model.attrs["dropout_rate"]
     data = xp2torch(vectors.dataXd, requires_grad=is_train, device=shim.device)
     # Packed sequences want the lengths in main memory, so they never leave it.
-    lengths = torch.from_numpy(vectors.lengths.astype(np.int64))
+    lengths = torch.from_numpy(np.asarray(vectors.lengths, dtype=np.int64))
 
     def to_ragged(gradients: ArgsKwargs) -> Ragged:
         return Ragged(torch2xp(gradients.args[0]), vectors.lengths)

@@ -1,12 +1,23 @@
 """A thinc shim for torch modules that are built late and saved as safetensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import srsly
 import torch
-from thinc.api import PyTorchShim, get_torch_default_device
+from thinc.api import Model, Optimizer, PyTorchShim, get_torch_default_device
+
+from . import in_place_update
+
+
+def torch_shim(model: Model) -> "TorchShim":
+    """The shim of a layer that has one."""
+    shim = model.shims[0]
+    assert isinstance(shim, TorchShim)
+    return shim
 
 
 class TorchShim(PyTorchShim):
@@ -29,12 +40,20 @@ class TorchShim(PyTorchShim):
         self.cfg = settings
         self._model = self._build(**settings).to(get_torch_default_device())
 
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Take an optimizer step and drop the gradients."""
+        in_place_update.finish_update(self, optimizer)
+
+    @contextmanager
+    def use_params(self, params: Mapping[Any, Any]) -> Iterator[None]:
+        """Have the weights replaced by others inside a with block."""
+        with in_place_update.use_params(self, params):
+            yield
+
     def to_bytes(self) -> bytes:
         """The settings and the weights: safetensors inside msgpack, no pickle."""
         tensors = {name: value.contiguous() for name, value in self._model.state_dict().items()}
-        return srsly.msgpack_dumps(
-            {"config": self.cfg, "state": safetensors.torch.save(tensors)}
-        )
+        return srsly.msgpack_dumps({"config": self.cfg, "state": safetensors.torch.save(tensors)})
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         """Build the module as it was saved and give it its weights.
@@ -45,7 +64,13 @@ class TorchShim(PyTorchShim):
         if not message["config"]:
             return self
         self.rebuild(**message["config"])
-        tensors = safetensors.torch.load(message["state"])
+        try:
+            tensors = safetensors.torch.load(message["state"])
+        except safetensors.SafetensorError as error:
+            raise ValueError(
+                f"The saved weights of {', '.join(self._model.state_dict())} are damaged "
+                f"({error}). Save the pipeline again."
+            ) from error
         differences = _differences(self._model.state_dict(), tensors)
         if differences:
             raise ValueError(
@@ -54,6 +79,15 @@ class TorchShim(PyTorchShim):
             )
         self._model.load_state_dict(tensors)
         return self
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        # torch does not pickle modules with weight norm, and where processes are spawned
+        # `nlp.pipe(n_process=2)` sends them the model as a pickle.
+        return _from_bytes, (self._build, self.to_bytes())
+
+
+def _from_bytes(build: Callable[..., torch.nn.Module], bytes_data: bytes) -> TorchShim:
+    return TorchShim(build).from_bytes(bytes_data)
 
 
 def _differences(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> list[str]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
+
+Array: TypeAlias = Any
+"""A NumPy or CuPy array. thinc's types for these and NumPy's own know nothing of each other."""
 
 Tok2Vec: TypeAlias = Model[list[Doc], list[Floats2d]]
 """One (n_tokens, width) array for each Doc."""

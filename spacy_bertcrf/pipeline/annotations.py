@@ -11,6 +11,7 @@ from ..models.types import TagTargets
 from ..tagging import EntitySpan, TagSet
 
 MISSING, OUTSIDE = 0, 2  # values of Token.ent_iob
+SHOWN_CHARACTERS = 80  # of a text, in an error message
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,27 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     if np.array_equal(predicted.to_array(["ORTH", "SPACY"]), reference.to_array(["ORTH", "SPACY"])):
         missing = reference.to_array("ENT_IOB") == MISSING
         return GoldAnnotation(_entity_spans(reference.ents), missing, 0)
-    if not reference.has_annotation("ENT_IOB"):
-        return GoldAnnotation([], np.ones(len(predicted), dtype=bool), 0)
-    ents, tags = example.get_aligned_ents_and_ner()
-    missing = np.asarray([tag is None for tag in tags], dtype=bool)
-    return GoldAnnotation(_entity_spans(ents), missing, len(reference.ents) - len(ents))
+    # Not `Example.get_aligned_ner`: it calls every space O, those inside a misaligned entity too.
+    spans = _entity_spans(example.get_aligned_spans_y2x(reference.ents))
+    missing = np.asarray([iob != OUTSIDE for iob in example.get_aligned("ENT_IOB")], dtype=bool)
+    for span in spans:
+        missing[span.start : span.end] = False
+    for i in np.flatnonzero(example.alignment.x2y.lengths == 0):
+        # A space that the reference does not have: as much is known of it as of what it follows.
+        missing[i] = i == 0 or missing[i - 1]
+    return GoldAnnotation(spans, missing, len(reference.ents) - len(spans))
 
 
 def tag_targets(examples: Iterable[Example], tag_set: TagSet) -> TagTargets:
     """The gold tags of a batch; where annotation is missing, all tags that fit.
 
-    Raises ValueError if an entity has a label that is not in the tag set.
+    Raises ValueError, with the text, if an entity has a label that is not in the tag set.
     """
-    annotations = [gold_annotation(example) for example in examples]
+    annotations = []
+    for example in examples:
+        annotation = gold_annotation(example)
+        _check_labels(annotation.spans, example.predicted, tag_set)
+        annotations.append(annotation)
     if not any(annotation.missing.any() for annotation in annotations):
         tags = [tag_set.encode(a.spans, len(a.missing)) for a in annotations]
         return TagTargets(np.concatenate(tags))
@@ -57,38 +66,60 @@ def tag_targets(examples: Iterable[Example], tag_set: TagSet) -> TagTargets:
 def allowed_tags(docs: Sequence[Doc], tag_set: TagSet) -> np.ndarray | None:
     """The tags that prediction may choose from, (n_tokens, n_tags), or None if it may choose any.
 
-    Entities, outside and blocked tokens that a Doc has already are kept; a space does not start
-    or end an entity.
+    What a Doc has already is kept: a token in an entity has the tag that says so (outside, if the
+    label is not in the tag set), a blocked one is outside, and so is a token that is set outside,
+    if nothing is said of others. A space does not start or end an entity.
     """
-    attributes = [doc.to_array(["ENT_IOB", "IS_SPACE"]) for doc in docs]
-    if not any(array.any() for array in attributes):
+    open_tokens = [_open_tokens(doc) for doc in docs]
+    spaces = [doc.to_array("IS_SPACE") == 1 for doc in docs]
+    if all(is_open.all() for is_open in open_tokens) and not any(map(np.any, spaces)):
         return None
     at_edge = np.asarray([tag[0] in "BES" for tag in tag_set.tags])
     rows = []
-    for doc, array in zip(docs, attributes, strict=True):
-        missing = array[:, 0] == MISSING
-        allowed = tag_set.allowed(_entity_spans(doc.ents), missing)
-        allowed[np.ix_(missing & (array[:, 1] == 1), at_edge)] = False
+    for doc, is_open, is_space in zip(docs, open_tokens, spaces, strict=True):
+        preset = [span for span in _entity_spans(doc.ents) if span.label in tag_set.labels]
+        allowed = tag_set.allowed(preset, is_open)
+        allowed[np.ix_(is_open & is_space, at_edge)] = False
         rows.append(allowed)
     return np.concatenate(rows)
 
 
 def set_entities(doc: Doc, spans: Iterable[EntitySpan]) -> None:
-    """Add predicted entities to doc.ents; tokens of which nothing was known become outside.
+    """Add predicted entities to doc.ents; the other tokens that were open become outside.
 
     spans: those that the Doc has already are left as they are, ids and links included.
     """
-    iob = doc.to_array("ENT_IOB")
-    added = [Span(doc, *_trimmed(doc, span)) for span in spans if iob[span.start] == MISSING]
-    if not iob.any():
+    outside = _open_tokens(doc)
+    added = [Span(doc, *_trimmed(doc, span)) for span in spans if outside[span.start]]
+    if outside.all():
         doc.set_ents(added)
         return
-    outside = iob == MISSING
     for span in added:
         outside[span.start : span.end] = False
     doc.set_ents(
         added, outside=[doc[i : i + 1] for i in np.flatnonzero(outside)], default="unmodified"
     )
+
+
+def _open_tokens(doc: Doc) -> np.ndarray:
+    """The tokens whose tags are to be predicted, (n_tokens,) bool.
+
+    These are the tokens without annotation. Where all have some, those set outside are open, for
+    it is no decision against an entity: an entity_ruler calls outside all that its rules miss.
+    """
+    iob = doc.to_array("ENT_IOB")
+    missing = iob == MISSING
+    return missing if missing.any() else iob == OUTSIDE
+
+
+def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> None:
+    for span in spans:
+        if span.label not in tag_set.labels:
+            raise ValueError(
+                f"'{doc[span.start : span.end]}' has the label '{span.label}', which the "
+                f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
+                f"are: {', '.join(tag_set.labels)}. Initialize it with all labels of the corpus."
+            )
 
 
 def _trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:

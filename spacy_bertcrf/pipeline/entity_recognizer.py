@@ -2,25 +2,26 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
 
 import numpy as np
-from spacy import util
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.ty import ListenedToComponent
 from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from ..models.crf import decode
 from ..models.in_place_update import update_in_place
-from ..models.types import CRFTaggerModel
+from ..models.types import Array, CRFTaggerModel
 from ..tagging import TagSet
 from .annotations import allowed_tags, gold_annotation, set_entities, tag_targets
+from .forked_processes import use_one_thread
+
+use_one_thread()
 
 DEFAULT_CONFIG = """
 [model]
@@ -53,6 +54,7 @@ hidden_width = 256
 depth = 1
 dropout = 0.0
 """
+SAMPLE_SIZE = 10  # Docs that the model sees when it is initialized
 LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
@@ -88,6 +90,7 @@ def make_bertcrf(
         at most so many tokens with padding (one longer Doc goes alone).
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
+    _update_upstream_in_place(nlp)
     return CRFEntityRecognizer(
         nlp.vocab,
         model,
@@ -102,8 +105,9 @@ def make_bertcrf(
 class CRFEntityRecognizer(TrainablePipe):
     """Predicts `doc.ents` as the best legal tag sequence of a linear-chain CRF.
 
-    It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that it
-    marks as outside or blocked stay as they are, and no entity starts or ends with a space.
+    It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that are
+    blocked stay as they are, and no entity starts or ends with a space. In a Doc of which some
+    tokens have no annotation, those that are set outside stay outside too.
     """
 
     def __init__(
@@ -191,43 +195,46 @@ class CRFEntityRecognizer(TrainablePipe):
         entities of the examples do not fit the tokens.
         """
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
-        if labels is None:
-            labels = self._labels_of(get_examples())
-        for label in labels:
+        corpus_labels, docs = self._look_through(get_examples())
+        for label in corpus_labels if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise ValueError(
                 f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
                 "that doc.ents is set in the training corpus, or give 'labels'."
             )
-        docs = list(islice((eg.predicted for eg in get_examples() if len(eg.predicted)), 10))
         if not docs:
             raise ValueError(f"'{self.name}' needs at least one example with a token.")
         self.model.initialize(X=docs, Y=self.tag_set)
         if nlp is not None:
-            for _, pipe in nlp.pipeline:
-                if self.name in getattr(pipe, "listening_components", ()):
-                    update_in_place(pipe.model)
+            _update_upstream_in_place(nlp)
 
-    def _labels_of(self, examples: Iterable[Example]) -> list[str]:
+    def _look_through(self, examples: Iterable[Example]) -> tuple[list[str], list[Doc]]:
+        """The labels of all examples, sorted, and a few Docs that have tokens."""
         labels: set[str] = set()
+        docs: list[Doc] = []
         n_entities = n_misaligned = 0
         for example in examples:
-            annotation = gold_annotation(example)
             labels.update(ent.label_ for ent in example.reference.ents)
             n_entities += len(example.reference.ents)
-            n_misaligned += annotation.n_misaligned
+            n_misaligned += gold_annotation(example).n_misaligned
+            if len(example.predicted) and len(docs) < SAMPLE_SIZE:
+                docs.append(example.predicted)
         if n_misaligned:
             warnings.warn(
                 f"{n_misaligned} of {n_entities} gold entities do not align with the tokens of "
                 f"the pipeline's tokenizer. '{self.name}' takes the annotation of their tokens "
                 "as missing. Use the tokenizer that the corpus was made with to keep them.",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return sorted(labels)
+        return sorted(labels), docs
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
-        """The best tag ids of each Doc, (n_tokens,) int64, given what the Doc has set already."""
+        """The best tag ids of each Doc, (n_tokens,) int64, given what the Doc has set already.
+
+        Raises ValueError before the component is initialized.
+        """
+        self._require_initialized()
         docs = list(docs)
         paths = [np.zeros(0, dtype=np.int64) for _ in docs]
         for batch in self._batches_by_length(docs):
@@ -272,12 +279,14 @@ class CRFEntityRecognizer(TrainablePipe):
         sgd: the optimizer; without it the gradients are kept for a later `finish_update`.
         losses: updated under the component's name.
 
-        Raises ValueError if an entity has an unknown label, or a score is not a number.
+        Raises ValueError before the component is initialized, if an entity has an unknown label,
+        and if a score is not a number.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.update")
+        self._require_initialized()
         docs = [example.predicted for example in examples]
         if not any(len(doc) for doc in docs):
             return losses
@@ -285,7 +294,7 @@ class CRFEntityRecognizer(TrainablePipe):
         emissions, backprop = self.model.begin_update(docs)
         loss, d_emissions = self.get_loss(examples, emissions)
         backprop(d_emissions)
-        if sgd is not None:
+        if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
@@ -305,9 +314,19 @@ class CRFEntityRecognizer(TrainablePipe):
         d_losses = self.model.ops.xp.full_like(losses, weight)
         return float(losses.sum()) * weight, backprop(d_losses)
 
-    def _loss_weight(self, lengths: np.ndarray) -> float:
+    def _require_initialized(self) -> None:
+        if not self.is_initialized:
+            raise ValueError(Errors.E109.format(name=self.name))
+
+    def _loss_weight(self, lengths: Array) -> float:
         if self.loss_reduction == "sum":
             return 1.0
         if self.loss_reduction == "mean":
             return 1.0 / np.count_nonzero(lengths)
         return 1.0 / lengths.sum()
+
+
+def _update_upstream_in_place(nlp: Language) -> None:
+    for _, pipe in nlp.components:
+        if isinstance(pipe, ListenedToComponent):
+            update_in_place(pipe.model)

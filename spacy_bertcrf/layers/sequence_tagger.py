@@ -1,0 +1,40 @@
+"""From token vectors to emissions: a sequence encoder, dropout and a projection."""
+
+from torch import Tensor, nn
+
+from spacy_bertcrf.layers.padding import pad, unpad
+
+
+class SequenceTagger(nn.Module):
+    """Scores every tag for every token.
+
+    encoder: a module that maps padded vectors (batch, max_len, input_width) and a mask
+        (batch, max_len) to (batch, max_len, encoder.output_width), such as `BiLSTM` or `TCN`;
+        None puts the projection on the token vectors themselves.
+    input_width: width of the token vectors.
+    num_tags: number of tags.
+    dropout: share of the values dropped before the projection.
+    """
+
+    def __init__(
+        self, encoder: nn.Module | None, input_width: int, num_tags: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        width = input_width if encoder is None else encoder.output_width
+        assert isinstance(width, int)
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.projection = nn.Linear(width, num_tags)
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """vectors: (n_tokens, input_width), sequence after sequence.
+        lengths: (batch,) int64 on the CPU, tokens of each sequence; zeros are legal.
+
+        Returns the emissions (n_tokens, num_tags). Raises ValueError if the lengths do not add
+        up to n_tokens.
+        """
+        if self.encoder is not None:
+            padded, mask = pad(vectors, lengths)
+            vectors = unpad(self.encoder(padded, mask), mask)
+        emissions: Tensor = self.projection(self.dropout(vectors))
+        return emissions

@@ -1,0 +1,130 @@
+"""The commands that a user types, from a corpus to a pipeline that `spacy.load` opens."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "assets" / "sample"
+
+
+def run(*args: object, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run `python -m ARGS` in a process of its own; its output, or a failure that shows it."""
+    result = subprocess.run(
+        [sys.executable, "-m", *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train.spacy and dev.spacy, made by `convert` from the sample's first lines."""
+    folder = tmp_path_factory.mktemp("work")
+    for part, n_lines in (("train", 200), ("dev", 50)):
+        lines = (SAMPLE / f"{part}.json").read_text(encoding="utf-8").splitlines()[:n_lines]
+        (folder / f"{part}.json").write_text("\n".join(lines), encoding="utf-8")
+        run("spacy", "bertcrf", "convert", f"{part}.json", f"{part}.spacy", "--lang", "zh", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model_best(work: Path) -> Path:
+    """model-best of a short `spacy train` with a BERT that `init-bert` made."""
+    run("spacy", "bertcrf", "init-bert", "bert", "train.spacy", "--layers", 1, "--width", 32,
+        "--heads", 2, cwd=work)  # fmt: skip
+    run("spacy", "train", ROOT / "configs" / "bert_tcn_crf.cfg", "--output", "training",
+        "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
+        "--training.max_steps", 20, "--training.eval_frequency", 10,
+        "--training.optimizer.learn_rate.initial_rate", 0.01,
+        "--training.optimizer.learn_rate.warmup_steps", 0, cwd=work)  # fmt: skip
+    return work / "training" / "model-best"
+
+
+@pytest.mark.parametrize("config", sorted(path.stem for path in (ROOT / "configs").glob("*.cfg")))
+def test_every_shipped_config_is_complete(config: str, work: Path) -> None:
+    """A user could not start from a config that `spacy debug config` refuses."""
+    path = ROOT / "configs" / f"{config}.cfg"
+    output = run("spacy", "debug", "config", path, "--paths.train", "train.spacy",
+                 "--paths.dev", "dev.spacy", cwd=work)  # fmt: skip
+    assert "Config is valid" in output
+
+
+def test_the_defaults_of_the_factory_fill_a_config(work: Path) -> None:
+    """A config that names nothing but the factory is what `init fill-config` is given."""
+    (work / "partial.cfg").write_text(
+        '[nlp]\nlang = "zh"\npipeline = ["bertcrf"]\n\n'
+        '[components]\n\n[components.bertcrf]\nfactory = "bertcrf"\n'
+    )
+    run("spacy", "init", "fill-config", "partial.cfg", "filled.cfg", cwd=work)
+    filled = (work / "filled.cfg").read_text()
+    assert "spacy-bertcrf.CRFTagger.v1" in filled
+    assert "spacy-bertcrf.BiLSTM.v1" in filled
+
+
+def test_labels_can_be_written_and_read(work: Path) -> None:
+    """`spacy init labels` saves reading the whole corpus again before every training."""
+    config = ROOT / "configs" / "cpu_cnn_crf.cfg"
+    paths = ("--paths.train", "train.spacy", "--paths.dev", "dev.spacy")
+    run("spacy", "init", "labels", config, "labels", *paths, cwd=work)
+    labels = json.loads((work / "labels" / "bertcrf.json").read_text())
+    assert labels == sorted(labels)
+    assert "company" in labels
+
+
+def test_debug_data_accepts_a_converted_corpus(work: Path) -> None:
+    """The converter's output would be of no use if spaCy's own check refused it."""
+    config = ROOT / "configs" / "cpu_cnn_crf.cfg"
+    output = run("spacy", "debug", "data", config, "--paths.train", "train.spacy",
+                 "--paths.dev", "dev.spacy", "--ignore-warnings", cwd=work)  # fmt: skip
+    assert "Corpus is loadable" in output
+
+
+def test_a_trained_pipeline_is_evaluated_applied_and_timed(work: Path, model_best: Path) -> None:
+    """The commands that users run on a trained pipeline take ours as they take any."""
+    run("spacy", "evaluate", model_best, "dev.spacy", "--output", "metrics.json", cwd=work)
+    metrics = json.loads((work / "metrics.json").read_text())
+    assert 0.0 < metrics["ents_f"] <= 1.0
+    assert "company" in metrics["ents_per_type"]
+    run("spacy", "apply", model_best, "dev.json", "applied.spacy", "--text-key", "text", cwd=work)
+    assert (work / "applied.spacy").stat().st_size > 0
+    output = run("spacy", "benchmark", "speed", model_best, "dev.spacy", "--no-shuffle",
+                 "--warmup", 0, "--batches", 3, cwd=work)  # fmt: skip
+    assert "words/s" in output
+
+
+def test_a_packaged_pipeline_is_installed_and_loaded(
+    work: Path, model_best: Path, tmp_path: Path
+) -> None:
+    """What is handed on is a package: it must load by name where only it was installed."""
+    run("spacy", "package", model_best, tmp_path, "--name", "tiny", "--version", "1.2.3",
+        "--build", "none", cwd=work)  # fmt: skip
+    site = tmp_path / "site"
+    run("pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", site,
+        tmp_path / "zh_tiny-1.2.3", cwd=work)  # fmt: skip
+    script = (
+        "import spacy, sys; nlp = spacy.load('zh_tiny'); "
+        "doc = nlp('王小明在北京工作。'); "
+        "print(nlp.meta['version'], nlp.pipe_names, type(doc.ents).__name__)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.stdout.split() == ["1.2.3", "['bertcrf']", "tuple"], result.stderr
+    meta = (tmp_path / "zh_tiny-1.2.3" / "meta.json").read_text()
+    assert "spacy-bertcrf" in meta
