@@ -34,7 +34,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, n_lines in (("train", 200), ("dev", 50)):
         lines = (SAMPLE / f"{part}.json").read_text(encoding="utf-8").splitlines()[:n_lines]
         (folder / f"{part}.json").write_text("\n".join(lines), encoding="utf-8")
-        run("spacy", "bertcrf", "convert", f"{part}.json", f"{part}.spacy", "--lang", "zh", cwd=folder)
+        run(
+            "spacy",
+            "bertcrf",
+            "convert",
+            f"{part}.json",
+            f"{part}.spacy",
+            "--lang",
+            "zh",
+            cwd=folder,
+        )
     return folder
 
 
