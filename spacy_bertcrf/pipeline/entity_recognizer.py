@@ -41,9 +41,10 @@ use_fast = true
 model_max_length = 512
 
 [model.tok2vec.get_spans]
-@span_getters = "spacy-transformers.strided_spans.v1"
+@span_getters = "spacy-bertcrf.strided_spans.v1"
 window = 128
 stride = 96
+max_characters = 500
 
 [model.tok2vec.pooling]
 @layers = "reduce_mean.v1"
