@@ -20,6 +20,7 @@ from ..models.types import Array, CRFTaggerModel
 from ..tagging import TagSet
 from .annotations import allowed_tags, gold_annotation, set_entities, tag_targets
 from .forked_processes import use_one_thread
+from .freed_memory import release_freed_memory
 
 use_one_thread()
 
@@ -56,6 +57,7 @@ depth = 1
 dropout = 0.0
 """
 SAMPLE_SIZE = 10  # Docs that the model sees when it is initialized
+RELEASE_MEMORY_EVERY = 20  # optimizer steps
 LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
@@ -137,6 +139,7 @@ class CRFEntityRecognizer(TrainablePipe):
         self.loss_reduction = loss_reduction
         self.max_batch_tokens = max_batch_tokens
         self.scorer = scorer
+        self._n_steps = 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -299,6 +302,13 @@ class CRFEntityRecognizer(TrainablePipe):
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Take an optimizer step with the gradients of the updates so far."""
+        super().finish_update(sgd)
+        self._n_steps += 1
+        if self._n_steps % RELEASE_MEMORY_EVERY == 0:
+            release_freed_memory()
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The loss of a batch, as the config reduces it, and its gradient.

@@ -54,7 +54,7 @@ def model_best(work: Path) -> Path:
         "--heads", 2, cwd=work)  # fmt: skip
     run("spacy", "train", ROOT / "configs" / "bert_tcn_crf.cfg", "--output", "training",
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
-        "--training.max_steps", 20, "--training.eval_frequency", 10,
+        "--training.max_steps", 120, "--training.eval_frequency", 60,
         "--training.optimizer.learn_rate.initial_rate", 0.01,
         "--training.optimizer.learn_rate.warmup_steps", 0, cwd=work)  # fmt: skip
     return work / "training" / "model-best"
