@@ -33,12 +33,32 @@ def decode(model: Model, emissions: Ragged, allowed: np.ndarray | None = None) -
 
     allowed: (n_tokens, n_tags) bool; the result is then the best sequence inside it.
     """
-    crf = torch_shim(model).module
-    with torch.no_grad():
-        padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
-        padded_allowed = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
-        paths = crf.decode(padded, mask, allowed=padded_allowed)
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    paths = torch_shim(model).module.decode(padded, mask, allowed=limits)
     return [np.asarray(path, dtype=np.int64) for path in paths]
+
+
+def stretch_probabilities(
+    model: Model,
+    emissions: Ragged,
+    stretches: Sequence["layers.Stretch"],
+    closing: np.ndarray,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """The posterior probability of each stretch of tags, (n_stretches,), by forward-backward.
+
+    closing: (n_tags,) bool, the tags that the token after a stretch may have.
+    allowed: as in `decode`; the probability is then that among the sequences inside it.
+    temperature: what all scores are divided by.
+    """
+    if not stretches:
+        return np.zeros(0, dtype=np.float32)
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    probabilities: torch.Tensor = torch_shim(model).module.path_marginals(
+        padded, stretches, np.tile(closing, (len(stretches), 1)), mask, limits, temperature
+    )
+    return probabilities.cpu().numpy()
 
 
 def _forward(
@@ -63,6 +83,14 @@ def _forward(
 
     detached: Array = torch2xp(losses.detach())
     return detached, backprop
+
+
+def _pad_both(
+    model: Model, emissions: Ragged, allowed: np.ndarray | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
+    limits = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
+    return padded, mask, limits
 
 
 def _pad(

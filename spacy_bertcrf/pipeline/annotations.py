@@ -1,10 +1,10 @@
 """What Docs say of their entities, as the tag sets of TagSet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..models.types import TagTargets
@@ -70,13 +70,13 @@ def allowed_tags(docs: Sequence[Doc], tag_set: TagSet) -> np.ndarray | None:
     label is not in the tag set), a blocked one is outside, and so is a token that is set outside,
     if nothing is said of others. A space does not start or end an entity.
     """
-    open_tokens = [_open_tokens(doc) for doc in docs]
+    are_open = [open_tokens(doc) for doc in docs]
     spaces = [doc.to_array("IS_SPACE") == 1 for doc in docs]
-    if all(is_open.all() for is_open in open_tokens) and not any(map(np.any, spaces)):
+    if all(is_open.all() for is_open in are_open) and not any(map(np.any, spaces)):
         return None
     at_edge = np.asarray([tag[0] in "BES" for tag in tag_set.tags])
     rows = []
-    for doc, is_open, is_space in zip(docs, open_tokens, spaces, strict=True):
+    for doc, is_open, is_space in zip(docs, are_open, spaces, strict=True):
         preset = [span for span in _entity_spans(doc.ents) if span.label in tag_set.labels]
         allowed = tag_set.allowed(preset, is_open)
         allowed[np.ix_(is_open & is_space, at_edge)] = False
@@ -89,8 +89,8 @@ def set_entities(doc: Doc, spans: Iterable[EntitySpan]) -> None:
 
     spans: those that the Doc has already are left as they are, ids and links included.
     """
-    outside = _open_tokens(doc)
-    added = [Span(doc, *_trimmed(doc, span)) for span in spans if outside[span.start]]
+    outside = open_tokens(doc)
+    added = [Span(doc, *trimmed(doc, span)) for span in spans if outside[span.start]]
     if outside.all():
         doc.set_ents(added)
         return
@@ -101,7 +101,17 @@ def set_entities(doc: Doc, spans: Iterable[EntitySpan]) -> None:
     )
 
 
-def _open_tokens(doc: Doc) -> np.ndarray:
+def set_span_group(doc: Doc, key: str, probabilities: Mapping[EntitySpan, float]) -> None:
+    """Write doc.ents to doc.spans[key], with their probabilities as its attrs["scores"].
+
+    probabilities: those of the predicted entities; the others were given, and are certain.
+    """
+    scores = [probabilities.get(span, 1.0) for span in _entity_spans(doc.ents)]
+    attrs = {"scores": np.asarray(scores, dtype=np.float32)}
+    doc.spans[key] = SpanGroup(doc, name=key, spans=doc.ents, attrs=attrs)
+
+
+def open_tokens(doc: Doc) -> np.ndarray:
     """The tokens whose tags are to be predicted, (n_tokens,) bool.
 
     These are the tokens without annotation. Where all have some, those set outside are open, for
@@ -112,6 +122,17 @@ def _open_tokens(doc: Doc) -> np.ndarray:
     return missing if missing.any() else iob == OUTSIDE
 
 
+def trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:
+    """The span without spaces at its end.
+
+    In BIO the last token of an entity has no tag of its own that could be forbidden to spaces.
+    """
+    end = span.end
+    while doc[end - 1].is_space:
+        end -= 1
+    return span._replace(end=end)
+
+
 def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> None:
     for span in spans:
         if span.label not in tag_set.labels:
@@ -120,14 +141,6 @@ def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> Non
                 f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
                 f"are: {', '.join(tag_set.labels)}. Initialize it with all labels of the corpus."
             )
-
-
-def _trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:
-    # In BIO the last token of an entity has no tag of its own that could be forbidden to spaces.
-    end = span.end
-    while doc[end - 1].is_space:
-        end -= 1
-    return span._replace(end=end)
 
 
 def _entity_spans(ents: Iterable[Span]) -> list[EntitySpan]:

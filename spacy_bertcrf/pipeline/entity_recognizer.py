@@ -11,62 +11,33 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.ty import ListenedToComponent
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from ..models.crf import decode
 from ..models.in_place_update import update_in_place
 from ..models.types import Array, CRFTaggerModel
 from ..tagging import TagSet
-from .annotations import allowed_tags, gold_annotation, set_entities, tag_targets
+from .annotations import gold_annotation, set_entities, set_span_group, tag_targets, trimmed
+from .default_model import DEFAULT_MODEL
 from .forked_processes import use_one_thread
+from .posterior import Posterior, Prediction
 
 use_one_thread()
 
-DEFAULT_CONFIG = """
-[model]
-@architectures = "spacy-bertcrf.CRFTagger.v1"
-freeze_tok2vec = false
-
-[model.tok2vec]
-@architectures = "spacy-transformers.Tok2VecTransformer.v3"
-name = "bert-base-multilingual-cased"
-mixed_precision = false
-grad_factor = 1.0
-transformer_config = {}
-grad_scaler_config = {}
-
-[model.tok2vec.tokenizer_config]
-use_fast = true
-model_max_length = 512
-
-[model.tok2vec.get_spans]
-@span_getters = "spacy-transformers.strided_spans.v1"
-window = 128
-stride = 96
-
-[model.tok2vec.pooling]
-@layers = "reduce_mean.v1"
-
-[model.encoder]
-@layers = "spacy-bertcrf.BiLSTM.v1"
-hidden_width = 256
-depth = 1
-dropout = 0.0
-"""
 SAMPLE_SIZE = 10  # Docs that the model sees when it is initialized
 LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
-DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
 
 @Language.factory(
     "bertcrf",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
     default_config={
         "model": DEFAULT_MODEL,
         "scheme": "BIOES",
         "loss_reduction": "mean",
         "max_batch_tokens": 8192,
+        "spans_key": None,
+        "threshold": None,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -78,6 +49,8 @@ def make_bertcrf(
     scheme: str,
     loss_reduction: str,
     max_batch_tokens: int,
+    spans_key: str | None,
+    threshold: float | None,
     scorer: Callable | None,
 ) -> "CRFEntityRecognizer":
     """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
@@ -88,6 +61,9 @@ def make_bertcrf(
         divided by the number of tokens, "token_mean".
     max_batch_tokens: in prediction, Docs go through the model sorted by length, in batches of
         at most so many tokens with padding (one longer Doc goes alone).
+    spans_key: `doc.spans[spans_key]` gets the entities of `doc.ents`, and its `attrs["scores"]`
+        their exact posterior probabilities; None for no scores.
+    threshold: predicted entities that are less probable are dropped; None keeps them all.
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     _update_upstream_in_place(nlp)
@@ -98,6 +74,8 @@ def make_bertcrf(
         scheme=scheme,
         loss_reduction=loss_reduction,
         max_batch_tokens=max_batch_tokens,
+        spans_key=spans_key,
+        threshold=threshold,
         scorer=scorer,
     )
 
@@ -119,11 +97,14 @@ class CRFEntityRecognizer(TrainablePipe):
         scheme: str = "BIOES",
         loss_reduction: str = "mean",
         max_batch_tokens: int = 8192,
+        spans_key: str | None = None,
+        threshold: float | None = None,
         scorer: Callable | None = None,
     ):
         """The arguments are those of the factory.
 
-        Raises ValueError for an unknown scheme or reduction and for a batch of no tokens.
+        Raises ValueError for an unknown scheme or reduction, for a batch of no tokens, and for a
+        threshold that is no probability.
         """
         TagSet([], scheme)
         if loss_reduction not in LOSS_REDUCTIONS:
@@ -132,9 +113,15 @@ class CRFEntityRecognizer(TrainablePipe):
             )
         if max_batch_tokens < 1:
             raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
         super().__init__(vocab, model, name, labels=[], scheme=scheme)
         self.loss_reduction = loss_reduction
         self.max_batch_tokens = max_batch_tokens
+        # Not in `cfg`: what is loaded from disk would win over the config, and with it over
+        # `spacy find-threshold`.
+        self.spans_key = spans_key
+        self.threshold = threshold
         self.scorer = scorer
 
     @property
@@ -229,22 +216,29 @@ class CRFEntityRecognizer(TrainablePipe):
             )
         return sorted(labels), docs
 
-    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
-        """The best tag ids of each Doc, (n_tokens,) int64, given what the Doc has set already.
+    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
+        """The best tag sequence of each Doc, given what the Doc has set already.
 
         Raises ValueError before the component is initialized.
         """
         self._require_initialized()
         docs = list(docs)
-        paths = [np.zeros(0, dtype=np.int64) for _ in docs]
+        predictions = [Prediction(np.zeros(0, dtype=np.int64)) for _ in docs]
+        with_probabilities = self.spans_key is not None or self.threshold is not None
         for batch in self._batches_by_length(docs):
-            batch_docs = [docs[i] for i in batch]
-            emissions = self.model.predict(batch_docs)
-            allowed = allowed_tags(batch_docs, self.tag_set)
-            best = decode(self.model.get_ref("crf"), emissions, allowed)
-            for i, path in zip(batch, best, strict=True):
-                paths[i] = path
-        return paths
+            posterior = self._posterior([docs[i] for i in batch])
+            paths = posterior.best_paths()
+            if with_probabilities:
+                found = posterior.probabilities_of_paths(paths)
+            else:
+                found = [None] * len(batch)
+            for i, path, probabilities in zip(batch, paths, found, strict=True):
+                predictions[i] = Prediction(path, probabilities)
+        return predictions
+
+    def _posterior(self, docs: Sequence[Doc]) -> Posterior:
+        emissions = self.model.predict(docs)
+        return Posterior(self.model.get_ref("crf"), emissions, docs, self.tag_set)
 
     def _batches_by_length(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
         batch: list[int] = []
@@ -256,14 +250,21 @@ class CRFEntityRecognizer(TrainablePipe):
         if batch:
             yield batch
 
-    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
-        """Set doc.ents.
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
+        """Set doc.ents, and doc.spans where the component has a spans_key.
 
-        scores: tag ids, as from `predict`.
+        scores: as from `predict`.
         """
         tag_set = self.tag_set
-        for doc, tag_ids in zip(docs, scores, strict=True):
-            set_entities(doc, tag_set.decode(tag_ids))
+        for doc, (tag_ids, probabilities) in zip(docs, scores, strict=True):
+            spans = tag_set.decode(tag_ids)
+            if probabilities is not None and self.threshold is not None:
+                spans = [
+                    s for s in spans if probabilities.get(trimmed(doc, s), 1) >= self.threshold
+                ]
+            set_entities(doc, spans)
+            if self.spans_key is not None:
+                set_span_group(doc, self.spans_key, probabilities or {})
 
     def update(
         self,
