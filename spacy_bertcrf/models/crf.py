@@ -38,6 +38,24 @@ def decode(model: Model, emissions: Ragged, allowed: np.ndarray | None = None) -
     return [np.asarray(path, dtype=np.int64) for path in paths]
 
 
+def k_best(
+    model: Model,
+    emissions: Ragged,
+    k: int,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> list[list[tuple[list[int], float]]]:
+    """For each Doc its k best tag sequences, best first, with their log-probabilities.
+
+    allowed, temperature: as in `stretch_probabilities`.
+    """
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    found: list[list[tuple[list[int], float]]] = torch_shim(model).module.k_best(
+        padded, mask, k, limits, temperature
+    )
+    return found
+
+
 def stretch_probabilities(
     model: Model,
     emissions: Ragged,

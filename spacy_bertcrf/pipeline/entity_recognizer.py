@@ -7,7 +7,7 @@ import numpy as np
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.ty import ListenedToComponent
 from spacy.vocab import Vocab
@@ -16,7 +16,7 @@ from thinc.types import Ragged
 
 from ..models.in_place_update import update_in_place
 from ..models.types import Array, CRFTaggerModel
-from ..tagging import TagSet
+from ..tagging import EntitySpan, TagSet
 from .annotations import gold_annotation, set_entities, set_span_group, tag_targets, trimmed
 from .default_model import DEFAULT_MODEL
 from .forked_processes import use_one_thread
@@ -235,6 +235,55 @@ class CRFEntityRecognizer(TrainablePipe):
             for i, path, probabilities in zip(batch, paths, found, strict=True):
                 predictions[i] = Prediction(path, probabilities)
         return predictions
+
+    def k_best(self, docs: Iterable[Doc], k: int = 5) -> list[list[tuple[list[EntitySpan], float]]]:
+        """The k best readings of each Doc, given what the Doc has set already.
+
+        Returns for each Doc up to k pairs, the most probable first: the entities as
+        (start, end, label) in tokens, end exclusive, and the exact probability that just these
+        are the entities. Entities that the Doc has already are among them if the component knows
+        their labels. The Docs are left as they are.
+
+        Raises ValueError before the component is initialized, and if k is not positive.
+        """
+        self._require_initialized()
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}.")
+        docs = list(docs)
+        readings: list[list[tuple[list[EntitySpan], float]]] = [[([], 1.0)] for _ in docs]
+        for batch in self._batches_by_length(docs):
+            found = self._posterior([docs[i] for i in batch]).k_best(k)
+            for i, best in zip(batch, found, strict=True):
+                readings[i] = best
+        return readings
+
+    def span_probabilities(
+        self, doc: Doc, spans: Iterable[tuple[int, int, str] | Span]
+    ) -> np.ndarray:
+        """The exact posterior probability of each span to be an entity with its label, given
+        what the Doc has set already: that of any span, not only of predicted ones.
+
+        spans: (start, end, label) in tokens, end exclusive, or Spans of the Doc; they may overlap.
+
+        Returns (n_spans,) float32. Raises ValueError before the component is initialized, and if
+        a span does not lie in the Doc or has a label that the component does not know.
+        """
+        self._require_initialized()
+        asked = [
+            EntitySpan(span.start, span.end, span.label_)
+            if isinstance(span, Span)
+            else EntitySpan(*span)
+            for span in spans
+        ]
+        for span in asked:
+            if span.label not in self.labels or not 0 <= span.start < span.end <= len(doc):
+                raise ValueError(
+                    f"The span {tuple(span)} must lie in the text, which has {len(doc)} tokens, "
+                    f"and have one of the labels of '{self.name}': {', '.join(self.labels)}."
+                )
+        if not asked:
+            return np.zeros(0, dtype=np.float32)
+        return self._posterior([doc]).span_probabilities([asked])[0]
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
         emissions = self.model.predict(docs)

@@ -1,6 +1,8 @@
 """What the CRF believes of the entities of a batch of Docs, given what they have set already."""
 
 from collections.abc import Iterator, Sequence
+from math import exp
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from thinc.api import Model
 from thinc.types import Ragged
 
 from ..layers import Stretch
-from ..models.crf import decode, stretch_probabilities
+from ..models.crf import decode, k_best, stretch_probabilities
 from ..tagging import EntitySpan, TagSet
 from .annotations import allowed_tags, open_tokens, trimmed
 
@@ -58,6 +60,24 @@ class Posterior:
             dict(zip(found, values.tolist(), strict=True))
             for found, values in zip(spans, probabilities, strict=True)
         ]
+
+    def k_best(self, k: int) -> list[list[tuple[list[EntitySpan], float]]]:
+        """For each Doc, the sets of entities of its k best tag sequences with their
+        probabilities, the most probable first; fewer where there are fewer.
+
+        In BIO the entities of two sequences may differ in nothing but spaces at their ends.
+        These are cut off, and the probabilities of what is the same then are added.
+        """
+        found = k_best(self._crf, self._emissions, k, self._allowed)
+        sets = []
+        for doc, paths in zip(self._docs, found, strict=True):
+            merged: dict[tuple[EntitySpan, ...], float] = {}
+            for path, log_probability in paths:
+                spans = tuple(trimmed(doc, span) for span in self._tag_set.decode(path))
+                merged[spans] = merged.get(spans, 0.0) + exp(log_probability)
+            ranked = sorted(merged.items(), key=itemgetter(1), reverse=True)
+            sets.append([(list(spans), probability) for spans, probability in ranked])
+        return sets
 
     def span_probabilities(self, spans: Sequence[Sequence[EntitySpan]]) -> list[np.ndarray]:
         """For each Doc, the probability of each of its spans to be an entity with this label,
