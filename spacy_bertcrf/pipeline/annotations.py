@@ -63,33 +63,42 @@ def tag_targets(examples: Iterable[Example], tag_set: TagSet) -> TagTargets:
     return TagTargets(rows.argmax(axis=1), rows)
 
 
-def allowed_tags(docs: Sequence[Doc], tag_set: TagSet) -> np.ndarray | None:
+def allowed_tags(
+    docs: Sequence[Doc], tag_set: TagSet, overwrite: bool = False
+) -> np.ndarray | None:
     """The tags that prediction may choose from, (n_tokens, n_tags), or None if it may choose any.
 
     What a Doc has already is kept: a token in an entity has the tag that says so (outside, if the
     label is not in the tag set), a blocked one is outside, and so is a token that is set outside,
     if nothing is said of others. A space does not start or end an entity.
+
+    overwrite: pay no heed to what a Doc has already.
     """
-    are_open = [open_tokens(doc) for doc in docs]
+    are_open = [open_tokens(doc, overwrite) for doc in docs]
     spaces = [doc.to_array("IS_SPACE") == 1 for doc in docs]
     if all(is_open.all() for is_open in are_open) and not any(map(np.any, spaces)):
         return None
     at_edge = np.asarray([tag[0] in "BES" for tag in tag_set.tags])
     rows = []
     for doc, is_open, is_space in zip(docs, are_open, spaces, strict=True):
-        preset = [span for span in _entity_spans(doc.ents) if span.label in tag_set.labels]
+        preset = [
+            span
+            for span in _entity_spans(doc.ents)
+            if span.label in tag_set.labels and not is_open[span.start]
+        ]
         allowed = tag_set.allowed(preset, is_open)
         allowed[np.ix_(is_open & is_space, at_edge)] = False
         rows.append(allowed)
     return np.concatenate(rows)
 
 
-def set_entities(doc: Doc, spans: Iterable[EntitySpan]) -> None:
+def set_entities(doc: Doc, spans: Iterable[EntitySpan], overwrite: bool = False) -> None:
     """Add predicted entities to doc.ents; the other tokens that were open become outside.
 
     spans: those that the Doc has already are left as they are, ids and links included.
+    overwrite: put them in the place of all that the Doc has.
     """
-    outside = open_tokens(doc)
+    outside = open_tokens(doc, overwrite)
     added = [Span(doc, *trimmed(doc, span)) for span in spans if outside[span.start]]
     if outside.all():
         doc.set_ents(added)
@@ -111,12 +120,14 @@ def set_span_group(doc: Doc, key: str, probabilities: Mapping[EntitySpan, float]
     doc.spans[key] = SpanGroup(doc, name=key, spans=doc.ents, attrs=attrs)
 
 
-def open_tokens(doc: Doc) -> np.ndarray:
-    """The tokens whose tags are to be predicted, (n_tokens,) bool.
+def open_tokens(doc: Doc, overwrite: bool = False) -> np.ndarray:
+    """The tokens whose tags are to be predicted, (n_tokens,) bool; with `overwrite`, all.
 
     These are the tokens without annotation. Where all have some, those set outside are open, for
     it is no decision against an entity: an entity_ruler calls outside all that its rules miss.
     """
+    if overwrite:
+        return np.ones(len(doc), dtype=bool)
     iob = doc.to_array("ENT_IOB")
     missing = iob == MISSING
     return missing if missing.any() else iob == OUTSIDE

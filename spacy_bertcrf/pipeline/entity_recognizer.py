@@ -38,6 +38,7 @@ LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
         "max_batch_tokens": 8192,
         "spans_key": None,
         "threshold": None,
+        "overwrite_ents": False,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -51,6 +52,7 @@ def make_bertcrf(
     max_batch_tokens: int,
     spans_key: str | None,
     threshold: float | None,
+    overwrite_ents: bool,
     scorer: Callable | None,
 ) -> "CRFEntityRecognizer":
     """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
@@ -64,6 +66,8 @@ def make_bertcrf(
     spans_key: `doc.spans[spans_key]` gets the entities of `doc.ents`, and its `attrs["scores"]`
         their exact posterior probabilities; None for no scores.
     threshold: predicted entities that are less probable are dropped; None keeps them all.
+    overwrite_ents: pay no heed to entities, blocked tokens and tokens outside that a Doc has
+        already, and replace them.
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     _update_upstream_in_place(nlp)
@@ -76,6 +80,7 @@ def make_bertcrf(
         max_batch_tokens=max_batch_tokens,
         spans_key=spans_key,
         threshold=threshold,
+        overwrite_ents=overwrite_ents,
         scorer=scorer,
     )
 
@@ -85,7 +90,8 @@ class CRFEntityRecognizer(TrainablePipe):
 
     It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that are
     blocked stay as they are, and no entity starts or ends with a space. In a Doc of which some
-    tokens have no annotation, those that are set outside stay outside too.
+    tokens have no annotation, those that are set outside stay outside too. With `overwrite_ents`
+    it replaces all that a Doc has.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class CRFEntityRecognizer(TrainablePipe):
         max_batch_tokens: int = 8192,
         spans_key: str | None = None,
         threshold: float | None = None,
+        overwrite_ents: bool = False,
         scorer: Callable | None = None,
     ):
         """The arguments are those of the factory.
@@ -122,6 +129,7 @@ class CRFEntityRecognizer(TrainablePipe):
         # `spacy find-threshold`.
         self.spans_key = spans_key
         self.threshold = threshold
+        self.overwrite_ents = overwrite_ents
         self.scorer = scorer
 
     @property
@@ -287,7 +295,8 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
         emissions = self.model.predict(docs)
-        return Posterior(self.model.get_ref("crf"), emissions, docs, self.tag_set)
+        crf = self.model.get_ref("crf")
+        return Posterior(crf, emissions, docs, self.tag_set, overwrite=self.overwrite_ents)
 
     def _batches_by_length(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
         batch: list[int] = []
@@ -311,7 +320,7 @@ class CRFEntityRecognizer(TrainablePipe):
                 spans = [
                     s for s in spans if probabilities.get(trimmed(doc, s), 1) >= self.threshold
                 ]
-            set_entities(doc, spans)
+            set_entities(doc, spans, self.overwrite_ents)
             if self.spans_key is not None:
                 set_span_group(doc, self.spans_key, probabilities or {})
 

@@ -33,14 +33,24 @@ class Posterior:
 
     crf: the layer of the model that is the CRF.
     emissions: the model's scores for the Docs.
+    overwrite: pay no heed to what the Docs have set.
     """
 
-    def __init__(self, crf: Model, emissions: Ragged, docs: Sequence[Doc], tag_set: TagSet):
+    def __init__(
+        self,
+        crf: Model,
+        emissions: Ragged,
+        docs: Sequence[Doc],
+        tag_set: TagSet,
+        *,
+        overwrite: bool = False,
+    ):
         self._crf = crf
         self._emissions = emissions
         self._docs = docs
         self._tag_set = tag_set
-        self._allowed = allowed_tags(docs, tag_set)
+        self._overwrite = overwrite
+        self._allowed = allowed_tags(docs, tag_set, overwrite)
 
     def best_paths(self) -> list[np.ndarray]:
         """The most probable tag ids of each Doc, (n_tokens,) int64."""
@@ -52,7 +62,7 @@ class Posterior:
         """For each Doc, the probabilities of the entities that its path adds to it."""
         spans = []
         for doc, path in zip(self._docs, paths, strict=True):
-            is_open = open_tokens(doc)
+            is_open = open_tokens(doc, self._overwrite)
             found = self._tag_set.decode(path)
             spans.append([trimmed(doc, span) for span in found if is_open[span.start]])
         probabilities = self.span_probabilities(spans)
@@ -86,7 +96,7 @@ class Posterior:
         owners: list[int] = []
         n_spans = 0
         for index, (doc, of_doc) in enumerate(zip(self._docs, spans, strict=True)):
-            is_open = open_tokens(doc) if len(of_doc) else np.zeros(0, dtype=bool)
+            is_open = open_tokens(doc, self._overwrite)
             for span in of_doc:
                 for as_tagged in _as_tagged(doc, span, is_open):
                     stretches.append(self._stretch(index, as_tagged))
