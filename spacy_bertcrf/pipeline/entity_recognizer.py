@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
+from ..models.growth import grow
 from ..models.in_place_update import update_in_place
 from ..models.types import Array, CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
@@ -148,24 +149,30 @@ class CRFEntityRecognizer(TrainablePipe):
         return TagSet(self.labels, self.cfg["scheme"])
 
     def add_label(self, label: str) -> int:
-        """Add an entity label, before the component is initialized.
+        """Add an entity label.
+
+        If the component is initialized, its model grows: what it has learned stays, scores of
+        the other labels included, and the new label is predicted only after it is learned.
 
         Returns 1, or 0 if the component has the label. Raises ValueError for anything but a
-        string, and after the component was initialized: the model's size is settled then.
+        string that is not empty.
         """
         if not isinstance(label, str):
             raise ValueError(Errors.E187)
-        if label in self.labels:
+        return self._add_labels([label])
+
+    def _add_labels(self, labels: Iterable[str]) -> int:
+        old = self.tag_set
+        added = [label for label in labels if label not in old.labels]
+        if not added:
             return 0
+        new = TagSet([*old.labels, *added], old.scheme)
         if self.is_initialized:
-            raise ValueError(
-                f"Cannot add the label '{label}' to '{self.name}': its model is initialized for "
-                f"{len(self.labels)} labels. Add labels before 'nlp.initialize'."
-            )
-        TagSet([*self.labels, label], self.cfg["scheme"])
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
-        return 1
+            grow(self.model, old, new)
+        self.cfg["labels"] = list(new.labels)
+        for label in added:
+            self.vocab.strings.add(label)
+        return len(added)
 
     @property
     def is_initialized(self) -> bool:
@@ -179,30 +186,43 @@ class CRFEntityRecognizer(TrainablePipe):
         nlp: Language | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Take the labels and build the model.
+        """Take the labels and build the model, or let a trained model grow by the labels that are
+        new to it.
 
         get_examples: gives the training examples.
         nlp: the pipeline.
         labels: the labels, if they are known (from `spacy init labels`); otherwise they are
             all those of the examples, sorted.
 
-        Raises ValueError if there are no labels or no tokens. Warns once, with the count, if
+        Raises ValueError if there are no labels or no tokens, and if labels that a trained model
+        has are missing from `labels`. Warns once, with the count, if
         entities of the examples do not fit the tokens.
         """
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         corpus_labels, docs = self._look_through(get_examples())
-        for label in corpus_labels if labels is None else labels:
-            self.add_label(label)
+        if self.is_initialized and labels is not None:
+            self._refuse_to_shrink(labels)
+        self._add_labels(corpus_labels if labels is None else labels)
         if not self.labels:
             raise ValueError(
                 f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
                 "that doc.ents is set in the training corpus, or give 'labels'."
             )
-        if not docs:
-            raise ValueError(f"'{self.name}' needs at least one example with a token.")
-        self.model.initialize(X=docs, Y=self.tag_set)
+        if not self.is_initialized:
+            if not docs:
+                raise ValueError(f"'{self.name}' needs at least one example with a token.")
+            self.model.initialize(X=docs, Y=self.tag_set)
         if nlp is not None:
             _update_upstream_in_place(nlp)
+
+    def _refuse_to_shrink(self, labels: Sequence[str]) -> None:
+        lost = [label for label in self.labels if label not in labels]
+        if lost:
+            raise ValueError(
+                f"'{self.name}' is trained for the labels {', '.join(self.labels)}, and "
+                f"{', '.join(lost)} would be lost. Give these labels too, or begin with a new "
+                "component."
+            )
 
     def _look_through(self, examples: Iterable[Example]) -> tuple[list[str], list[Doc]]:
         """The labels of all examples, sorted, and a few Docs that have tokens."""
