@@ -1,6 +1,7 @@
 """The thinc layer around layers.LinearChainCRF: emissions to losses, and to the best tags."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -79,6 +80,21 @@ def stretch_probabilities(
     return probabilities.cpu().numpy()
 
 
+def loss_at_temperature(
+    model: Model, batches: Iterable[tuple[Ragged, TagTargets]], temperature: float
+) -> float:
+    """The loss of all batches together with all scores divided by a temperature."""
+    crf = copy.deepcopy(torch_shim(model).module)
+    loss = 0.0
+    with torch.no_grad():
+        for parameter in crf.parameters():
+            parameter /= temperature
+        for emissions, targets in batches:
+            data = xp2torch(emissions.dataXd, device=torch_shim(model).device) / temperature
+            loss += float(_losses(model, crf, data, emissions.lengths, targets).double().sum())
+    return loss
+
+
 def _forward(
     model: Model, inputs: tuple[Ragged, TagTargets], is_train: bool
 ) -> tuple[Floats1d, Callable[[Floats1d], Ragged]]:
@@ -86,13 +102,7 @@ def _forward(
     crf = torch_shim(model).module
     data = xp2torch(emissions.dataXd, requires_grad=is_train, device=torch_shim(model).device)
     with torch.set_grad_enabled(is_train):
-        padded, mask = _pad(model, data, emissions.lengths)
-        if targets.allowed is None:
-            tags, _ = _pad(model, targets.tags[:, None], emissions.lengths)
-            losses = -crf(padded, tags.squeeze(2), mask, reduction="none")
-        else:
-            allowed, _ = _pad(model, targets.allowed, emissions.lengths)
-            losses = -crf.partial_log_likelihood(padded, allowed, mask, reduction="none")
+        losses = _losses(model, crf, data, emissions.lengths, targets)
 
     def backprop(d_losses: Floats1d) -> Ragged:
         losses.backward(xp2torch(d_losses, device=losses.device))
@@ -101,6 +111,21 @@ def _forward(
 
     detached: Array = torch2xp(losses.detach())
     return detached, backprop
+
+
+def _losses(
+    model: Model,
+    crf: "layers.LinearChainCRF",
+    emissions: torch.Tensor,
+    lengths: Array,
+    targets: TagTargets,
+) -> torch.Tensor:
+    padded, mask = _pad(model, emissions, lengths)
+    if targets.allowed is None:
+        tags, _ = _pad(model, targets.tags[:, None], lengths)
+        return -crf(padded, tags.squeeze(2), mask, reduction="none")
+    allowed, _ = _pad(model, targets.allowed, lengths)
+    return -crf.partial_log_likelihood(padded, allowed, mask, reduction="none")
 
 
 def _pad_both(

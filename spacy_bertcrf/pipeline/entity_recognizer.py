@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from spacy.errors import Errors
@@ -14,6 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
+from ..models.crf import loss_at_temperature
 from ..models.growth import grow
 from ..models.in_place_update import update_in_place
 from ..models.types import Array, CRFTaggerModel
@@ -22,6 +24,7 @@ from .annotations import gold_annotation, set_entities, set_span_group, tag_targ
 from .default_model import DEFAULT_MODEL
 from .forked_processes import use_one_thread
 from .posterior import Posterior, Prediction
+from .temperature import fitted_temperature
 
 use_one_thread()
 
@@ -123,7 +126,7 @@ class CRFEntityRecognizer(TrainablePipe):
             raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
-        super().__init__(vocab, model, name, labels=[], scheme=scheme)
+        super().__init__(vocab, model, name, labels=[], scheme=scheme, temperature=1.0)
         self.loss_reduction = loss_reduction
         self.max_batch_tokens = max_batch_tokens
         # Not in `cfg`: what is loaded from disk would win over the config, and with it over
@@ -147,6 +150,37 @@ class CRFEntityRecognizer(TrainablePipe):
     def tag_set(self) -> TagSet:
         """The tags of the labels."""
         return TagSet(self.labels, self.cfg["scheme"])
+
+    @property
+    def temperature(self) -> float:
+        """What all scores are divided by where probabilities are asked for, 1 if not fitted."""
+        return float(self.cfg["temperature"])
+
+    def fit_temperature(self, examples: Iterable[Example]) -> float:
+        """Calibrate the probabilities (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find
+        the temperature at which the gold entities of some examples are most probable.
+
+        It is saved with the component and changes probabilities alone, never the best path.
+
+        examples: not those of the training, for the model is surer of these than of new texts.
+            Their predicted Docs have been through the components before this one.
+
+        Returns the temperature, above 1 for a model that was too sure. Raises ValueError before
+        the component is initialized, if an entity has an unknown label, and without tokens.
+        """
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.fit_temperature")
+        self._require_initialized()
+        batches = []
+        for batch in self._batches_by_length([example.predicted for example in examples]):
+            of_batch = [examples[i] for i in batch]
+            emissions = self.model.predict([example.predicted for example in of_batch])
+            batches.append((emissions, tag_targets(of_batch, self.tag_set)))
+        if not batches:
+            raise ValueError("A temperature is fitted on examples with tokens; there are none.")
+        loss = partial(loss_at_temperature, self.model.get_ref("crf"), batches)
+        self.cfg["temperature"] = round(fitted_temperature(loss), 4)
+        return self.temperature
 
     def add_label(self, label: str) -> int:
         """Add an entity label.
@@ -315,8 +349,14 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
         emissions = self.model.predict(docs)
-        crf = self.model.get_ref("crf")
-        return Posterior(crf, emissions, docs, self.tag_set, overwrite=self.overwrite_ents)
+        return Posterior(
+            self.model.get_ref("crf"),
+            emissions,
+            docs,
+            self.tag_set,
+            overwrite=self.overwrite_ents,
+            temperature=self.temperature,
+        )
 
     def _batches_by_length(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
         batch: list[int] = []

@@ -34,6 +34,7 @@ class Posterior:
     crf: the layer of the model that is the CRF.
     emissions: the model's scores for the Docs.
     overwrite: pay no heed to what the Docs have set.
+    temperature: what all scores are divided by, where probabilities are asked for.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Posterior:
         tag_set: TagSet,
         *,
         overwrite: bool = False,
+        temperature: float = 1.0,
     ):
         self._crf = crf
         self._emissions = emissions
         self._docs = docs
         self._tag_set = tag_set
         self._overwrite = overwrite
+        self._temperature = temperature
         self._allowed = allowed_tags(docs, tag_set, overwrite)
 
     def best_paths(self) -> list[np.ndarray]:
@@ -78,7 +81,7 @@ class Posterior:
         In BIO the entities of two sequences may differ in nothing but spaces at their ends.
         These are cut off, and the probabilities of what is the same then are added.
         """
-        found = k_best(self._crf, self._emissions, k, self._allowed)
+        found = k_best(self._crf, self._emissions, k, self._allowed, self._temperature)
         sets = []
         for doc, paths in zip(self._docs, found, strict=True):
             merged: dict[tuple[EntitySpan, ...], float] = {}
@@ -104,7 +107,9 @@ class Posterior:
                 n_spans += 1
         # Where an entity starts or there is none, the one before it has ended, in both schemes.
         closing = self._tag_set.legal_start
-        found = stretch_probabilities(self._crf, self._emissions, stretches, closing, self._allowed)
+        found = stretch_probabilities(
+            self._crf, self._emissions, stretches, closing, self._allowed, self._temperature
+        )
         probabilities = np.zeros(n_spans, dtype=np.float32)
         np.add.at(probabilities, owners, found)
         bounds = np.cumsum([len(of_doc) for of_doc in spans])[:-1]
