@@ -10,6 +10,7 @@ from thinc.types import Floats1d, Ragged
 
 from .. import layers
 from ..tagging import TagSet
+from .incorrect_spans import log_partition_without
 from .torch_shim import TorchShim, torch_shim
 from .types import Array, TagTargets
 
@@ -125,6 +126,12 @@ def _losses(
         tags, _ = _pad(model, targets.tags[:, None], lengths)
         return -crf(padded, tags.squeeze(2), mask, reduction="none")
     allowed, _ = _pad(model, targets.allowed, lengths)
+    if targets.incorrect is not None:
+        tag_set = TagSet(**torch_shim(model).cfg)
+        # Not rounded to float32 before they are subtracted, for they are large and close.
+        exact = padded.double()
+        inside = log_partition_without(crf, tag_set, exact, mask, allowed, targets.incorrect)
+        return (crf.log_partition(exact, mask) - inside).to(torch.float32)
     return -crf.partial_log_likelihood(padded, allowed, mask, reduction="none")
 
 

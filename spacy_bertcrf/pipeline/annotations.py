@@ -45,22 +45,30 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     return GoldAnnotation(spans, missing, len(reference.ents) - len(spans))
 
 
-def tag_targets(examples: Iterable[Example], tag_set: TagSet) -> TagTargets:
+def tag_targets(
+    examples: Iterable[Example], tag_set: TagSet, incorrect_spans_key: str | None = None
+) -> TagTargets:
     """The gold tags of a batch; where annotation is missing, all tags that fit.
 
-    Raises ValueError, with the text, if an entity has a label that is not in the tag set.
+    incorrect_spans_key: where the reference Docs keep spans that are known to be wrong.
+
+    Raises ValueError, with the text, if an entity has a label that is not in the tag set, or is
+    among the spans that are wrong.
     """
-    annotations = []
+    annotations, incorrect = [], []
     for example in examples:
         annotation = gold_annotation(example)
         _check_labels(annotation.spans, example.predicted, tag_set)
         annotations.append(annotation)
-    if not any(annotation.missing.any() for annotation in annotations):
+        wrong = _incorrect_spans(example, tag_set, incorrect_spans_key)
+        _check_contradictions(annotation.spans, wrong, example.predicted)
+        incorrect.append(wrong)
+    if not any(incorrect) and not any(annotation.missing.any() for annotation in annotations):
         tags = [tag_set.encode(a.spans, len(a.missing)) for a in annotations]
         return TagTargets(np.concatenate(tags))
     allowed = [tag_set.allowed(a.spans, a.missing) for a in annotations]
     rows = np.concatenate(allowed)
-    return TagTargets(rows.argmax(axis=1), rows)
+    return TagTargets(rows.argmax(axis=1), rows, incorrect if any(incorrect) else None)
 
 
 def allowed_tags(
@@ -152,6 +160,24 @@ def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> Non
                 f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
                 f"are: {', '.join(tag_set.labels)}. Initialize it with all labels of the corpus."
             )
+
+
+def _incorrect_spans(example: Example, tag_set: TagSet, key: str | None) -> list[EntitySpan]:
+    if key is None or key not in example.reference.spans:
+        return []
+    # A span that does not fit the tokens, or has another label, cannot be predicted anyway.
+    spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=True)
+    return [span for span in _entity_spans(spans) if span.label in tag_set.labels]
+
+
+def _check_contradictions(
+    gold: Iterable[EntitySpan], incorrect: Iterable[EntitySpan], doc: Doc
+) -> None:
+    for span in set(gold).intersection(incorrect):
+        raise ValueError(
+            f"'{doc[span.start : span.end]}' ({span.label}) is both a gold entity and a span known "
+            f"to be incorrect, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Take it out of one."
+        )
 
 
 def _entity_spans(ents: Iterable[Span]) -> list[EntitySpan]:

@@ -43,6 +43,7 @@ LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
         "spans_key": None,
         "threshold": None,
         "overwrite_ents": False,
+        "incorrect_spans_key": None,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -57,6 +58,7 @@ def make_bertcrf(
     spans_key: str | None,
     threshold: float | None,
     overwrite_ents: bool,
+    incorrect_spans_key: str | None,
     scorer: Callable | None,
 ) -> "CRFEntityRecognizer":
     """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
@@ -72,6 +74,8 @@ def make_bertcrf(
     threshold: predicted entities that are less probable are dropped; None keeps them all.
     overwrite_ents: pay no heed to entities, blocked tokens and tokens outside that a Doc has
         already, and replace them.
+    incorrect_spans_key: in training, `reference.spans[incorrect_spans_key]` are spans that are
+        known not to be entities with their label.
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     _update_upstream_in_place(nlp)
@@ -85,6 +89,7 @@ def make_bertcrf(
         spans_key=spans_key,
         threshold=threshold,
         overwrite_ents=overwrite_ents,
+        incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
     )
 
@@ -110,6 +115,7 @@ class CRFEntityRecognizer(TrainablePipe):
         spans_key: str | None = None,
         threshold: float | None = None,
         overwrite_ents: bool = False,
+        incorrect_spans_key: str | None = None,
         scorer: Callable | None = None,
     ):
         """The arguments are those of the factory.
@@ -134,6 +140,7 @@ class CRFEntityRecognizer(TrainablePipe):
         self.spans_key = spans_key
         self.threshold = threshold
         self.overwrite_ents = overwrite_ents
+        self.incorrect_spans_key = incorrect_spans_key
         self.scorer = scorer
 
     @property
@@ -175,7 +182,9 @@ class CRFEntityRecognizer(TrainablePipe):
         for batch in self._batches_by_length([example.predicted for example in examples]):
             of_batch = [examples[i] for i in batch]
             emissions = self.model.predict([example.predicted for example in of_batch])
-            batches.append((emissions, tag_targets(of_batch, self.tag_set)))
+            batches.append(
+                (emissions, tag_targets(of_batch, self.tag_set, self.incorrect_spans_key))
+            )
         if not batches:
             raise ValueError("A temperature is fitted on examples with tokens; there are none.")
         loss = partial(loss_at_temperature, self.model.get_ref("crf"), batches)
@@ -427,7 +436,7 @@ class CRFEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        targets = tag_targets(examples, self.tag_set)
+        targets = tag_targets(examples, self.tag_set, self.incorrect_spans_key)
         losses, backprop = self.model.get_ref("crf").begin_update((scores, targets))
         weight = self._loss_weight(scores.lengths)
         d_losses = self.model.ops.xp.full_like(losses, weight)
