@@ -170,10 +170,13 @@ class LinearChainCRF(torchcrf.CRF):
         mask: Tensor | None = None,
         k: int = 5,
         allowed: Tensor | None = None,
+        temperature: float = 1.0,
     ) -> list[list[tuple[list[int], float]]]:
         """For each sequence its k best legal paths inside `allowed`, best first, each with its
         log-probability among all of them; fewer where fewer have a probability. Paths of equal
         score always come in the same order. An empty sequence has one path: ([], 0.0).
+
+        temperature: as in `marginals`; the order does not depend on it.
 
         Raises ValueError if k is not positive, or, with the sequence, if there is no path.
         """
@@ -183,7 +186,7 @@ class LinearChainCRF(torchcrf.CRF):
         found: list[list[tuple[list[int], float]]] = [[([], 0.0)] for _ in range(packing.batch)]
         if not packing.n_running:
             return found
-        scores, result = self._scan(emissions, packing, allowed, both_ways=False)
+        scores, result = self._scan(emissions, packing, allowed, False, temperature)
         tags, best = k_best_paths(scores, packing, k)
         logs = (best - result.log_partition.unsqueeze(1)).tolist()
         paths = packing.unpack(tags)

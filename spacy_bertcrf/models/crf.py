@@ -1,6 +1,7 @@
 """The thinc layer around layers.LinearChainCRF: emissions to losses, and to the best tags."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from thinc.types import Floats1d, Ragged
 
 from .. import layers
 from ..tagging import TagSet
+from .incorrect_spans import log_partition_without
 from .torch_shim import TorchShim, torch_shim
 from .types import Array, TagTargets
 
@@ -33,12 +35,65 @@ def decode(model: Model, emissions: Ragged, allowed: np.ndarray | None = None) -
 
     allowed: (n_tokens, n_tags) bool; the result is then the best sequence inside it.
     """
-    crf = torch_shim(model).module
-    with torch.no_grad():
-        padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
-        padded_allowed = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
-        paths = crf.decode(padded, mask, allowed=padded_allowed)
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    paths = torch_shim(model).module.decode(padded, mask, allowed=limits)
     return [np.asarray(path, dtype=np.int64) for path in paths]
+
+
+def k_best(
+    model: Model,
+    emissions: Ragged,
+    k: int,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> list[list[tuple[list[int], float]]]:
+    """For each Doc its k best tag sequences, best first, with their log-probabilities.
+
+    allowed, temperature: as in `stretch_probabilities`.
+    """
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    found: list[list[tuple[list[int], float]]] = torch_shim(model).module.k_best(
+        padded, mask, k, limits, temperature
+    )
+    return found
+
+
+def stretch_probabilities(
+    model: Model,
+    emissions: Ragged,
+    stretches: Sequence["layers.Stretch"],
+    closing: np.ndarray,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """The posterior probability of each stretch of tags, (n_stretches,), by forward-backward.
+
+    closing: (n_tags,) bool, the tags that the token after a stretch may have.
+    allowed: as in `decode`; the probability is then that among the sequences inside it.
+    temperature: what all scores are divided by.
+    """
+    if not stretches:
+        return np.zeros(0, dtype=np.float32)
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    probabilities: torch.Tensor = torch_shim(model).module.path_marginals(
+        padded, stretches, np.tile(closing, (len(stretches), 1)), mask, limits, temperature
+    )
+    return probabilities.cpu().numpy()
+
+
+def loss_at_temperature(
+    model: Model, batches: Iterable[tuple[Ragged, TagTargets]], temperature: float
+) -> float:
+    """The loss of all batches together with all scores divided by a temperature."""
+    crf = copy.deepcopy(torch_shim(model).module)
+    loss = 0.0
+    with torch.no_grad():
+        for parameter in crf.parameters():
+            parameter /= temperature
+        for emissions, targets in batches:
+            data = xp2torch(emissions.dataXd, device=torch_shim(model).device) / temperature
+            loss += float(_losses(model, crf, data, emissions.lengths, targets).double().sum())
+    return loss
 
 
 def _forward(
@@ -48,13 +103,7 @@ def _forward(
     crf = torch_shim(model).module
     data = xp2torch(emissions.dataXd, requires_grad=is_train, device=torch_shim(model).device)
     with torch.set_grad_enabled(is_train):
-        padded, mask = _pad(model, data, emissions.lengths)
-        if targets.allowed is None:
-            tags, _ = _pad(model, targets.tags[:, None], emissions.lengths)
-            losses = -crf(padded, tags.squeeze(2), mask, reduction="none")
-        else:
-            allowed, _ = _pad(model, targets.allowed, emissions.lengths)
-            losses = -crf.partial_log_likelihood(padded, allowed, mask, reduction="none")
+        losses = _losses(model, crf, data, emissions.lengths, targets)
 
     def backprop(d_losses: Floats1d) -> Ragged:
         losses.backward(xp2torch(d_losses, device=losses.device))
@@ -63,6 +112,35 @@ def _forward(
 
     detached: Array = torch2xp(losses.detach())
     return detached, backprop
+
+
+def _losses(
+    model: Model,
+    crf: "layers.LinearChainCRF",
+    emissions: torch.Tensor,
+    lengths: Array,
+    targets: TagTargets,
+) -> torch.Tensor:
+    padded, mask = _pad(model, emissions, lengths)
+    if targets.allowed is None:
+        tags, _ = _pad(model, targets.tags[:, None], lengths)
+        return -crf(padded, tags.squeeze(2), mask, reduction="none")
+    allowed, _ = _pad(model, targets.allowed, lengths)
+    if targets.incorrect is not None:
+        tag_set = TagSet(**torch_shim(model).cfg)
+        # Not rounded to float32 before they are subtracted, for they are large and close.
+        exact = padded.double()
+        inside = log_partition_without(crf, tag_set, exact, mask, allowed, targets.incorrect)
+        return (crf.log_partition(exact, mask) - inside).to(torch.float32)
+    return -crf.partial_log_likelihood(padded, allowed, mask, reduction="none")
+
+
+def _pad_both(
+    model: Model, emissions: Ragged, allowed: np.ndarray | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
+    limits = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
+    return padded, mask, limits
 
 
 def _pad(

@@ -8,7 +8,7 @@ import safetensors
 import safetensors.torch
 import srsly
 import torch
-from thinc.api import Model, Optimizer, PyTorchShim, get_torch_default_device
+from thinc.api import Model, Optimizer, PyTorchShim, Shim, get_torch_default_device
 
 from . import in_place_update
 
@@ -38,6 +38,12 @@ class TorchShim(PyTorchShim):
     def rebuild(self, **settings: Any) -> None:
         """Replace the module by a new one with these settings and random weights."""
         self.cfg = settings
+        # The optimizer keeps its moments and averages by the shim's id and the parameter's name.
+        # Those of another module have another meaning, or sizes that do not even fit: under a
+        # new id it starts new ones.
+        with self.global_id_lock:
+            Shim.global_id += 1
+            self.id = Shim.global_id
         self._model = self._build(**settings).to(get_torch_default_device())
 
     def finish_update(self, optimizer: Optimizer) -> None:

@@ -10,6 +10,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
+from ..tagging import EntitySpan
+
 Array: TypeAlias = Any
 """A NumPy or CuPy array. thinc's types for these and NumPy's own know nothing of each other."""
 
@@ -30,7 +32,10 @@ class TagTargets:
     tags: (n_tokens,) int64, the gold tag ids; meaningless where `allowed` is given.
     allowed: (n_tokens, n_tags) bool, the tags that fit a partial annotation, or None where
         every token of the batch is annotated.
+    incorrect: for each Doc, entities that it is known not to have, or None where no
+        Doc of the batch has such. With it, `allowed` is given.
     """
 
     tags: np.ndarray
     allowed: np.ndarray | None = None
+    incorrect: list[list[EntitySpan]] | None = None

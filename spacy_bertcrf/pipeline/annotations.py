@@ -1,10 +1,10 @@
 """What Docs say of their entities, as the tag sets of TagSet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..models.types import TagTargets
@@ -45,52 +45,69 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     return GoldAnnotation(spans, missing, len(reference.ents) - len(spans))
 
 
-def tag_targets(examples: Iterable[Example], tag_set: TagSet) -> TagTargets:
+def tag_targets(
+    examples: Iterable[Example], tag_set: TagSet, incorrect_spans_key: str | None = None
+) -> TagTargets:
     """The gold tags of a batch; where annotation is missing, all tags that fit.
 
-    Raises ValueError, with the text, if an entity has a label that is not in the tag set.
+    incorrect_spans_key: where the reference Docs keep spans that are known to be wrong.
+
+    Raises ValueError, with the text, if an entity has a label that is not in the tag set, or is
+    among the spans that are wrong.
     """
-    annotations = []
+    annotations, incorrect = [], []
     for example in examples:
         annotation = gold_annotation(example)
         _check_labels(annotation.spans, example.predicted, tag_set)
         annotations.append(annotation)
-    if not any(annotation.missing.any() for annotation in annotations):
+        wrong = _incorrect_spans(example, tag_set, incorrect_spans_key)
+        _check_contradictions(annotation.spans, wrong, example.predicted)
+        incorrect.append(wrong)
+    if not any(incorrect) and not any(annotation.missing.any() for annotation in annotations):
         tags = [tag_set.encode(a.spans, len(a.missing)) for a in annotations]
         return TagTargets(np.concatenate(tags))
     allowed = [tag_set.allowed(a.spans, a.missing) for a in annotations]
     rows = np.concatenate(allowed)
-    return TagTargets(rows.argmax(axis=1), rows)
+    return TagTargets(rows.argmax(axis=1), rows, incorrect if any(incorrect) else None)
 
 
-def allowed_tags(docs: Sequence[Doc], tag_set: TagSet) -> np.ndarray | None:
+def allowed_tags(
+    docs: Sequence[Doc], tag_set: TagSet, overwrite: bool = False
+) -> np.ndarray | None:
     """The tags that prediction may choose from, (n_tokens, n_tags), or None if it may choose any.
 
     What a Doc has already is kept: a token in an entity has the tag that says so (outside, if the
     label is not in the tag set), a blocked one is outside, and so is a token that is set outside,
     if nothing is said of others. A space does not start or end an entity.
+
+    overwrite: pay no heed to what a Doc has already.
     """
-    open_tokens = [_open_tokens(doc) for doc in docs]
+    are_open = [open_tokens(doc, overwrite) for doc in docs]
     spaces = [doc.to_array("IS_SPACE") == 1 for doc in docs]
-    if all(is_open.all() for is_open in open_tokens) and not any(map(np.any, spaces)):
+    if all(is_open.all() for is_open in are_open) and not any(map(np.any, spaces)):
         return None
     at_edge = np.asarray([tag[0] in "BES" for tag in tag_set.tags])
     rows = []
-    for doc, is_open, is_space in zip(docs, open_tokens, spaces, strict=True):
-        preset = [span for span in _entity_spans(doc.ents) if span.label in tag_set.labels]
+    for doc, is_open, is_space in zip(docs, are_open, spaces, strict=True):
+        preset = [
+            span
+            for span in _entity_spans(doc.ents)
+            if span.label in tag_set.labels and not is_open[span.start]
+        ]
         allowed = tag_set.allowed(preset, is_open)
         allowed[np.ix_(is_open & is_space, at_edge)] = False
         rows.append(allowed)
     return np.concatenate(rows)
 
 
-def set_entities(doc: Doc, spans: Iterable[EntitySpan]) -> None:
+def set_entities(doc: Doc, spans: Iterable[EntitySpan], overwrite: bool = False) -> None:
     """Add predicted entities to doc.ents; the other tokens that were open become outside.
 
     spans: those that the Doc has already are left as they are, ids and links included.
+    overwrite: put them in the place of all that the Doc has.
     """
-    outside = _open_tokens(doc)
-    added = [Span(doc, *_trimmed(doc, span)) for span in spans if outside[span.start]]
+    outside = open_tokens(doc, overwrite)
+    added = [Span(doc, *trimmed(doc, span)) for span in spans if outside[span.start]]
     if outside.all():
         doc.set_ents(added)
         return
@@ -101,15 +118,38 @@ def set_entities(doc: Doc, spans: Iterable[EntitySpan]) -> None:
     )
 
 
-def _open_tokens(doc: Doc) -> np.ndarray:
-    """The tokens whose tags are to be predicted, (n_tokens,) bool.
+def set_span_group(doc: Doc, key: str, probabilities: Mapping[EntitySpan, float]) -> None:
+    """Write doc.ents to doc.spans[key], with their probabilities as its attrs["scores"].
+
+    probabilities: those of the predicted entities; the others were given, and are certain.
+    """
+    scores = [probabilities.get(span, 1.0) for span in _entity_spans(doc.ents)]
+    attrs = {"scores": np.asarray(scores, dtype=np.float32)}
+    doc.spans[key] = SpanGroup(doc, name=key, spans=doc.ents, attrs=attrs)
+
+
+def open_tokens(doc: Doc, overwrite: bool = False) -> np.ndarray:
+    """The tokens whose tags are to be predicted, (n_tokens,) bool; with `overwrite`, all.
 
     These are the tokens without annotation. Where all have some, those set outside are open, for
     it is no decision against an entity: an entity_ruler calls outside all that its rules miss.
     """
+    if overwrite:
+        return np.ones(len(doc), dtype=bool)
     iob = doc.to_array("ENT_IOB")
     missing = iob == MISSING
     return missing if missing.any() else iob == OUTSIDE
+
+
+def trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:
+    """The span without spaces at its end.
+
+    In BIO the last token of an entity has no tag of its own that could be forbidden to spaces.
+    """
+    end = span.end
+    while doc[end - 1].is_space:
+        end -= 1
+    return span._replace(end=end)
 
 
 def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> None:
@@ -122,12 +162,22 @@ def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> Non
             )
 
 
-def _trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:
-    # In BIO the last token of an entity has no tag of its own that could be forbidden to spaces.
-    end = span.end
-    while doc[end - 1].is_space:
-        end -= 1
-    return span._replace(end=end)
+def _incorrect_spans(example: Example, tag_set: TagSet, key: str | None) -> list[EntitySpan]:
+    if key is None or key not in example.reference.spans:
+        return []
+    # A span that does not fit the tokens, or has another label, cannot be predicted anyway.
+    spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=True)
+    return [span for span in _entity_spans(spans) if span.label in tag_set.labels]
+
+
+def _check_contradictions(
+    gold: Iterable[EntitySpan], incorrect: Iterable[EntitySpan], doc: Doc
+) -> None:
+    for span in set(gold).intersection(incorrect):
+        raise ValueError(
+            f"'{doc[span.start : span.end]}' ({span.label}) is both a gold entity and a span known "
+            f"to be incorrect, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Take it out of one."
+        )
 
 
 def _entity_spans(ents: Iterable[Span]) -> list[EntitySpan]:

@@ -2,74 +2,50 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.ty import ListenedToComponent
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from ..models.crf import decode
+from ..models.crf import loss_at_temperature
+from ..models.growth import grow
 from ..models.in_place_update import update_in_place
 from ..models.types import Array, CRFTaggerModel
-from ..tagging import TagSet
-from .annotations import allowed_tags, gold_annotation, set_entities, tag_targets
+from ..tagging import EntitySpan, TagSet
+from .annotations import gold_annotation, set_entities, set_span_group, tag_targets, trimmed
+from .default_model import DEFAULT_MODEL
 from .forked_processes import use_one_thread
 from .freed_memory import release_freed_memory
+from .posterior import Posterior, Prediction
+from .temperature import fitted_temperature
 
 use_one_thread()
 
-DEFAULT_CONFIG = """
-[model]
-@architectures = "spacy-bertcrf.CRFTagger.v1"
-freeze_tok2vec = false
-
-[model.tok2vec]
-@architectures = "spacy-transformers.Tok2VecTransformer.v3"
-name = "bert-base-multilingual-cased"
-mixed_precision = false
-grad_factor = 1.0
-transformer_config = {}
-grad_scaler_config = {}
-
-[model.tok2vec.tokenizer_config]
-use_fast = true
-model_max_length = 512
-
-[model.tok2vec.get_spans]
-@span_getters = "spacy-bertcrf.strided_spans.v1"
-window = 128
-stride = 96
-max_characters = 500
-
-[model.tok2vec.pooling]
-@layers = "reduce_mean.v1"
-
-[model.encoder]
-@layers = "spacy-bertcrf.BiLSTM.v1"
-hidden_width = 256
-depth = 1
-dropout = 0.0
-"""
 SAMPLE_SIZE = 10  # Docs that the model sees when it is initialized
 RELEASE_MEMORY_EVERY = 20  # optimizer steps
 LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
-DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
 
 
 @Language.factory(
     "bertcrf",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
     default_config={
         "model": DEFAULT_MODEL,
         "scheme": "BIOES",
         "loss_reduction": "mean",
         "max_batch_tokens": 8192,
+        "spans_key": None,
+        "threshold": None,
+        "overwrite_ents": False,
+        "incorrect_spans_key": None,
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -81,6 +57,10 @@ def make_bertcrf(
     scheme: str,
     loss_reduction: str,
     max_batch_tokens: int,
+    spans_key: str | None,
+    threshold: float | None,
+    overwrite_ents: bool,
+    incorrect_spans_key: str | None,
     scorer: Callable | None,
 ) -> "CRFEntityRecognizer":
     """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
@@ -91,6 +71,13 @@ def make_bertcrf(
         divided by the number of tokens, "token_mean".
     max_batch_tokens: in prediction, Docs go through the model sorted by length, in batches of
         at most so many tokens with padding (one longer Doc goes alone).
+    spans_key: `doc.spans[spans_key]` gets the entities of `doc.ents`, and its `attrs["scores"]`
+        their exact posterior probabilities; None for no scores.
+    threshold: predicted entities that are less probable are dropped; None keeps them all.
+    overwrite_ents: pay no heed to entities, blocked tokens and tokens outside that a Doc has
+        already, and replace them.
+    incorrect_spans_key: in training, `reference.spans[incorrect_spans_key]` are spans that are
+        known not to be entities with their label.
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     _update_upstream_in_place(nlp)
@@ -101,6 +88,10 @@ def make_bertcrf(
         scheme=scheme,
         loss_reduction=loss_reduction,
         max_batch_tokens=max_batch_tokens,
+        spans_key=spans_key,
+        threshold=threshold,
+        overwrite_ents=overwrite_ents,
+        incorrect_spans_key=incorrect_spans_key,
         scorer=scorer,
     )
 
@@ -110,7 +101,8 @@ class CRFEntityRecognizer(TrainablePipe):
 
     It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that are
     blocked stay as they are, and no entity starts or ends with a space. In a Doc of which some
-    tokens have no annotation, those that are set outside stay outside too.
+    tokens have no annotation, those that are set outside stay outside too. With `overwrite_ents`
+    it replaces all that a Doc has.
     """
 
     def __init__(
@@ -122,11 +114,16 @@ class CRFEntityRecognizer(TrainablePipe):
         scheme: str = "BIOES",
         loss_reduction: str = "mean",
         max_batch_tokens: int = 8192,
+        spans_key: str | None = None,
+        threshold: float | None = None,
+        overwrite_ents: bool = False,
+        incorrect_spans_key: str | None = None,
         scorer: Callable | None = None,
     ):
         """The arguments are those of the factory.
 
-        Raises ValueError for an unknown scheme or reduction and for a batch of no tokens.
+        Raises ValueError for an unknown scheme or reduction, for a batch of no tokens, and for a
+        threshold that is no probability.
         """
         TagSet([], scheme)
         if loss_reduction not in LOSS_REDUCTIONS:
@@ -135,9 +132,17 @@ class CRFEntityRecognizer(TrainablePipe):
             )
         if max_batch_tokens < 1:
             raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
-        super().__init__(vocab, model, name, labels=[], scheme=scheme)
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
+        super().__init__(vocab, model, name, labels=[], scheme=scheme, temperature=1.0)
         self.loss_reduction = loss_reduction
         self.max_batch_tokens = max_batch_tokens
+        # Not in `cfg`: what is loaded from disk would win over the config, and with it over
+        # `spacy find-threshold`.
+        self.spans_key = spans_key
+        self.threshold = threshold
+        self.overwrite_ents = overwrite_ents
+        self.incorrect_spans_key = incorrect_spans_key
         self.scorer = scorer
         self._n_steps = 0
 
@@ -156,25 +161,64 @@ class CRFEntityRecognizer(TrainablePipe):
         """The tags of the labels."""
         return TagSet(self.labels, self.cfg["scheme"])
 
+    @property
+    def temperature(self) -> float:
+        """What all scores are divided by where probabilities are asked for, 1 if not fitted."""
+        return float(self.cfg["temperature"])
+
+    def fit_temperature(self, examples: Iterable[Example]) -> float:
+        """Calibrate the probabilities (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find
+        the temperature at which the gold entities of some examples are most probable.
+
+        It is saved with the component and changes probabilities alone, never the best path.
+
+        examples: not those of the training, for the model is surer of these than of new texts.
+            Their predicted Docs have been through the components before this one.
+
+        Returns the temperature, above 1 for a model that was too sure. Raises ValueError before
+        the component is initialized, if an entity has an unknown label, and without tokens.
+        """
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.fit_temperature")
+        self._require_initialized()
+        batches = []
+        for batch in self._batches_by_length([example.predicted for example in examples]):
+            of_batch = [examples[i] for i in batch]
+            emissions = self.model.predict([example.predicted for example in of_batch])
+            batches.append(
+                (emissions, tag_targets(of_batch, self.tag_set, self.incorrect_spans_key))
+            )
+        if not batches:
+            raise ValueError("A temperature is fitted on examples with tokens; there are none.")
+        loss = partial(loss_at_temperature, self.model.get_ref("crf"), batches)
+        self.cfg["temperature"] = round(fitted_temperature(loss), 4)
+        return self.temperature
+
     def add_label(self, label: str) -> int:
-        """Add an entity label, before the component is initialized.
+        """Add an entity label.
+
+        If the component is initialized, its model grows: what it has learned stays, scores of
+        the other labels included, and the new label is predicted only after it is learned.
 
         Returns 1, or 0 if the component has the label. Raises ValueError for anything but a
-        string, and after the component was initialized: the model's size is settled then.
+        string that is not empty.
         """
         if not isinstance(label, str):
             raise ValueError(Errors.E187)
-        if label in self.labels:
+        return self._add_labels([label])
+
+    def _add_labels(self, labels: Iterable[str]) -> int:
+        old = self.tag_set
+        added = [label for label in labels if label not in old.labels]
+        if not added:
             return 0
+        new = TagSet([*old.labels, *added], old.scheme)
         if self.is_initialized:
-            raise ValueError(
-                f"Cannot add the label '{label}' to '{self.name}': its model is initialized for "
-                f"{len(self.labels)} labels. Add labels before 'nlp.initialize'."
-            )
-        TagSet([*self.labels, label], self.cfg["scheme"])
-        self.cfg["labels"].append(label)
-        self.vocab.strings.add(label)
-        return 1
+            grow(self.model, old, new)
+        self.cfg["labels"] = list(new.labels)
+        for label in added:
+            self.vocab.strings.add(label)
+        return len(added)
 
     @property
     def is_initialized(self) -> bool:
@@ -188,30 +232,43 @@ class CRFEntityRecognizer(TrainablePipe):
         nlp: Language | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Take the labels and build the model.
+        """Take the labels and build the model, or let a trained model grow by the labels that are
+        new to it.
 
         get_examples: gives the training examples.
         nlp: the pipeline.
         labels: the labels, if they are known (from `spacy init labels`); otherwise they are
             all those of the examples, sorted.
 
-        Raises ValueError if there are no labels or no tokens. Warns once, with the count, if
+        Raises ValueError if there are no labels or no tokens, and if labels that a trained model
+        has are missing from `labels`. Warns once, with the count, if
         entities of the examples do not fit the tokens.
         """
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         corpus_labels, docs = self._look_through(get_examples())
-        for label in corpus_labels if labels is None else labels:
-            self.add_label(label)
+        if self.is_initialized and labels is not None:
+            self._refuse_to_shrink(labels)
+        self._add_labels(corpus_labels if labels is None else labels)
         if not self.labels:
             raise ValueError(
                 f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
                 "that doc.ents is set in the training corpus, or give 'labels'."
             )
-        if not docs:
-            raise ValueError(f"'{self.name}' needs at least one example with a token.")
-        self.model.initialize(X=docs, Y=self.tag_set)
+        if not self.is_initialized:
+            if not docs:
+                raise ValueError(f"'{self.name}' needs at least one example with a token.")
+            self.model.initialize(X=docs, Y=self.tag_set)
         if nlp is not None:
             _update_upstream_in_place(nlp)
+
+    def _refuse_to_shrink(self, labels: Sequence[str]) -> None:
+        lost = [label for label in self.labels if label not in labels]
+        if lost:
+            raise ValueError(
+                f"'{self.name}' is trained for the labels {', '.join(self.labels)}, and "
+                f"{', '.join(lost)} would be lost. Give these labels too, or begin with a new "
+                "component."
+            )
 
     def _look_through(self, examples: Iterable[Example]) -> tuple[list[str], list[Doc]]:
         """The labels of all examples, sorted, and a few Docs that have tokens."""
@@ -233,22 +290,85 @@ class CRFEntityRecognizer(TrainablePipe):
             )
         return sorted(labels), docs
 
-    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
-        """The best tag ids of each Doc, (n_tokens,) int64, given what the Doc has set already.
+    def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
+        """The best tag sequence of each Doc, given what the Doc has set already.
 
         Raises ValueError before the component is initialized.
         """
         self._require_initialized()
         docs = list(docs)
-        paths = [np.zeros(0, dtype=np.int64) for _ in docs]
+        predictions = [Prediction(np.zeros(0, dtype=np.int64)) for _ in docs]
+        with_probabilities = self.spans_key is not None or self.threshold is not None
         for batch in self._batches_by_length(docs):
-            batch_docs = [docs[i] for i in batch]
-            emissions = self.model.predict(batch_docs)
-            allowed = allowed_tags(batch_docs, self.tag_set)
-            best = decode(self.model.get_ref("crf"), emissions, allowed)
-            for i, path in zip(batch, best, strict=True):
-                paths[i] = path
-        return paths
+            posterior = self._posterior([docs[i] for i in batch])
+            paths = posterior.best_paths()
+            if with_probabilities:
+                found = posterior.probabilities_of_paths(paths)
+            else:
+                found = [None] * len(batch)
+            for i, path, probabilities in zip(batch, paths, found, strict=True):
+                predictions[i] = Prediction(path, probabilities)
+        return predictions
+
+    def k_best(self, docs: Iterable[Doc], k: int = 5) -> list[list[tuple[list[EntitySpan], float]]]:
+        """The k best readings of each Doc, given what the Doc has set already.
+
+        Returns for each Doc up to k pairs, the most probable first: the entities as
+        (start, end, label) in tokens, end exclusive, and the exact probability that just these
+        are the entities. Entities that the Doc has already are among them if the component knows
+        their labels. The Docs are left as they are.
+
+        Raises ValueError before the component is initialized, and if k is not positive.
+        """
+        self._require_initialized()
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}.")
+        docs = list(docs)
+        readings: list[list[tuple[list[EntitySpan], float]]] = [[([], 1.0)] for _ in docs]
+        for batch in self._batches_by_length(docs):
+            found = self._posterior([docs[i] for i in batch]).k_best(k)
+            for i, best in zip(batch, found, strict=True):
+                readings[i] = best
+        return readings
+
+    def span_probabilities(
+        self, doc: Doc, spans: Iterable[tuple[int, int, str] | Span]
+    ) -> np.ndarray:
+        """The exact posterior probability of each span to be an entity with its label, given
+        what the Doc has set already: that of any span, not only of predicted ones.
+
+        spans: (start, end, label) in tokens, end exclusive, or Spans of the Doc; they may overlap.
+
+        Returns (n_spans,) float32. Raises ValueError before the component is initialized, and if
+        a span does not lie in the Doc or has a label that the component does not know.
+        """
+        self._require_initialized()
+        asked = [
+            EntitySpan(span.start, span.end, span.label_)
+            if isinstance(span, Span)
+            else EntitySpan(*span)
+            for span in spans
+        ]
+        for span in asked:
+            if span.label not in self.labels or not 0 <= span.start < span.end <= len(doc):
+                raise ValueError(
+                    f"The span {tuple(span)} must lie in the text, which has {len(doc)} tokens, "
+                    f"and have one of the labels of '{self.name}': {', '.join(self.labels)}."
+                )
+        if not asked:
+            return np.zeros(0, dtype=np.float32)
+        return self._posterior([doc]).span_probabilities([asked])[0]
+
+    def _posterior(self, docs: Sequence[Doc]) -> Posterior:
+        emissions = self.model.predict(docs)
+        return Posterior(
+            self.model.get_ref("crf"),
+            emissions,
+            docs,
+            self.tag_set,
+            overwrite=self.overwrite_ents,
+            temperature=self.temperature,
+        )
 
     def _batches_by_length(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
         batch: list[int] = []
@@ -260,14 +380,21 @@ class CRFEntityRecognizer(TrainablePipe):
         if batch:
             yield batch
 
-    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
-        """Set doc.ents.
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
+        """Set doc.ents, and doc.spans where the component has a spans_key.
 
-        scores: tag ids, as from `predict`.
+        scores: as from `predict`.
         """
         tag_set = self.tag_set
-        for doc, tag_ids in zip(docs, scores, strict=True):
-            set_entities(doc, tag_set.decode(tag_ids))
+        for doc, (tag_ids, probabilities) in zip(docs, scores, strict=True):
+            spans = tag_set.decode(tag_ids)
+            if probabilities is not None and self.threshold is not None:
+                spans = [
+                    s for s in spans if probabilities.get(trimmed(doc, s), 1) >= self.threshold
+                ]
+            set_entities(doc, spans, self.overwrite_ents)
+            if self.spans_key is not None:
+                set_span_group(doc, self.spans_key, probabilities or {})
 
     def update(
         self,
@@ -319,7 +446,7 @@ class CRFEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        targets = tag_targets(examples, self.tag_set)
+        targets = tag_targets(examples, self.tag_set, self.incorrect_spans_key)
         losses, backprop = self.model.get_ref("crf").begin_update((scores, targets))
         weight = self._loss_weight(scores.lengths)
         d_losses = self.model.ops.xp.full_like(losses, weight)

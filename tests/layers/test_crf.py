@@ -268,3 +268,15 @@ def test_stretches_outside_the_batch_are_named(stretch, message):
 def test_arguments_out_of_range_are_refused(call):
     with pytest.raises(ValueError, match="must"):
         call(LinearChainCRF(5, batch_first=True), torch.zeros(1, 2, 5))
+
+
+def test_k_best_with_a_temperature_is_softer_and_in_the_same_order():
+    """Else a calibrated model would list other readings, or claim another certainty."""
+    torch.manual_seed(0)
+    crf = LinearChainCRF(3, batch_first=True)
+    emissions = torch.randn(1, 3, 3)
+    sharp, soft = crf.k_best(emissions, k=27)[0], crf.k_best(emissions, k=27, temperature=2.0)[0]
+    assert [path for path, _ in soft] == [path for path, _ in sharp]
+    logs = torch.tensor([log for _, log in sharp]) / 2
+    expected = logs - logs.logsumexp(0)
+    torch.testing.assert_close(torch.tensor([log for _, log in soft]), expected)

@@ -29,6 +29,7 @@ def test_the_pipeline_can_be_analyzed(trained):
     analysis = trained.analyze_pipes()
     assert set(analysis["summary"]["bertcrf"]["assigns"]) == {
         "doc.ents",
+        "doc.spans",
         "token.ent_iob",
         "token.ent_type",
     }

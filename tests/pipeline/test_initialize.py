@@ -56,7 +56,7 @@ def test_initialization_passes_over_empty_docs(nlp, make_examples):
     assert nlp.get_pipe("bertcrf").labels == ("address", "name", "organization")
 
 
-def test_initialization_twice_starts_anew(nlp, make_examples):
+def test_initialization_twice_is_no_error(nlp, make_examples):
     """Else a notebook's cell could be run only once."""
     nlp.initialize(lambda: make_examples(nlp))
     optimizer = nlp.initialize(lambda: make_examples(nlp))
@@ -101,15 +101,6 @@ def test_labels_added_are_enough_to_initialize(nlp):
     nlp.initialize()
     assert nlp.get_pipe("bertcrf").labels == ("name",)
     nlp("王小明在北京大学工作。")
-
-
-def test_a_label_added_after_is_refused(trained_copy):
-    """Else the label would be there, and the model could never predict it."""
-    component = trained_copy.get_pipe("bertcrf")
-    with pytest.raises(ValueError, match=r"Cannot add the label 'movie' to 'bertcrf'"):
-        component.add_label("movie")
-    assert component.labels == ("address", "name", "organization")
-    assert component.add_label("name") == 0
 
 
 @pytest.mark.parametrize("label", [3, None, ""])

@@ -33,13 +33,13 @@ def test_batches_within_the_component_change_nothing(trained, entities_of):
     """Else `max_batch_tokens`, a setting of speed and memory, would change the entities."""
     component = trained.get_pipe("bertcrf")
     docs = [trained.make_doc(text) for text in TEXTS]
-    expected = [path.tolist() for path in component.predict(docs)]
+    expected = [found.tag_ids.tolist() for found in component.predict(docs)]
     batches = list(component._batches_by_length(docs))
     assert len(batches) == 1
     component.max_batch_tokens, before = 20, component.max_batch_tokens
     try:
         assert len(list(component._batches_by_length(docs))) > 4
-        assert [path.tolist() for path in component.predict(docs)] == expected
+        assert [found.tag_ids.tolist() for found in component.predict(docs)] == expected
     finally:
         component.max_batch_tokens = before
 

@@ -1,0 +1,135 @@
+"""What the CRF believes of the entities of a batch of Docs, given what they have set already."""
+
+from collections.abc import Iterator, Sequence
+from math import exp
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Ragged
+
+from ..layers import Stretch
+from ..models.crf import decode, k_best, stretch_probabilities
+from ..tagging import EntitySpan, TagSet
+from .annotations import allowed_tags, open_tokens, trimmed
+
+
+class Prediction(NamedTuple):
+    """What is predicted for one Doc.
+
+    tag_ids: (n_tokens,) int64, the best tag sequence.
+    probabilities: the exact posterior probabilities of the entities that it adds to the Doc, or
+        None where nobody asked.
+    """
+
+    tag_ids: np.ndarray
+    probabilities: dict[EntitySpan, float] | None = None
+
+
+class Posterior:
+    """The distribution over the tag sequences of some Docs that keep to what the Docs have set.
+
+    crf: the layer of the model that is the CRF.
+    emissions: the model's scores for the Docs.
+    overwrite: pay no heed to what the Docs have set.
+    temperature: what all scores are divided by, where probabilities are asked for.
+    """
+
+    def __init__(
+        self,
+        crf: Model,
+        emissions: Ragged,
+        docs: Sequence[Doc],
+        tag_set: TagSet,
+        *,
+        overwrite: bool = False,
+        temperature: float = 1.0,
+    ):
+        self._crf = crf
+        self._emissions = emissions
+        self._docs = docs
+        self._tag_set = tag_set
+        self._overwrite = overwrite
+        self._temperature = temperature
+        self._allowed = allowed_tags(docs, tag_set, overwrite)
+
+    def best_paths(self) -> list[np.ndarray]:
+        """The most probable tag ids of each Doc, (n_tokens,) int64."""
+        return decode(self._crf, self._emissions, self._allowed)
+
+    def probabilities_of_paths(
+        self, paths: Sequence[np.ndarray]
+    ) -> list[dict[EntitySpan, float] | None]:
+        """For each Doc, the probabilities of the entities that its path adds to it."""
+        spans = []
+        for doc, path in zip(self._docs, paths, strict=True):
+            is_open = open_tokens(doc, self._overwrite)
+            found = self._tag_set.decode(path)
+            spans.append([trimmed(doc, span) for span in found if is_open[span.start]])
+        probabilities = self.span_probabilities(spans)
+        return [
+            dict(zip(found, values.tolist(), strict=True))
+            for found, values in zip(spans, probabilities, strict=True)
+        ]
+
+    def k_best(self, k: int) -> list[list[tuple[list[EntitySpan], float]]]:
+        """For each Doc, the sets of entities of its k best tag sequences with their
+        probabilities, the most probable first; fewer where there are fewer.
+
+        In BIO the entities of two sequences may differ in nothing but spaces at their ends.
+        These are cut off, and the probabilities of what is the same then are added.
+        """
+        found = k_best(self._crf, self._emissions, k, self._allowed, self._temperature)
+        sets = []
+        for doc, paths in zip(self._docs, found, strict=True):
+            merged: dict[tuple[EntitySpan, ...], float] = {}
+            for path, log_probability in paths:
+                spans = tuple(trimmed(doc, span) for span in self._tag_set.decode(path))
+                merged[spans] = merged.get(spans, 0.0) + exp(log_probability)
+            ranked = sorted(merged.items(), key=itemgetter(1), reverse=True)
+            sets.append([(list(spans), probability) for spans, probability in ranked])
+        return sets
+
+    def span_probabilities(self, spans: Sequence[Sequence[EntitySpan]]) -> list[np.ndarray]:
+        """For each Doc, the probability of each of its spans to be an entity with this label,
+        (n_spans,) float32, by one forward-backward for all Docs."""
+        stretches: list[Stretch] = []
+        owners: list[int] = []
+        n_spans = 0
+        for index, (doc, of_doc) in enumerate(zip(self._docs, spans, strict=True)):
+            is_open = open_tokens(doc, self._overwrite)
+            for span in of_doc:
+                for as_tagged in _as_tagged(doc, span, is_open):
+                    stretches.append(self._stretch(index, as_tagged))
+                    owners.append(n_spans)
+                n_spans += 1
+        # Where an entity starts or there is none, the one before it has ended, in both schemes.
+        closing = self._tag_set.legal_start
+        found = stretch_probabilities(
+            self._crf, self._emissions, stretches, closing, self._allowed, self._temperature
+        )
+        probabilities = np.zeros(n_spans, dtype=np.float32)
+        np.add.at(probabilities, owners, found)
+        bounds = np.cumsum([len(of_doc) for of_doc in spans])[:-1]
+        return np.split(np.minimum(probabilities, 1.0), bounds)
+
+    def _stretch(self, doc_index: int, span: EntitySpan) -> Stretch:
+        length = span.end - span.start
+        tags = self._tag_set.encode([(0, length, span.label)], length)
+        return Stretch(doc_index, span.start, tags.tolist())
+
+
+def _as_tagged(doc: Doc, span: EntitySpan, is_open: np.ndarray) -> Iterator[EntitySpan]:
+    """The spans of the tag sequences that come out as this one when spaces are cut off."""
+    is_cut = doc[span.end - 1].is_space and is_open[span.end - 1]
+    if is_cut:
+        return
+    yield span
+    if not is_open[span.end - 1]:
+        return
+    end = span.end
+    while end < len(doc) and doc[end].is_space and is_open[end]:
+        end += 1
+        yield span._replace(end=end)
