@@ -113,10 +113,10 @@ def test_initialize_grows_a_trained_component(nlp, make_examples, entities_of):
         component.initialize(lambda: [new], labels=["address", "name", "product"])
 
 
-def test_a_sourced_component_grows(trained, make_nlp, entities_of, tmp_path):
+def test_a_sourced_component_grows(trained, trained_copy, entities_of, tmp_path):
     """Else a component from another pipeline could not be extended, or not be saved then."""
     nlp = spacy.blank("zh")
-    nlp.add_pipe("bertcrf", source=trained)
+    nlp.add_pipe("bertcrf", source=trained_copy)
     nlp.get_pipe("bertcrf").add_label("product")
     nlp.to_disk(tmp_path / "model")
     loaded = spacy.load(tmp_path / "model")
