@@ -30,7 +30,7 @@ from .temperature import fitted_temperature
 use_one_thread()
 
 SAMPLE_SIZE = 10  # Docs that the model sees when it is initialized
-RELEASE_MEMORY_EVERY = 20  # optimizer steps
+RELEASE_MEMORY_EVERY = 10  # optimizer steps
 LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
 
 
