@@ -1,6 +1,7 @@
 """The windows in which a transformer reads a long Doc."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -28,13 +29,17 @@ def strided_spans(
             "least one character must overlap or touch (1 <= stride <= window)."
         )
 
-    def get_spans(docs: Sequence[Doc]) -> list[list[Span]]:
-        return [
-            [doc[start:end] for start, end in _windows(doc, window, stride, max_characters)]
-            for doc in docs
-        ]
+    # No closure, for it would not pickle.
+    return partial(_get_spans, window=window, stride=stride, max_characters=max_characters)
 
-    return get_spans
+
+def _get_spans(
+    docs: Sequence[Doc], window: int, stride: int, max_characters: int
+) -> list[list[Span]]:
+    return [
+        [doc[start:end] for start, end in _windows(doc, window, stride, max_characters)]
+        for doc in docs
+    ]
 
 
 def _windows(doc: Doc, window: int, stride: int, max_characters: int) -> Iterator[tuple[int, int]]:

@@ -54,8 +54,8 @@ def model_best(work: Path) -> Path:
         "--heads", 2, cwd=work)  # fmt: skip
     run("spacy", "train", ROOT / "configs" / "bert_tcn_crf.cfg", "--output", "training",
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
-        "--training.max_steps", 120, "--training.eval_frequency", 60,
-        "--training.optimizer.learn_rate.initial_rate", 0.01,
+        "--training.max_epochs", 0, "--training.max_steps", 120, "--training.eval_frequency", 60,
+        "--training.optimizer.learn_rate.initial_rate", 0.003,
         "--training.optimizer.learn_rate.warmup_steps", 0, cwd=work)  # fmt: skip
     return work / "training" / "model-best"
 
@@ -108,7 +108,7 @@ def test_a_trained_pipeline_is_evaluated_applied_and_timed(work: Path, model_bes
     run("spacy", "apply", model_best, "dev.json", "applied.spacy", "--text-key", "text", cwd=work)
     assert (work / "applied.spacy").stat().st_size > 0
     output = run("spacy", "benchmark", "speed", model_best, "dev.spacy", "--no-shuffle",
-                 "--warmup", 0, "--batches", 3, cwd=work)  # fmt: skip
+                 "--warmup", 0, "--batches", 30, "--batch-size", 8, cwd=work)  # fmt: skip
     assert "words/s" in output
 
 

@@ -8,6 +8,7 @@ from seqeval.scheme import IOB2
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from spacy_bertcrf.pipeline.posterior import Prediction
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 LABELS = ["address", "name", "organization"]
@@ -48,7 +49,8 @@ def test_scores_are_those_of_seqeval(trained, monkeypatch, texts):
         reference = doc.copy()
         reference.ents = [Span(reference, *span) for span in gold]
         examples.append(Example(doc, reference))
-    answers = iter([component.tag_set.encode(spans, length) for length, _, spans in texts])
+    tag_set = component.tag_set
+    answers = iter([Prediction(tag_set.encode(spans, length)) for length, _, spans in texts])
     with monkeypatch.context() as patches:
         patches.setattr(component, "predict", lambda docs: [next(answers) for _ in docs])
         scores = trained.evaluate(examples)
