@@ -318,6 +318,10 @@ class CRFEntityRecognizer(TrainablePipe):
         are the entities. Entities that the Doc has already are among them if the component knows
         their labels. The Docs are left as they are.
 
+        In BIO, readings that differ in spaces at the end of an entity only are counted as one,
+        as far as they are among the k: there may be fewer than k, and the probability of such a
+        reading is then a lower bound.
+
         Raises ValueError before the component is initialized, and if k is not positive.
         """
         self._require_initialized()
