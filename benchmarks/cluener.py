@@ -28,16 +28,24 @@ EVAL_FREQUENCY = 200
 PACKAGES = ("spacy-bertcrf", "spacy", "spacy-transformers", "torch", "transformers")
 
 step_ends: list[float] = []
-resident: list[float] = []
+peaks: list[float] = []
 
 
 @spacy.registry.callbacks("benchmark.track_steps.v1")
 def track_steps():
     def before_update(nlp, args):
         step_ends.append(time.perf_counter())
-        resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6)
+        peaks.append(peak_resident_mb())
 
     return before_update
+
+
+def peak_resident_mb() -> float:
+    """The most memory that was resident since the last call, in MB of 10^6 bytes."""
+    status = Path("/proc/self/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts anew from here
+    return int(peak.split()[1]) * 1024 / 1e6
 
 
 def main() -> None:
@@ -84,8 +92,11 @@ def report(config: str, scores: dict, n_tokens: int) -> None:
     print(f"\n{config}, {platform.machine()}, {torch.get_num_threads()} threads,", end=" ")
     print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
     print(f"\n{n_tokens / len(step_ends) / (sum(seconds) / len(seconds)):.0f} words/s in training")
-    steps = range(100, len(resident), 100)
-    print("resident MB at step " + ", ".join(f"{step}: {resident[step]:.0f}" for step in steps))
+    print("\n| steps | resident MB, mean of the steps' peaks | highest |\n|---|---|---|")
+    for begin in range(0, len(peaks) - 99, 100):
+        # The first peak after an evaluation is the evaluation's.
+        part = [peaks[n] for n in range(begin + 1, begin + 100) if (n - 1) % EVAL_FREQUENCY]
+        print(f"| {begin} to {begin + 99} | {sum(part) / len(part):.0f} | {max(part):.0f} |")
     print("\n| | P | R | F1 |\n|---|---|---|---|")
     rows = {"all": {key: scores[f"ents_{key}"] for key in "prf"}, **scores["ents_per_type"]}
     for name, row in rows.items():
