@@ -6,5 +6,15 @@ from spacy_bertcrf.layers.padding import pad, unpad
 from spacy_bertcrf.layers.sequence_tagger import SequenceTagger
 from spacy_bertcrf.layers.stretches import Stretch
 from spacy_bertcrf.layers.tcn import TCN
+from spacy_bertcrf.layers.wordpiece_encoder import WordpieceEncoder
 
-__all__ = ["TCN", "BiLSTM", "LinearChainCRF", "SequenceTagger", "Stretch", "pad", "unpad"]
+__all__ = [
+    "TCN",
+    "BiLSTM",
+    "LinearChainCRF",
+    "SequenceTagger",
+    "Stretch",
+    "WordpieceEncoder",
+    "pad",
+    "unpad",
+]

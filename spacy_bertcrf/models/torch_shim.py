@@ -58,8 +58,8 @@ class TorchShim(PyTorchShim):
 
     def to_bytes(self) -> bytes:
         """The settings and the weights: safetensors inside msgpack, no pickle."""
-        tensors = {name: value.contiguous() for name, value in self._model.state_dict().items()}
-        return srsly.msgpack_dumps({"config": self.cfg, "state": safetensors.torch.save(tensors)})
+        state = safetensors.torch.save(self._state())
+        return srsly.msgpack_dumps({"config": self.cfg, "state": state})
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
         """Build the module as it was saved and give it its weights.
@@ -85,6 +85,10 @@ class TorchShim(PyTorchShim):
             )
         self._model.load_state_dict(tensors)
         return self
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        """The weights as they are saved."""
+        return {name: value.contiguous() for name, value in self._model.state_dict().items()}
 
     def __reduce__(self) -> tuple[Callable, tuple]:
         # torch does not pickle modules with weight norm, and where processes are spawned

@@ -1,0 +1,79 @@
+"""From wordpieces to token vectors: a Hugging Face encoder and the pooling behind it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class WordpieceEncoder(nn.Module):
+    """Runs an encoder over batches of wordpieces and pools its vectors to one a token.
+
+    bert: a Hugging Face model that gives `last_hidden_state`.
+    n_layers: 1 takes the last layer's vectors; n > 1 the mix of the last n that is learned, a
+        softmax over layers times a scale (Peters et al. 2018, https://arxiv.org/abs/1802.05365).
+    autocast_dtype: the precision of the encoder's matrix products; None for that of its weights.
+
+    Raises ValueError if the encoder has fewer layers.
+    """
+
+    def __init__(self, bert: Any, n_layers: int = 1, autocast_dtype: torch.dtype | None = None):
+        super().__init__()
+        config = bert.config
+        depth: int = config.num_hidden_layers
+        if not 1 <= n_layers <= depth:
+            raise ValueError(f"The encoder has {depth} layers, so n_layers cannot be {n_layers}.")
+        self.bert = bert
+        self.n_layers = n_layers
+        self.autocast_dtype = autocast_dtype
+        self.output_width: int = config.hidden_size
+        # In the range of the encoder's own embeddings.
+        deviation = getattr(config, "initializer_range", 0.02)
+        self.pieceless = nn.Parameter(torch.randn(self.output_width) * deviation)
+        if n_layers > 1:
+            self.mix_logits = nn.Parameter(torch.zeros(n_layers))
+            self.mix_scale = nn.Parameter(torch.ones(()))
+
+    def forward(
+        self,
+        input_ids: Sequence[Tensor],
+        attention_masks: Sequence[Tensor | None],
+        pieces: Tensor,
+        bags: Tensor | None = None,
+    ) -> Tensor:
+        """input_ids: int64 (batch, max_len), a tensor for each batch.
+        attention_masks: int64 (batch, max_len) for each batch, 0 at padding; None for no padding.
+        pieces: (n_pieces,) int64, the wordpieces that tokens are pooled from, as positions in
+            all rows of all batches one after the other, counted from 1; 0 is the vector that is
+            learned for tokens without wordpieces.
+        bags: (n_tokens,) int64, where in `pieces` each token begins, whose vector is the mean of
+            its pieces'; None if each token has just one.
+
+        Returns float32 token vectors (n_tokens, output_width).
+        """
+        rows = [self.pieceless[None]]
+        for ids, mask in zip(input_ids, attention_masks, strict=True):
+            rows.append(self._encode(ids, mask).flatten(0, 1))
+        flat = torch.cat(rows)
+        if bags is None:
+            return flat.index_select(0, pieces)
+        return F.embedding_bag(pieces, flat, bags, mode="mean")
+
+    def _encode(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+        with self._autocast(ids.device):
+            outputs = self.bert(
+                input_ids=ids, attention_mask=mask, output_hidden_states=self.n_layers > 1
+            )
+        if self.n_layers == 1:
+            last: Tensor = outputs.last_hidden_state
+            return last.float()
+        layers = torch.stack([layer.float() for layer in outputs.hidden_states[-self.n_layers :]])
+        weights = self.mix_logits.softmax(0) * self.mix_scale
+        return torch.tensordot(weights, layers, dims=1)
+
+    def _autocast(self, device: torch.device) -> AbstractContextManager:
+        enabled = self.autocast_dtype is not None
+        return torch.autocast(device.type, dtype=self.autocast_dtype, enabled=enabled)

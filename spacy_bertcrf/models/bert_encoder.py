@@ -1,0 +1,215 @@
+"""`spacy-bertcrf.BertEncoder.v1`: Docs to one vector a token, by any Hugging Face encoder."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import (
+    ArgsKwargs,
+    PyTorchWrapper_v3,
+    get_torch_default_device,
+    torch2xp,
+    xp2torch,
+)
+from thinc.types import Floats2d
+
+from .. import layers
+from . import pretrained
+from .bert_shim import BertShim, bert_shim
+from .encoder_input import POOLINGS, EncoderInput, encoder_input
+from .types import Array, Tok2Vec
+from .windows import plan_windows
+
+# What a batch costs beyond its wordpieces, in wordpieces: on a CPU little, on a GPU the time in
+# which Python launches the kernels of all layers.
+BATCH_COST = {"cpu": 16, "gpu": 2048}
+
+
+def BertEncoder(
+    name: str,
+    alignment: str = "token",
+    pooling: str = "mean",
+    window: int = 512,
+    overlap: int = 128,
+    max_batch_pieces: int = 4096,
+    n_layers: int = 1,
+    frozen_embeddings: bool = False,
+    frozen_layers: int = 0,
+    gradient_checkpointing: bool = False,
+    mixed_precision: bool = False,
+    save_dtype: str = "float32",
+    tokenizer_config: Mapping[str, Any] = {},
+    transformer_config: Mapping[str, Any] = {},
+) -> Tok2Vec:
+    """One vector for every token, from any encoder that transformers' AutoModel loads.
+
+    name: a model's name on the Hugging Face hub, or its folder. It is read by `initialize` and
+        never again: config, tokenizer and weights are saved with the pipeline.
+    alignment: "token" tokenises every token for itself, "text" the text as a whole, where a
+        wordpiece may belong to several tokens.
+    pooling: a token's vector is that of its "first" or "last" wordpiece, or the "mean" of all.
+        A token without wordpieces has a vector that is learned.
+    window: the most wordpieces that are read at once, special tokens counted; fewer if the
+        encoder has a smaller limit. Longer Docs are read in several windows.
+    overlap: wordpieces that neighbouring windows share. Every token takes its vector from the
+        window in which it has more context, half of that on each side at least.
+    max_batch_pieces: windows go through the encoder sorted by length, in batches of at most so
+        many wordpieces with padding (a longer window goes alone).
+    n_layers: 1 for the last layer's vectors; n > 1 for a learned mix of the last n.
+    frozen_embeddings, frozen_layers: leave the embeddings, or so many of the lowest layers, as
+        they are.
+    gradient_checkpointing: compute the layers again in the backward pass, instead of keeping
+        what they computed: less memory, a third more time.
+    mixed_precision: matrix products in bfloat16, or, on a GPU that has no bfloat16, in float16
+        with scaled gradients.
+    save_dtype: "float32", or "float16" for half the size on disk.
+    tokenizer_config, transformer_config: for transformers' AutoTokenizer and AutoConfig.
+
+    Raises ValueError for an alignment, pooling, size or dtype that cannot be.
+    """
+    _check(pooling, window, overlap, max_batch_pieces)
+    build = partial(
+        _build,
+        n_layers=n_layers,
+        frozen_embeddings=frozen_embeddings,
+        frozen_layers=frozen_layers,
+        gradient_checkpointing=gradient_checkpointing,
+        mixed_precision=mixed_precision,
+    )
+    model: Tok2Vec = PyTorchWrapper_v3(
+        torch.nn.Module(), convert_inputs=_docs_to_torch, convert_outputs=_torch_to_arrays
+    )
+    model.name = "bert_encoder"
+    model.shims[0] = BertShim(
+        build,
+        alignment,
+        save_dtype,
+        scale_gradients=_autocast_dtype(mixed_precision) == torch.float16,
+    )
+    model.init = partial(
+        _init, name=name, tokenizer_config=tokenizer_config, transformer_config=transformer_config
+    )
+    model.attrs.update(
+        pooling=pooling, window=window, overlap=overlap, max_batch_pieces=max_batch_pieces
+    )
+    return model
+
+
+def _init(
+    model: Tok2Vec,
+    X: Any = None,
+    Y: Any = None,
+    *,
+    name: str,
+    tokenizer_config: Mapping[str, Any],
+    transformer_config: Mapping[str, Any],
+) -> None:
+    if model.has_dim("nO"):
+        return
+    shim = bert_shim(model)
+    bert, tokenizer = pretrained.load_pretrained(name, transformer_config, tokenizer_config)
+    shim.rebuild(
+        config=pretrained.encoder_config(bert),
+        tokenizer=pretrained.tokenizer_files(tokenizer),
+        use_fast=tokenizer.is_fast,
+    )
+    shim.module.bert.load_state_dict(bert.state_dict())
+    model.set_dim("nO", shim.module.output_width)
+
+
+def _build(
+    config: str,
+    tokenizer: Mapping[str, bytes],
+    use_fast: bool,
+    *,
+    n_layers: int,
+    frozen_embeddings: bool,
+    frozen_layers: int,
+    gradient_checkpointing: bool,
+    mixed_precision: bool,
+) -> "layers.WordpieceEncoder":
+    bert: Any = pretrained.build_encoder(config)
+    pretrained.freeze(bert, frozen_embeddings, frozen_layers)
+    if gradient_checkpointing:
+        bert.gradient_checkpointing_enable({"use_reentrant": False})
+    return layers.WordpieceEncoder(bert, n_layers, _autocast_dtype(mixed_precision))
+
+
+def _autocast_dtype(mixed_precision: bool) -> torch.dtype | None:
+    if not mixed_precision:
+        return None
+    on_gpu = get_torch_default_device().type == "cuda"
+    return torch.float16 if on_gpu and not torch.cuda.is_bf16_supported() else torch.bfloat16
+
+
+def _docs_to_torch(
+    model: Tok2Vec, docs: list[Doc], is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], list[Doc]]]:
+    shim = bert_shim(model)
+    device = shim.device
+    read = _read(model, docs, device)
+
+    def to_device(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(device, non_blocking=True)
+
+    args = (
+        [to_device(ids) for ids in read.input_ids],
+        [None if mask is None else to_device(mask) for mask in read.attention_masks],
+        to_device(read.pieces),
+        None if read.bags is None else to_device(read.bags),
+    )
+    return ArgsKwargs(args=args, kwargs={}), lambda _: docs
+
+
+def _read(model: Tok2Vec, docs: list[Doc], device: torch.device) -> EncoderInput:
+    shim = bert_shim(model)
+    tokenizer = shim.tokenizer
+    limit = pretrained.max_positions(shim.module.bert, tokenizer.tokenizer)
+    window = min(model.attrs["window"], limit or model.attrs["window"])
+    capacity = window - len(tokenizer.prefix) - len(tokenizer.suffix)
+    wordpieces = tokenizer(docs)
+    windows = plan_windows(
+        wordpieces.doc_lengths,
+        wordpieces.starts,
+        wordpieces.ends,
+        capacity,
+        min(model.attrs["overlap"], capacity // 2),
+    )
+    return encoder_input(
+        wordpieces,
+        windows,
+        prefix=tokenizer.prefix,
+        suffix=tokenizer.suffix,
+        pad_id=tokenizer.pad_id,
+        pooling=model.attrs["pooling"],
+        max_batch_pieces=model.attrs["max_batch_pieces"],
+        batch_cost=BATCH_COST["cpu" if device.type == "cpu" else "gpu"],
+    )
+
+
+def _torch_to_arrays(
+    model: Tok2Vec, inputs_outputs: tuple[list[Doc], torch.Tensor], is_train: bool
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], ArgsKwargs]]:
+    docs, vectors = inputs_outputs
+
+    def to_torch(d_vectors: list[Floats2d]) -> ArgsKwargs:
+        gradient = xp2torch(model.ops.xp.concatenate(d_vectors), device=vectors.device)
+        return ArgsKwargs(args=((vectors,),), kwargs={"grad_tensors": (gradient,)})
+
+    bounds = np.cumsum([len(doc) for doc in docs])[:-1]
+    rows: Array = torch2xp(vectors)
+    return model.ops.xp.split(rows, bounds.tolist()), to_torch
+
+
+def _check(pooling: str, window: int, overlap: int, max_batch_pieces: int) -> None:
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling is '{pooling}'; it can be {', '.join(POOLINGS)}.")
+    if window < 8:
+        raise ValueError(f"window is {window}; text and special tokens need 8 wordpieces or more.")
+    if not 0 <= overlap <= window // 2:
+        raise ValueError(f"overlap is {overlap}; it must be from 0 to half the window, {window}.")
+    if max_batch_pieces < 1:
+        raise ValueError(f"max_batch_pieces is {max_batch_pieces}; it must be at least 1.")
