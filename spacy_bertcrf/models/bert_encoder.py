@@ -25,7 +25,7 @@ from .windows import plan_windows
 
 # What a batch costs beyond its wordpieces, in wordpieces: on a CPU little, on a GPU the time in
 # which Python launches the kernels of all layers.
-BATCH_COST = {"cpu": 16, "gpu": 2048}
+BATCH_COST = {"cpu": 24, "gpu": 2048}
 
 
 def BertEncoder(

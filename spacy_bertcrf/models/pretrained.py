@@ -22,20 +22,32 @@ def load_pretrained(
 
     Raises ValueError if there is no such model, or it is not an encoder.
     """
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
 
     try:
         config = AutoConfig.from_pretrained(name, **transformer_config)
         if config.is_encoder_decoder:
             raise ValueError(f"it is a {config.model_type}, which has a decoder")
         bert = _load_encoder(name, config)
-        tokenizer = AutoTokenizer.from_pretrained(name, **tokenizer_config)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"BERT '{name}' cannot be loaded: {error}. Give the folder of a Hugging Face model or "
             "its name on the hub."
         ) from error
-    return _without_pooler(bert), tokenizer
+    return _without_pooler(bert), load_tokenizer(name, tokenizer_config)
+
+
+def load_tokenizer(name: str, tokenizer_config: Mapping[str, Any]) -> Any:
+    """The tokenizer alone; arguments and errors as in `load_pretrained`."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, **tokenizer_config)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"The tokenizer of '{name}' cannot be loaded: {error}. Give the folder of a Hugging "
+            "Face model or its name on the hub."
+        ) from error
 
 
 def build_encoder(config: str) -> nn.Module:

@@ -8,25 +8,21 @@ DEFAULT_CONFIG = """
 freeze_tok2vec = false
 
 [model.tok2vec]
-@architectures = "spacy-transformers.Tok2VecTransformer.v3"
+@architectures = "spacy-bertcrf.BertEncoder.v1"
 name = "bert-base-multilingual-cased"
+alignment = "token"
+pooling = "mean"
+window = 512
+overlap = 128
+max_batch_pieces = 4096
+n_layers = 1
+frozen_embeddings = false
+frozen_layers = 0
+gradient_checkpointing = false
 mixed_precision = false
-grad_factor = 1.0
+save_dtype = "float32"
+tokenizer_config = {}
 transformer_config = {}
-grad_scaler_config = {}
-
-[model.tok2vec.tokenizer_config]
-use_fast = true
-model_max_length = 512
-
-[model.tok2vec.get_spans]
-@span_getters = "spacy-bertcrf.strided_spans.v1"
-window = 128
-stride = 96
-max_characters = 500
-
-[model.tok2vec.pooling]
-@layers = "reduce_mean.v1"
 
 [model.encoder]
 @layers = "spacy-bertcrf.BiLSTM.v1"
