@@ -1,7 +1,6 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,90 +9,27 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.ty import ListenedToComponent
 from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from ..models.crf import loss_at_temperature
 from ..models.growth import grow
-from ..models.in_place_update import update_in_place
-from ..models.types import Array, CRFTaggerModel
+from ..models.types import CRFTaggerModel, TagTargets
 from ..tagging import EntitySpan, TagSet
-from .annotations import gold_annotation, set_entities, set_span_group, tag_targets, trimmed
-from .default_model import DEFAULT_MODEL
+from .annotations import set_entities, set_span_group, tag_targets, trimmed
 from .forked_processes import use_one_thread
 from .freed_memory import release_freed_memory
-from .posterior import Posterior, Prediction
+from .length_batches import batches_by_length
+from .loss_reduction import LOSS_REDUCTIONS, loss_weight
+from .posterior import Posterior, Prediction, asked_spans
+from .survey import survey
 from .temperature import fitted_temperature
+from .upstream import update_upstream_in_place
 
 use_one_thread()
 
-SAMPLE_SIZE = 10  # Docs that the model sees when it is initialized
 RELEASE_MEMORY_EVERY = 10  # optimizer steps
-LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
-
-
-@Language.factory(
-    "bertcrf",
-    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"],
-    default_config={
-        "model": DEFAULT_MODEL,
-        "scheme": "BIOES",
-        "loss_reduction": "mean",
-        "max_batch_tokens": 8192,
-        "spans_key": None,
-        "threshold": None,
-        "overwrite_ents": False,
-        "incorrect_spans_key": None,
-        "scorer": {"@scorers": "spacy.ner_scorer.v1"},
-    },
-    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
-)
-def make_bertcrf(
-    nlp: Language,
-    name: str,
-    model: CRFTaggerModel,
-    scheme: str,
-    loss_reduction: str,
-    max_batch_tokens: int,
-    spans_key: str | None,
-    threshold: float | None,
-    overwrite_ents: bool,
-    incorrect_spans_key: str | None,
-    scorer: Callable | None,
-) -> "CRFEntityRecognizer":
-    """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
-
-    model: a `spacy-bertcrf.CRFTagger.v1`.
-    scheme: how spans are written as tags, "BIO" or "BIOES".
-    loss_reduction: the loss of a batch is the "sum" over its Docs, their "mean", or the sum
-        divided by the number of tokens, "token_mean".
-    max_batch_tokens: in prediction, Docs go through the model sorted by length, in batches of
-        at most so many tokens with padding (one longer Doc goes alone).
-    spans_key: `doc.spans[spans_key]` gets the entities of `doc.ents`, and its `attrs["scores"]`
-        their exact posterior probabilities; None for no scores.
-    threshold: predicted entities that are less probable are dropped; None keeps them all.
-    overwrite_ents: pay no heed to entities, blocked tokens and tokens outside that a Doc has
-        already, and replace them.
-    incorrect_spans_key: in training, `reference.spans[incorrect_spans_key]` are spans that are
-        known not to be entities with their label.
-    scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
-    """
-    _update_upstream_in_place(nlp)
-    return CRFEntityRecognizer(
-        nlp.vocab,
-        model,
-        name,
-        scheme=scheme,
-        loss_reduction=loss_reduction,
-        max_batch_tokens=max_batch_tokens,
-        spans_key=spans_key,
-        threshold=threshold,
-        overwrite_ents=overwrite_ents,
-        incorrect_spans_key=incorrect_spans_key,
-        scorer=scorer,
-    )
 
 
 class CRFEntityRecognizer(TrainablePipe):
@@ -181,13 +117,11 @@ class CRFEntityRecognizer(TrainablePipe):
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.fit_temperature")
         self._require_initialized()
+        docs = [example.predicted for example in examples]
         batches = []
-        for batch in self._batches_by_length([example.predicted for example in examples]):
-            of_batch = [examples[i] for i in batch]
-            emissions = self.model.predict([example.predicted for example in of_batch])
-            batches.append(
-                (emissions, tag_targets(of_batch, self.tag_set, self.incorrect_spans_key))
-            )
+        for batch in batches_by_length(docs, self.max_batch_tokens):
+            emissions = self.model.predict([docs[i] for i in batch])
+            batches.append((emissions, self._tag_targets([examples[i] for i in batch])))
         if not batches:
             raise ValueError("A temperature is fitted on examples with tokens; there are none.")
         loss = partial(loss_at_temperature, self.model.get_ref("crf"), batches)
@@ -241,11 +175,11 @@ class CRFEntityRecognizer(TrainablePipe):
             all those of the examples, sorted.
 
         Raises ValueError if there are no labels or no tokens, and if labels that a trained model
-        has are missing from `labels`. Warns once, with the count, if
-        entities of the examples do not fit the tokens.
+        has are missing from `labels`. Warns once, with the count, if entities of the examples do
+        not fit the tokens.
         """
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
-        corpus_labels, docs = self._look_through(get_examples())
+        corpus_labels, sample = survey(get_examples(), self.name)
         if self.is_initialized and labels is not None:
             self._refuse_to_shrink(labels)
         self._add_labels(corpus_labels if labels is None else labels)
@@ -255,11 +189,11 @@ class CRFEntityRecognizer(TrainablePipe):
                 "that doc.ents is set in the training corpus, or give 'labels'."
             )
         if not self.is_initialized:
-            if not docs:
+            if not sample:
                 raise ValueError(f"'{self.name}' needs at least one example with a token.")
-            self.model.initialize(X=docs, Y=self.tag_set)
+            self.model.initialize(X=sample, Y=self.tag_set)
         if nlp is not None:
-            _update_upstream_in_place(nlp)
+            update_upstream_in_place(nlp)
 
     def _refuse_to_shrink(self, labels: Sequence[str]) -> None:
         lost = [label for label in self.labels if label not in labels]
@@ -270,26 +204,6 @@ class CRFEntityRecognizer(TrainablePipe):
                 "component."
             )
 
-    def _look_through(self, examples: Iterable[Example]) -> tuple[list[str], list[Doc]]:
-        """The labels of all examples, sorted, and a few Docs that have tokens."""
-        labels: set[str] = set()
-        docs: list[Doc] = []
-        n_entities = n_misaligned = 0
-        for example in examples:
-            labels.update(ent.label_ for ent in example.reference.ents)
-            n_entities += len(example.reference.ents)
-            n_misaligned += gold_annotation(example).n_misaligned
-            if len(example.predicted) and len(docs) < SAMPLE_SIZE:
-                docs.append(example.predicted)
-        if n_misaligned:
-            warnings.warn(
-                f"{n_misaligned} of {n_entities} gold entities do not align with the tokens of "
-                f"the pipeline's tokenizer. '{self.name}' takes the annotation of their tokens "
-                "as missing. Use the tokenizer that the corpus was made with to keep them.",
-                stacklevel=3,
-            )
-        return sorted(labels), docs
-
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """The best tag sequence of each Doc, given what the Doc has set already.
 
@@ -299,7 +213,7 @@ class CRFEntityRecognizer(TrainablePipe):
         docs = list(docs)
         predictions = [Prediction(np.zeros(0, dtype=np.int64)) for _ in docs]
         with_probabilities = self.spans_key is not None or self.threshold is not None
-        for batch in self._batches_by_length(docs):
+        for batch in batches_by_length(docs, self.max_batch_tokens):
             posterior = self._posterior([docs[i] for i in batch])
             paths = posterior.best_paths()
             if with_probabilities:
@@ -329,7 +243,7 @@ class CRFEntityRecognizer(TrainablePipe):
             raise ValueError(f"k must be at least 1, got {k}.")
         docs = list(docs)
         readings: list[list[tuple[list[EntitySpan], float]]] = [[([], 1.0)] for _ in docs]
-        for batch in self._batches_by_length(docs):
+        for batch in batches_by_length(docs, self.max_batch_tokens):
             found = self._posterior([docs[i] for i in batch]).k_best(k)
             for i, best in zip(batch, found, strict=True):
                 readings[i] = best
@@ -347,18 +261,7 @@ class CRFEntityRecognizer(TrainablePipe):
         a span does not lie in the Doc or has a label that the component does not know.
         """
         self._require_initialized()
-        asked = [
-            EntitySpan(span.start, span.end, span.label_)
-            if isinstance(span, Span)
-            else EntitySpan(*span)
-            for span in spans
-        ]
-        for span in asked:
-            if span.label not in self.labels or not 0 <= span.start < span.end <= len(doc):
-                raise ValueError(
-                    f"The span {tuple(span)} must lie in the text, which has {len(doc)} tokens, "
-                    f"and have one of the labels of '{self.name}': {', '.join(self.labels)}."
-                )
+        asked = asked_spans(doc, spans, self.labels, self.name)
         if not asked:
             return np.zeros(0, dtype=np.float32)
         return self._posterior([doc]).span_probabilities([asked])[0]
@@ -373,16 +276,6 @@ class CRFEntityRecognizer(TrainablePipe):
             overwrite=self.overwrite_ents,
             temperature=self.temperature,
         )
-
-    def _batches_by_length(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
-        batch: list[int] = []
-        for i in sorted((i for i, doc in enumerate(docs) if len(doc)), key=lambda i: len(docs[i])):
-            if batch and (len(batch) + 1) * len(docs[i]) > self.max_batch_tokens:
-                yield batch
-                batch = []
-            batch.append(i)
-        if batch:
-            yield batch
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Set doc.ents, and doc.spans where the component has a spans_key.
@@ -450,9 +343,9 @@ class CRFEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        targets = tag_targets(examples, self.tag_set, self.incorrect_spans_key)
+        targets = self._tag_targets(examples)
         losses, backprop = self.model.get_ref("crf").begin_update((scores, targets))
-        weight = self._loss_weight(scores.lengths)
+        weight = loss_weight(self.loss_reduction, scores.lengths)
         d_losses = self.model.ops.xp.full_like(losses, weight)
         return float(losses.sum()) * weight, backprop(d_losses)
 
@@ -460,15 +353,5 @@ class CRFEntityRecognizer(TrainablePipe):
         if not self.is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
 
-    def _loss_weight(self, lengths: Array) -> float:
-        if self.loss_reduction == "sum":
-            return 1.0
-        if self.loss_reduction == "mean":
-            return 1.0 / np.count_nonzero(lengths)
-        return 1.0 / lengths.sum()
-
-
-def _update_upstream_in_place(nlp: Language) -> None:
-    for _, pipe in nlp.components:
-        if isinstance(pipe, ListenedToComponent):
-            update_in_place(pipe.model)
+    def _tag_targets(self, examples: Iterable[Example]) -> TagTargets:
+        return tag_targets(examples, self.tag_set, self.incorrect_spans_key)

@@ -1,12 +1,12 @@
 """What the CRF believes of the entities of a batch of Docs, given what they have set already."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp
 from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Ragged
 
@@ -119,6 +119,28 @@ class Posterior:
         length = span.end - span.start
         tags = self._tag_set.encode([(0, length, span.label)], length)
         return Stretch(doc_index, span.start, tags.tolist())
+
+
+def asked_spans(
+    doc: Doc, spans: Iterable[tuple[int, int, str] | Span], labels: Sequence[str], component: str
+) -> list[EntitySpan]:
+    """The spans of a Doc whose probabilities a user asks of a component.
+
+    Raises ValueError if a span does not lie in the Doc or has none of the component's labels.
+    """
+    asked = [
+        EntitySpan(span.start, span.end, span.label_)
+        if isinstance(span, Span)
+        else EntitySpan(*span)
+        for span in spans
+    ]
+    for span in asked:
+        if span.label not in labels or not 0 <= span.start < span.end <= len(doc):
+            raise ValueError(
+                f"The span {tuple(span)} must lie in the text, which has {len(doc)} tokens, "
+                f"and have one of the labels of '{component}': {', '.join(labels)}."
+            )
+    return asked
 
 
 def _as_tagged(doc: Doc, span: EntitySpan, is_open: np.ndarray) -> Iterator[EntitySpan]:

@@ -3,6 +3,8 @@
 import pytest
 from spacy.tokens import Doc, Span
 
+from spacy_bertcrf.pipeline.length_batches import batches_by_length
+
 TEXTS = [
     "王小明在北京大学工作。",
     "",
@@ -34,11 +36,11 @@ def test_batches_within_the_component_change_nothing(trained, entities_of):
     component = trained.get_pipe("bertcrf")
     docs = [trained.make_doc(text) for text in TEXTS]
     expected = [found.tag_ids.tolist() for found in component.predict(docs)]
-    batches = list(component._batches_by_length(docs))
+    batches = list(batches_by_length(docs, component.max_batch_tokens))
     assert len(batches) == 1
     component.max_batch_tokens, before = 20, component.max_batch_tokens
     try:
-        assert len(list(component._batches_by_length(docs))) > 4
+        assert len(list(batches_by_length(docs, component.max_batch_tokens))) > 4
         assert [found.tag_ids.tolist() for found in component.predict(docs)] == expected
     finally:
         component.max_batch_tokens = before
