@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bertcrf.models.windows import Windows, plan_windows
+from spacy_bertcrf.models.windows import plan_windows
 
 capacities = st.integers(1, 24)
 token_docs = st.lists(st.lists(st.integers(0, 7), max_size=40), max_size=4)
@@ -100,7 +100,9 @@ def test_neighbours_share_what_was_asked_for_up_to_a_token(capacity, overlap, co
 
 
 @pytest.mark.parametrize("overlap", [0, 1, 2])
-@pytest.mark.parametrize("counts", [[50], [1, 50], [50, 1], [3, 50, 2], [5, 5, 50, 50, 5], [0, 50, 0]])
+@pytest.mark.parametrize(
+    "counts", [[50], [1, 50], [50, 1], [3, 50, 2], [5, 5, 50, 50, 5], [0, 50, 0]]
+)
 def test_giant_tokens_are_cut_into_full_windows(counts, overlap):
     """A link of a thousand characters would otherwise stop training, or be cut off in silence."""
     windows = plan([counts], 5, overlap)
@@ -143,8 +145,3 @@ def _context(piece: int, begin: int, end: int, doc_begin: int, doc_end: int) -> 
     left = float("inf") if begin == doc_begin else piece - begin
     right = float("inf") if end == doc_end else end - 1 - piece
     return min(left, right)
-
-
-def test_windows_are_four_arrays():
-    """`encoder_input` reads them by name."""
-    assert Windows._fields == ("begins", "ends", "used_begins", "used_ends")

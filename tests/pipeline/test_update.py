@@ -302,6 +302,8 @@ def _without_dropout(nlp):
                     for module in shim._model.modules():
                         if isinstance(module, torch.nn.Dropout):
                             module.p = 0.0
+                        if hasattr(module, "dropout_prob"):  # of attention, in transformers
+                            module.dropout_prob = 0.0
 
 
 def _weights(nlp):

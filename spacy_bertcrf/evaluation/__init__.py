@@ -1,0 +1,1 @@
+"""How good the predictions are, and how well their scores say so."""
