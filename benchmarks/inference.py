@@ -6,16 +6,13 @@
 
 All read the same texts, in their natural order, with the same BERT; the layers above it have
 random weights. `limit` is BERT's bare forward, tokenised beforehand, on batches of perfectly
-sorted texts. The rounds take turns, and the table has medians. flair is left out where it is not
-installed.
+sorted texts, at the best of some batch sizes. flair is left out where it is not installed.
+Linux only (reads /proc).
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
-import spacy
 import torch
 from peers import (
     LANGUAGES,
@@ -25,107 +22,98 @@ from peers import (
     read_dev,
     spacy_pipeline,
 )
-from spacy.tokens import Doc
 from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer, pipeline
+from turns import Program, Setting, add_arguments, setting_of, take_turns
 
-BATCH_SIZES = (8, 16, 32, 64)  # of the limit, which may choose
+BATCH_SIZES = (8, 16, 32, 64)  # of the limit
 PEER_BATCH_SIZE = 32
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("corpus", choices=LANGUAGES)
-    parser.add_argument("--bert", required=True, help="folder of the BERT")
-    parser.add_argument("--texts", type=int, default=1000, help="read the first so many")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--gpu-id", type=int, default=-1)
+    add_arguments(parser, list(LANGUAGES), n_texts=1000)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    if args.gpu_id >= 0:
-        spacy.require_gpu(args.gpu_id)
-    device = torch.device("cpu" if args.gpu_id < 0 else f"cuda:{args.gpu_id}")
-    docs = read_dev(args.corpus, args.texts)
-    contenders = make_contenders(args.corpus, args.bert, docs, device)
-    seconds = take_turns(contenders, args.rounds)
+    setting = setting_of(args)
+    programs: dict[str, Program] = {
+        "spacy-bertcrf (BERT-BiLSTM-CRF)": ours,
+        "spaCy transformer + ner": spacys,
+        "transformers token-classification": huggingfaces,
+        "flair SequenceTagger (BiLSTM-CRF)": flairs,
+        **{f"bare forward, batches of {size}": BareForward(size) for size in BATCH_SIZES},
+    }
+    results = take_turns(programs, setting, args.rounds)
+    limit = min(result.seconds for name, result in results.items() if name.startswith("bare"))
+    n_words = sum(map(len, read_dev(setting.corpus, setting.n_texts)))
+    print(f"{setting.n_texts} texts of {setting.corpus}, {n_words} words, {args.rounds} rounds")
+    print(describe_machine(setting))
+    print("\n| | words/s | of the limit | peak MB |\n|---|---|---|---|")
+    for name, (seconds, peak_mb) in results.items():
+        print(f"| {name} | {n_words / seconds:.0f} | {limit / seconds:.2f} | {peak_mb:.0f} |")
 
-    n_words = sum(map(len, docs))
-    print(f"{len(docs)} texts of {args.corpus}, {n_words} words. {describe_machine(device)}")
-    print("\n| | words/s | of the limit |\n|---|---|---|")
-    limit = min(of_name for name, of_name in seconds.items() if name.startswith("limit"))
-    for name, of_name in seconds.items():
-        print(f"| {name} | {n_words / of_name:.0f} | {limit / of_name:.2f} |")
+
+def ours(setting: Setting) -> Callable[[], object]:
+    docs = read_dev(setting.corpus, setting.n_texts)
+    nlp = our_pipeline(setting.corpus, setting.bert, docs)
+    return lambda: list(nlp.pipe([doc.text for doc in docs]))
 
 
-def make_contenders(
-    corpus: str, bert: str, docs: list[Doc], device: torch.device
-) -> dict[str, Callable[[], object]]:
-    texts = [doc.text for doc in docs]
-    ours = our_pipeline(corpus, bert, docs)
-    theirs = spacy_pipeline(corpus, bert, docs)
-    tokenizer = AutoTokenizer.from_pretrained(bert)
+def spacys(setting: Setting) -> Callable[[], object]:
+    docs = read_dev(setting.corpus, setting.n_texts)
+    nlp = spacy_pipeline(setting.corpus, setting.bert, docs)
+    return lambda: list(nlp.pipe([doc.text for doc in docs]))
+
+
+def huggingfaces(setting: Setting) -> Callable[[], object]:
     classifier = pipeline(
         "token-classification",
-        model=AutoModelForTokenClassification.from_pretrained(bert, torch_dtype=torch.float32),
-        tokenizer=tokenizer,
+        model=AutoModelForTokenClassification.from_pretrained(
+            setting.bert, torch_dtype=torch.float32
+        ),
+        tokenizer=AutoTokenizer.from_pretrained(setting.bert),
         aggregation_strategy="simple",
         batch_size=PEER_BATCH_SIZE,
-        device=device,
+        device=setting.device,
     )
-    contenders: dict[str, Callable[[], object]] = {
-        "spacy-bertcrf (BERT-BiLSTM-CRF)": lambda: list(ours.pipe(texts)),
-        "spaCy transformer + ner": lambda: list(theirs.pipe(texts)),
-        "transformers token-classification": lambda: classifier(texts),
-    }
-    try:
-        tagger = flair_tagger(corpus, bert, docs)
-    except ImportError:
-        print("flair is not installed: left out")
-    else:
-        contenders["flair SequenceTagger (BiLSTM-CRF)"] = lambda: predict_with_flair(tagger, docs)
-    model = AutoModel.from_pretrained(bert, torch_dtype=torch.float32).eval().to(device)
-    ids = sorted(tokenizer(texts, truncation=True, max_length=512)["input_ids"], key=len)
-    for size in BATCH_SIZES:
-        batches = [
-            tokenizer.pad({"input_ids": ids[i : i + size]}, return_tensors="pt").to(device)
-            for i in range(0, len(ids), size)
-        ]
-        contenders[f"limit (bare forward, batches of {size})"] = bare_forward(model, batches)
-    return contenders
+    texts = [doc.text for doc in read_dev(setting.corpus, setting.n_texts)]
+    return lambda: classifier(texts)
 
 
-def predict_with_flair(tagger, docs: list[Doc]) -> None:
+def flairs(setting: Setting) -> Callable[[], object]:
+    docs = read_dev(setting.corpus, setting.n_texts)
+    tagger = flair_tagger(setting.bert, docs)
     from flair.data import Sentence
 
-    # It keeps its predictions in the sentences, so these are made anew.
-    sentences = [Sentence([token.text for token in doc]) for doc in docs]
-    tagger.predict(sentences, mini_batch_size=PEER_BATCH_SIZE)
-
-
-def bare_forward(model, batches: list) -> Callable[[], None]:
     def run() -> None:
-        with torch.inference_mode():
-            for batch in batches:
-                model(**batch)
+        # It keeps its predictions in the sentences, so these are made anew.
+        sentences = [Sentence([token.text for token in doc]) for doc in docs]
+        tagger.predict(sentences, mini_batch_size=PEER_BATCH_SIZE)
 
     return run
 
 
-def take_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median seconds of each; what is first in one round is last in the next."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    order = list(contenders)
-    for name in order:
-        contenders[name]()
-    for _ in range(rounds):
-        order.reverse()
-        for name in order:
-            start = time.perf_counter()
-            contenders[name]()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(of_name) for name, of_name in seconds.items()}
+class BareForward:
+    """BERT's forward on sorted texts, in batches of a given size."""
+
+    def __init__(self, batch_size: int):
+        self.batch_size = batch_size
+
+    def __call__(self, setting: Setting) -> Callable[[], object]:
+        tokenizer = AutoTokenizer.from_pretrained(setting.bert)
+        model = AutoModel.from_pretrained(setting.bert, torch_dtype=torch.float32)
+        model.eval().to(setting.device)
+        texts = [doc.text for doc in read_dev(setting.corpus, setting.n_texts)]
+        ids = sorted(tokenizer(texts, truncation=True, max_length=512)["input_ids"], key=len)
+        batches = [
+            tokenizer.pad({"input_ids": ids[i : i + self.batch_size]}, return_tensors="pt")
+            for i in range(0, len(ids), self.batch_size)
+        ]
+
+        def run() -> None:
+            with torch.inference_mode():
+                for batch in batches:
+                    model(**batch.to(setting.device))
+
+        return run
 
 
 if __name__ == "__main__":

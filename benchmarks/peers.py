@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
+from turns import Setting
 
 from spacy_bertcrf.corpora.reading import read_corpus
 
@@ -66,7 +67,13 @@ def spacy_pipeline(corpus: str, bert: str, docs: list[Doc]) -> Language:
     return _initialized(nlp, docs)
 
 
-def flair_tagger(corpus: str, bert: str, docs: list[Doc]):
+def examples_for(nlp: Language, docs: list[Doc]) -> list[Example]:
+    """The documents as the pipeline's own tokenizer sees them, with their gold entities."""
+    gold = DocBin(docs=docs).get_docs(nlp.vocab)
+    return [Example(nlp.make_doc(doc.text), doc) for doc in gold]
+
+
+def flair_tagger(bert: str, docs: list[Doc]):
     """flair's SequenceTagger with a BiLSTM and a CRF on the same BERT, fine-tuned.
 
     Raises ImportError if flair is not installed.
@@ -78,6 +85,7 @@ def flair_tagger(corpus: str, bert: str, docs: list[Doc]):
 
     flair.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tags = Dictionary(add_unk=False)
+    tags.span_labels = True  # else each label would be a tag
     for label in sorted({ent.label_ for doc in docs for ent in doc.ents}):
         tags.add_item(label)
     embeddings = TransformerWordEmbeddings(bert, layers="-1", fine_tune=True)
@@ -109,7 +117,7 @@ def flair_sentences(docs: list[Doc]) -> list:
     return sentences
 
 
-def describe_machine(device: torch.device) -> str:
+def describe_machine(setting: Setting) -> str:
     """Where and with what a figure was made."""
     versions = []
     for package in PACKAGES:
@@ -117,11 +125,10 @@ def describe_machine(device: torch.device) -> str:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             versions.append(f"no {package}")
-    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads, {', '.join(versions)}"
+    name = torch.cuda.get_device_name() if setting.gpu_id >= 0 else platform.machine()
+    return f"{Path(setting.bert).name}, {name}, {setting.threads} threads, {', '.join(versions)}"
 
 
 def _initialized(nlp: Language, docs: list[Doc]) -> Language:
-    gold = list(DocBin(docs=docs).get_docs(nlp.vocab))
-    nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc) for doc in gold])
+    nlp.initialize(lambda: examples_for(nlp, docs))
     return nlp

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from thinc.api import Model, Optimizer, PyTorchShim, torch2xp, xp2torch
 
+from . import adam
 from .types import Array
 
 
@@ -32,18 +33,30 @@ def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
     grows by the size of BERT's word embeddings at every step. In place, nothing is added, and
     gradients can be released rather than kept as zeros.
     """
-    for name, parameter in shim._model.named_parameters():
-        if parameter.grad is None:
-            continue
-        if not shim._grad_scaler.found_inf:
-            weights: Array = torch2xp(parameter.data)
-            gradient: Array = torch2xp(parameter.grad)
-            weights, _ = optimizer((shim.id, name), weights, gradient)
-            updated = xp2torch(weights, device=parameter.device)
-            if updated.data_ptr() != parameter.data_ptr():
-                parameter.data.copy_(updated)
+    parameters = {
+        (shim.id, name): parameter
+        for name, parameter in shim._model.named_parameters()
+        if parameter.grad is not None
+    }
+    if not shim._grad_scaler.found_inf:
+        if adam.can_step(optimizer, parameters):
+            adam.step(optimizer, parameters)
+        else:
+            for key, parameter in parameters.items():
+                _step(optimizer, key, parameter)
+    for parameter in parameters.values():
         parameter.grad = None
     shim._grad_scaler.update()
+
+
+def _step(optimizer: Optimizer, key: tuple[int, str], parameter: torch.nn.Parameter) -> None:
+    assert parameter.grad is not None
+    weights: Array = torch2xp(parameter.data)
+    gradient: Array = torch2xp(parameter.grad)
+    weights, _ = optimizer(key, weights, gradient)
+    updated = xp2torch(weights, device=parameter.device)
+    if updated.data_ptr() != parameter.data_ptr():
+        parameter.data.copy_(updated)
 
 
 @contextmanager

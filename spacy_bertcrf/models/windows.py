@@ -31,7 +31,14 @@ def plan_windows(
 
     doc_lengths: (n_docs,), wordpieces of each Doc.
     starts, ends: (n_tokens,), the range of wordpieces of each token.
+
+    Raises ValueError if windows hold no wordpiece.
     """
+    if capacity < 1:
+        raise ValueError(
+            f"A window has room for {capacity} wordpieces beside the special tokens; make the "
+            "limit of the encoder's or the tokenizer's config greater."
+        )
     bounds = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(doc_lengths)])
     if (doc_lengths <= capacity).all():
         has_pieces = doc_lengths > 0

@@ -50,12 +50,15 @@ class WordpieceTokenizer:
         self.prefix, self.suffix = _special_ids(tokenizer)
         self.pad_id: int = tokenizer.pad_token_id or 0
         self._by_token = alignment == "token"
-        self._is_space_sensitive = self._tokenize([" a"]) != self._tokenize(["a"])
+        # Sentencepiece writes "a" and " a" alike, with a mark; `_without_marker` tells them apart.
+        is_marked = "".join(tokenizer.tokenize("a")).startswith(SENTENCEPIECE_SPACE)
+        self._is_space_sensitive = is_marked or self._tokenize([" a"]) != self._tokenize(["a"])
         self._cache: dict[tuple[int, int], list[int]] = {}
 
     def __call__(self, docs: Sequence[Doc]) -> Wordpieces:
         """The wordpieces of some Docs."""
-        return self._of_tokens(docs) if self._by_token else self._of_texts(docs)
+        # Fast tokenizers fail on an empty list of texts.
+        return self._of_tokens(docs) if self._by_token or not docs else self._of_texts(docs)
 
     def _of_tokens(self, docs: Sequence[Doc]) -> Wordpieces:
         per_token = [self._look_up(doc) for doc in docs]

