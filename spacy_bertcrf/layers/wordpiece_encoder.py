@@ -35,7 +35,7 @@ class WordpieceEncoder(nn.Module):
         self.pieceless = nn.Parameter(torch.randn(self.output_width) * deviation)
         if n_layers > 1:
             self.mix_logits = nn.Parameter(torch.zeros(n_layers))
-            self.mix_scale = nn.Parameter(torch.ones(()))
+            self.mix_scale = nn.Parameter(torch.ones(1))  # thinc's optimizers want a length
 
     def forward(
         self,
@@ -70,7 +70,9 @@ class WordpieceEncoder(nn.Module):
         if self.n_layers == 1:
             last: Tensor = outputs.last_hidden_state
             return last.float()
-        layers = torch.stack([layer.float() for layer in outputs.hidden_states[-self.n_layers :]])
+        # Some models normalise the last layer's vectors only outside `hidden_states`.
+        chosen = (*outputs.hidden_states[-self.n_layers : -1], outputs.last_hidden_state)
+        layers = torch.stack([layer.float() for layer in chosen])
         weights = self.mix_logits.softmax(0) * self.mix_scale
         return torch.tensordot(weights, layers, dims=1)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -80,7 +80,11 @@ def BertEncoder(
         mixed_precision=mixed_precision,
     )
     model: Tok2Vec = PyTorchWrapper_v3(
-        torch.nn.Module(), convert_inputs=_docs_to_torch, convert_outputs=_torch_to_arrays
+        torch.nn.Module(),
+        convert_inputs=partial(
+            _docs_to_torch, reading=_Reading(pooling, window, overlap, max_batch_pieces)
+        ),
+        convert_outputs=_torch_to_arrays,
     )
     model.name = "bert_encoder"
     model.shims[0] = BertShim(
@@ -91,9 +95,6 @@ def BertEncoder(
     )
     model.init = partial(
         _init, name=name, tokenizer_config=tokenizer_config, transformer_config=transformer_config
-    )
-    model.attrs.update(
-        pooling=pooling, window=window, overlap=overlap, max_batch_pieces=max_batch_pieces
     )
     return model
 
@@ -112,7 +113,7 @@ def _init(
     shim = bert_shim(model)
     bert, tokenizer = pretrained.load_pretrained(name, transformer_config, tokenizer_config)
     shim.rebuild(
-        config=pretrained.encoder_config(bert),
+        config=pretrained.encoder_config(bert, transformer_config),
         tokenizer=pretrained.tokenizer_files(tokenizer),
         use_fast=tokenizer.is_fast,
     )
@@ -145,12 +146,22 @@ def _autocast_dtype(mixed_precision: bool) -> torch.dtype | None:
     return torch.float16 if on_gpu and not torch.cuda.is_bf16_supported() else torch.bfloat16
 
 
+class _Reading(NamedTuple):
+    """How Docs are read. Not among the model's attrs, for what is loaded would win over the
+    config."""
+
+    pooling: str
+    window: int
+    overlap: int
+    max_batch_pieces: int
+
+
 def _docs_to_torch(
-    model: Tok2Vec, docs: list[Doc], is_train: bool
+    model: Tok2Vec, docs: list[Doc], is_train: bool, *, reading: _Reading
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], list[Doc]]]:
     shim = bert_shim(model)
     device = shim.device
-    read = _read(model, docs, device)
+    read = _read(model, docs, reading)
 
     def to_device(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(device, non_blocking=True)
@@ -164,11 +175,11 @@ def _docs_to_torch(
     return ArgsKwargs(args=args, kwargs={}), lambda _: docs
 
 
-def _read(model: Tok2Vec, docs: list[Doc], device: torch.device) -> EncoderInput:
+def _read(model: Tok2Vec, docs: list[Doc], reading: _Reading) -> EncoderInput:
     shim = bert_shim(model)
     tokenizer = shim.tokenizer
     limit = pretrained.max_positions(shim.module.bert, tokenizer.tokenizer)
-    window = min(model.attrs["window"], limit or model.attrs["window"])
+    window = min(reading.window, limit or reading.window)
     capacity = window - len(tokenizer.prefix) - len(tokenizer.suffix)
     wordpieces = tokenizer(docs)
     windows = plan_windows(
@@ -176,7 +187,7 @@ def _read(model: Tok2Vec, docs: list[Doc], device: torch.device) -> EncoderInput
         wordpieces.starts,
         wordpieces.ends,
         capacity,
-        min(model.attrs["overlap"], capacity // 2),
+        min(reading.overlap, capacity // 2),
     )
     return encoder_input(
         wordpieces,
@@ -184,9 +195,9 @@ def _read(model: Tok2Vec, docs: list[Doc], device: torch.device) -> EncoderInput
         prefix=tokenizer.prefix,
         suffix=tokenizer.suffix,
         pad_id=tokenizer.pad_id,
-        pooling=model.attrs["pooling"],
-        max_batch_pieces=model.attrs["max_batch_pieces"],
-        batch_cost=BATCH_COST["cpu" if device.type == "cpu" else "gpu"],
+        pooling=reading.pooling,
+        max_batch_pieces=reading.max_batch_pieces,
+        batch_cost=BATCH_COST["cpu" if shim.device.type == "cpu" else "gpu"],
     )
 
 
@@ -201,7 +212,8 @@ def _torch_to_arrays(
 
     bounds = np.cumsum([len(doc) for doc in docs])[:-1]
     rows: Array = torch2xp(vectors)
-    return model.ops.xp.split(rows, bounds.tolist()), to_torch
+    arrays = model.ops.xp.split(rows, bounds.tolist()) if docs else []
+    return arrays, to_torch
 
 
 def _check(pooling: str, window: int, overlap: int, max_batch_pieces: int) -> None:

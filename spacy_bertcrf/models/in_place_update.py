@@ -17,7 +17,10 @@ def update_in_place(model: Model) -> None:
     optimizer's averages."""
     for node in model.walk():
         for shim in node.shims:
-            if isinstance(shim, PyTorchShim):
+            # Our own shims do so already, and may have more to do.
+            if isinstance(shim, PyTorchShim) and (
+                type(shim).finish_update is PyTorchShim.finish_update
+            ):
                 # No bound methods, for they would not pickle.
                 vars(shim).update(
                     finish_update=partial(finish_update, shim), use_params=partial(use_params, shim)

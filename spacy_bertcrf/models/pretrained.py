@@ -64,10 +64,12 @@ def build_encoder(config: str) -> nn.Module:
     return _without_pooler(bert)
 
 
-def encoder_config(bert: Any) -> str:
+def encoder_config(bert: Any, transformer_config: Mapping[str, Any]) -> str:
     """The encoder's config as JSON."""
-    config: str = bert.config.to_json_string(use_diff=False)
-    return config
+    settings = json.loads(bert.config.to_json_string(use_diff=False))
+    if "attn_implementation" in transformer_config:  # transformers leaves it out
+        settings["attn_implementation"] = transformer_config["attn_implementation"]
+    return json.dumps(settings)
 
 
 def build_tokenizer(files: Mapping[str, bytes], use_fast: bool) -> Any:
@@ -92,7 +94,7 @@ def max_positions(bert: Any, tokenizer: Any) -> int | None:
     no limit."""
     limits = []
     positions = getattr(bert.config, "max_position_embeddings", None)
-    if positions:
+    if positions and positions > 0:
         # RoBERTa numbers its positions from behind the padding's.
         table = getattr(getattr(bert, "embeddings", None), "position_embeddings", None)
         padding = getattr(table, "padding_idx", None)
@@ -116,7 +118,7 @@ def freeze(bert: Any, embeddings: bool, n_layers: int) -> None:
         return
     depth = bert.config.num_hidden_layers
     stacks = [m for m in bert.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if not stacks or n_layers > depth:
+    if not stacks or not 0 < n_layers <= depth:
         raise ValueError(
             f"{n_layers} layers cannot be frozen: {type(bert).__name__} has "
             + (f"{depth} layers." if stacks else "no layers with weights of their own.")

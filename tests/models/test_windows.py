@@ -145,3 +145,10 @@ def _context(piece: int, begin: int, end: int, doc_begin: int, doc_end: int) -> 
     left = float("inf") if begin == doc_begin else piece - begin
     right = float("inf") if end == doc_end else end - 1 - piece
     return min(left, right)
+
+
+@pytest.mark.parametrize("capacity", [0, -3])
+def test_windows_without_room_are_refused(capacity):
+    """Else a wrong limit in a model's config would be an endless loop."""
+    with pytest.raises(ValueError, match=f"room for {capacity} wordpieces"):
+        plan_windows(*token_ranges([[1, 1]]), capacity, 0)
