@@ -2,9 +2,10 @@
 
     python benchmarks/calibration.py PIPELINE DEV.spacy
 
-Fits the temperature on DEV and measures the expected calibration error (15 bins) there, and then
-fits it on one half of DEV (every other document) and measures on the other half, both ways: what
-a temperature does to texts that it was not fitted on. Its output is Markdown.
+Fits the temperature on DEV, by the log loss of the predicted entities being right or wrong, and
+measures the expected calibration error (15 bins) there. Then it fits on one half of DEV (every
+other document) and measures on the other half, both ways: what a temperature does to texts that
+it was not fitted on. Its output is Markdown.
 """
 
 import argparse

@@ -42,6 +42,9 @@ def calibrate_cli(
 ) -> None:
     """Fit the temperature of the entities' scores; say what it does to their calibration.
 
+    The temperature is the one at which the scores tell best, by log loss, which entities are
+    right.
+
     The expected calibration error is the difference of score and accuracy, averaged over the
     entities. No predicted entity changes, but for those that a threshold drops.
     """
@@ -164,7 +167,8 @@ def _print_calibrations(calibrations: "Mapping[str, Calibration]") -> None:
     if after.error >= before.error:
         msg.warn(
             "The scores of predicted entities fit no better than before.",
-            "The temperature is the one that makes the gold annotation as a whole most probable.",
+            "The temperature is the one with the smallest log loss, which need not have the "
+            "smallest calibration error: with few entities in a bin, that is largely chance.",
         )
     if after.n_unjudged:
         msg.text(f"Left out, on tokens without annotation: {after.n_unjudged:,} entities")

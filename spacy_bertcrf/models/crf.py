@@ -1,7 +1,6 @@
 """The thinc layer around layers.LinearChainCRF: emissions to losses, and to the best tags."""
 
-import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -81,29 +80,13 @@ def stretch_probabilities(
     return probabilities.cpu().numpy()
 
 
-def loss_at_temperature(
-    model: Model, batches: Iterable[tuple[Ragged, TagTargets]], temperature: float
-) -> float:
-    """The loss of all batches together with all scores divided by a temperature."""
-    crf = copy.deepcopy(torch_shim(model).module)
-    loss = 0.0
-    with torch.no_grad():
-        for parameter in crf.parameters():
-            parameter /= temperature
-        for emissions, targets in batches:
-            data = xp2torch(emissions.dataXd, device=torch_shim(model).device) / temperature
-            loss += float(_losses(model, crf, data, emissions.lengths, targets).double().sum())
-    return loss
-
-
 def _forward(
     model: Model, inputs: tuple[Ragged, TagTargets], is_train: bool
 ) -> tuple[Floats1d, Callable[[Floats1d], Ragged]]:
     emissions, targets = inputs
-    crf = torch_shim(model).module
     data = xp2torch(emissions.dataXd, requires_grad=is_train, device=torch_shim(model).device)
     with torch.set_grad_enabled(is_train):
-        losses = _losses(model, crf, data, emissions.lengths, targets)
+        losses = _losses(model, data, emissions.lengths, targets)
 
     def backprop(d_losses: Floats1d) -> Ragged:
         losses.backward(xp2torch(d_losses, device=losses.device))
@@ -115,12 +98,9 @@ def _forward(
 
 
 def _losses(
-    model: Model,
-    crf: "layers.LinearChainCRF",
-    emissions: torch.Tensor,
-    lengths: Array,
-    targets: TagTargets,
+    model: Model, emissions: torch.Tensor, lengths: Array, targets: TagTargets
 ) -> torch.Tensor:
+    crf = torch_shim(model).module
     padded, mask = _pad(model, emissions, lengths)
     if targets.allowed is None:
         tags, _ = _pad(model, targets.tags[:, None], lengths)

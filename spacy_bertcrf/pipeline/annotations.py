@@ -45,6 +45,26 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     return GoldAnnotation(spans, missing, len(reference.ents) - len(spans))
 
 
+def incorrect_spans(
+    example: Example, gold: Iterable[EntitySpan], labels: Sequence[str], key: str | None
+) -> list[EntitySpan]:
+    """The entities that an example is known not to have, on the tokens of its predicted Doc.
+
+    gold: its gold entities.
+    labels: entities with others are left out.
+    key: where the reference Doc keeps them among its spans, or None for nowhere.
+
+    Raises ValueError, with the text, if one is a gold entity.
+    """
+    if key is None or key not in example.reference.spans:
+        return []
+    # A span that does not fit the tokens, or has another label, cannot be predicted anyway.
+    spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=True)
+    incorrect = [span for span in _entity_spans(spans) if span.label in labels]
+    _check_contradictions(gold, incorrect, example.predicted)
+    return incorrect
+
+
 def tag_targets(
     examples: Iterable[Example], tag_set: TagSet, incorrect_spans_key: str | None = None
 ) -> TagTargets:
@@ -60,9 +80,9 @@ def tag_targets(
         annotation = gold_annotation(example)
         _check_labels(annotation.spans, example.predicted, tag_set)
         annotations.append(annotation)
-        wrong = _incorrect_spans(example, tag_set, incorrect_spans_key)
-        _check_contradictions(annotation.spans, wrong, example.predicted)
-        incorrect.append(wrong)
+        incorrect.append(
+            incorrect_spans(example, annotation.spans, tag_set.labels, incorrect_spans_key)
+        )
     if not any(incorrect) and not any(annotation.missing.any() for annotation in annotations):
         tags = [tag_set.encode(a.spans, len(a.missing)) for a in annotations]
         return TagTargets(np.concatenate(tags))
@@ -160,14 +180,6 @@ def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> Non
                 f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
                 f"are: {', '.join(tag_set.labels)}. Initialize it with all labels of the corpus."
             )
-
-
-def _incorrect_spans(example: Example, tag_set: TagSet, key: str | None) -> list[EntitySpan]:
-    if key is None or key not in example.reference.spans:
-        return []
-    # A span that does not fit the tokens, or has another label, cannot be predicted anyway.
-    spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=True)
-    return [span for span in _entity_spans(spans) if span.label in tag_set.labels]
 
 
 def _check_contradictions(

@@ -1,7 +1,6 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 import numpy as np
 from spacy.errors import Errors
@@ -13,9 +12,8 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from ..models.crf import loss_at_temperature
 from ..models.growth import grow
-from ..models.types import CRFTaggerModel, TagTargets
+from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
 from .forked_processes import use_one_thread
@@ -24,7 +22,7 @@ from .length_batches import batches_by_length
 from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .posterior import Posterior, Prediction, asked_spans
 from .survey import survey
-from .temperature import fitted_temperature
+from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
 
 use_one_thread()
@@ -103,29 +101,35 @@ class CRFEntityRecognizer(TrainablePipe):
         return float(self.cfg["temperature"])
 
     def fit_temperature(self, examples: Iterable[Example]) -> float:
-        """Calibrate the probabilities (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find
-        the temperature at which the gold entities of some examples are most probable.
+        """Calibrate the scores (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find the
+        temperature at which those of the predicted entities tell best, by log loss, which of
+        them are right.
 
-        It is saved with the component and changes probabilities alone, never the best path.
+        It is saved with the component and changes probabilities alone, never the best path. All
+        predicted entities count, those below the `threshold` too, but for those with tokens that
+        have no gold annotation; spans that are known to be incorrect count as wrong in any case.
 
         examples: not those of the training, for the model is surer of these than of new texts.
             Their predicted Docs have been through the components before this one.
 
-        Returns the temperature, above 1 for a model that was too sure. Raises ValueError before
-        the component is initialized, if an entity has an unknown label, and without tokens.
+        Returns the temperature, from 1/20 to 20, above 1 for a model that was too sure. Raises
+        ValueError before the component is initialized, if a gold entity is among the spans that
+        are known to be incorrect, and if of no predicted entity it is known whether it is right.
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.fit_temperature")
         self._require_initialized()
         docs = [example.predicted for example in examples]
-        batches = []
-        for batch in batches_by_length(docs, self.max_batch_tokens):
-            emissions = self.model.predict([docs[i] for i in batch])
-            batches.append((emissions, self._tag_targets([examples[i] for i in batch])))
-        if not batches:
-            raise ValueError("A temperature is fitted on examples with tokens; there are none.")
-        loss = partial(loss_at_temperature, self.model.get_ref("crf"), batches)
-        self.cfg["temperature"] = round(fitted_temperature(loss), 4)
+        judged = [
+            judge_entities(
+                self._posterior([docs[i] for i in batch]),
+                [examples[i] for i in batch],
+                self.labels,
+                self.incorrect_spans_key,
+            )
+            for batch in batches_by_length(docs, self.max_batch_tokens)
+        ]
+        self.cfg["temperature"] = round(fitted_temperature(judged), 4)
         return self.temperature
 
     def add_label(self, label: str) -> int:
@@ -343,7 +347,7 @@ class CRFEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        targets = self._tag_targets(examples)
+        targets = tag_targets(examples, self.tag_set, self.incorrect_spans_key)
         losses, backprop = self.model.get_ref("crf").begin_update((scores, targets))
         weight = loss_weight(self.loss_reduction, scores.lengths)
         d_losses = self.model.ops.xp.full_like(losses, weight)
@@ -352,6 +356,3 @@ class CRFEntityRecognizer(TrainablePipe):
     def _require_initialized(self) -> None:
         if not self.is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
-
-    def _tag_targets(self, examples: Iterable[Example]) -> TagTargets:
-        return tag_targets(examples, self.tag_set, self.incorrect_spans_key)

@@ -1,6 +1,7 @@
 """What the CRF believes of the entities of a batch of Docs, given what they have set already."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from math import exp
 from operator import itemgetter
 from typing import NamedTuple
@@ -55,19 +56,30 @@ class Posterior:
         self._temperature = temperature
         self._allowed = allowed_tags(docs, tag_set, overwrite)
 
+    def at_temperature(self, temperature: float) -> "Posterior":
+        """The same with another temperature."""
+        other = copy(self)
+        other._temperature = temperature
+        return other
+
     def best_paths(self) -> list[np.ndarray]:
         """The most probable tag ids of each Doc, (n_tokens,) int64."""
         return decode(self._crf, self._emissions, self._allowed)
 
-    def probabilities_of_paths(
-        self, paths: Sequence[np.ndarray]
-    ) -> list[dict[EntitySpan, float] | None]:
-        """For each Doc, the probabilities of the entities that its path adds to it."""
+    def added_spans(self, paths: Sequence[np.ndarray]) -> list[list[EntitySpan]]:
+        """For each Doc, the entities that its path adds to it."""
         spans = []
         for doc, path in zip(self._docs, paths, strict=True):
             is_open = open_tokens(doc, self._overwrite)
             found = self._tag_set.decode(path)
             spans.append([trimmed(doc, span) for span in found if is_open[span.start]])
+        return spans
+
+    def probabilities_of_paths(
+        self, paths: Sequence[np.ndarray]
+    ) -> list[dict[EntitySpan, float] | None]:
+        """For each Doc, the probabilities of the entities that its path adds to it."""
+        spans = self.added_spans(paths)
         probabilities = self.span_probabilities(spans)
         return [
             dict(zip(found, values.tolist(), strict=True))
