@@ -22,9 +22,9 @@ def CRFTagger(
     """Token vectors, a sequence layer, a projection to tag scores, and a linear-chain CRF
     (Huang et al. 2015, https://arxiv.org/abs/1508.01991).
 
-    tok2vec: one vector for each token: a transformer (`spacy-transformers.Tok2VecTransformer.v3`
-        inside the component, `spacy-transformers.TransformerListener.v1` for one that is
-        shared) or any of spaCy's own.
+    tok2vec: one vector for each token: a BERT (`spacy-bertcrf.BertEncoder.v1` inside the
+        component, `spacy-transformers.TransformerListener.v1` for one that is shared) or any of
+        spaCy's own.
     encoder: the sequence layer: `spacy-bertcrf.BiLSTM.v1`, `spacy-bertcrf.TCN.v1` or
         `spacy-bertcrf.Identity.v1`.
     freeze_tok2vec: use the token vectors as they are and leave the weights behind them
