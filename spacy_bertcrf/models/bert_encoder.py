@@ -23,9 +23,11 @@ from .encoder_input import POOLINGS, EncoderInput, encoder_input
 from .types import Array, Tok2Vec
 from .windows import plan_windows
 
-# What a batch costs beyond its wordpieces, in wordpieces: on a CPU little, on a GPU the time in
-# which Python launches the kernels of all layers.
+# What a batch costs beyond its wordpieces, in wordpieces: on a GPU the time in which Python
+# launches the kernels of all layers, and in training the time in which its gradients are added to
+# those of the other batches.
 BATCH_COST = {"cpu": 24, "gpu": 2048}
+BATCH_COST_IN_TRAINING = {"cpu": 128, "gpu": 4096}
 
 
 def BertEncoder(
@@ -161,7 +163,7 @@ def _docs_to_torch(
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], list[Doc]]]:
     shim = bert_shim(model)
     device = shim.device
-    read = _read(model, docs, reading)
+    read = _read(model, docs, is_train, reading)
 
     def to_device(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(device, non_blocking=True)
@@ -175,8 +177,9 @@ def _docs_to_torch(
     return ArgsKwargs(args=args, kwargs={}), lambda _: docs
 
 
-def _read(model: Tok2Vec, docs: list[Doc], reading: _Reading) -> EncoderInput:
+def _read(model: Tok2Vec, docs: list[Doc], is_train: bool, reading: _Reading) -> EncoderInput:
     shim = bert_shim(model)
+    batch_cost = BATCH_COST_IN_TRAINING if is_train else BATCH_COST
     tokenizer = shim.tokenizer
     limit = pretrained.max_positions(shim.module.bert, tokenizer.tokenizer)
     window = min(reading.window, limit or reading.window)
@@ -197,7 +200,7 @@ def _read(model: Tok2Vec, docs: list[Doc], reading: _Reading) -> EncoderInput:
         pad_id=tokenizer.pad_id,
         pooling=reading.pooling,
         max_batch_pieces=reading.max_batch_pieces,
-        batch_cost=BATCH_COST["cpu" if shim.device.type == "cpu" else "gpu"],
+        batch_cost=batch_cost["cpu" if shim.device.type == "cpu" else "gpu"],
     )
 
 
