@@ -1,9 +1,20 @@
-"""Tokenizers of other kinds than BERT's, trained on the spot."""
+"""A BertEncoder, and tokenizers of other kinds than BERT's, trained on the spot."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.models import BPE, Unigram
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+
+from spacy_bertcrf.models.bert_encoder import BertEncoder
 
 CORPUS = [
     "the cat sat on the mat and the dog sat on the cat",
@@ -52,3 +63,47 @@ def unigram_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(CORPUS * 3, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of three layers without dropout, 64 positions."""
+    folder = tmp_path_factory.mktemp("bert3") / "bert"
+    shutil.copytree(tiny_bert, folder)
+    config = AutoModel.from_pretrained(tiny_bert).config
+    config.update(
+        {
+            **{"num_hidden_layers": 3, "max_position_embeddings": 64, "initializer_range": 0.2},
+            **{"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+        }
+    )
+    torch.manual_seed(0)
+    AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert, model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def encoder(bert_folder: Path) -> Callable[..., Model]:
+    """Make a BertEncoder with its weights."""
+
+    def make(**settings: Any) -> Model:
+        model = BertEncoder(str(bert_folder), **settings)
+        torch.manual_seed(0)
+        model.initialize()
+        return model
+
+    return make
+
+
+@pytest.fixture
+def bert_docs() -> list[Doc]:
+    """Texts of different lengths, with tokens that have several wordpieces, or none."""
+    texts = [
+        [*"王小明", "2008", "年", "\n", "Windows10", "\x07"],
+        [*"张伟在上海大学"],
+        [],
+        ["x1y2z3"],
+    ]
+    return [Doc(Vocab(), words=words, spaces=[False] * len(words)) for words in texts]
