@@ -17,7 +17,7 @@ from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
 from .forked_processes import use_one_thread
-from .freed_memory import release_freed_memory
+from .freed_memory import keep_large_blocks_apart, release_freed_memory
 from .length_batches import batches_by_length
 from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .posterior import Posterior, Prediction, asked_spans
@@ -333,6 +333,7 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
+        keep_large_blocks_apart()
         super().finish_update(sgd)
         self._n_steps += 1
         if self._n_steps % RELEASE_MEMORY_EVERY == 0:

@@ -3,7 +3,12 @@
 import ctypes
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+# glibc's names for what mallopt sets.
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
 
 
 def release_freed_memory() -> None:
@@ -11,17 +16,30 @@ def release_freed_memory() -> None:
 
     Batches have different shapes, so torch frees and takes blocks of ever other sizes, and glibc
     keeps what was freed between blocks that are still in use: over a training on the CPU this
-    adds up to more than the model. Takes some milliseconds. Where the C library has no
-    `malloc_trim` (macOS, Windows, musl), nothing is done.
+    adds up to more than the model. Takes some milliseconds. Where the C library is not glibc
+    (macOS, Windows, musl), nothing is done.
     """
-    if _malloc_trim is not None:
-        _malloc_trim(0)
+    trim = _from_glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
 
 
-def _find_malloc_trim() -> Callable[[int], Any] | None:
+@cache
+def keep_large_blocks_apart() -> None:
+    """Have glibc map blocks of 4 MiB and more on their own, for good, in this process.
+
+    It would begin so, but raises the limit to the size of each such block that is freed, up to
+    32 MiB. Then large gradients and activations lie in the heap among small objects, and the
+    gaps that they leave are not used again. That it does not give back the heap's end at every
+    occasion saves the time that the mapping costs.
+    """
+    mallopt = _from_glibc("mallopt")
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 4 * 2**20)
+        mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+def _from_glibc(name: str) -> Callable[..., Any] | None:
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
-
-
-_malloc_trim = _find_malloc_trim()
+    return getattr(ctypes.CDLL(None), name, None)
