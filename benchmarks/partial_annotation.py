@@ -136,20 +136,20 @@ def training_overrides(args: argparse.Namespace, folder: Path, real: Path) -> di
         "system.seed": args.seed,
         "training.max_epochs": args.epochs,
     }
-    config = load_config(ROOT / "configs" / f"{args.config}.cfg", overrides, interpolate=True)
+    path = ROOT / "configs" / f"{args.config}.cfg"
+    if "transformer" in load_config(path)["paths"]:
+        overrides["paths.transformer"] = str(real / "models" / "zh-char-bert-4l")
+        overrides["training.optimizer.learn_rate.initial_rate"] = 3e-4
+    config = load_config(path, overrides, interpolate=True)
     batcher = spacy.registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
     steps = count_steps(read(folder / "train.spacy"), batcher, args.epochs, args.seed)
     rates = config["training"]["optimizer"]["learn_rate"]
     warmup_share = rates["warmup_steps"] / rates["total_steps"]
-    overrides |= {
+    return overrides | {
         "training.optimizer.learn_rate.total_steps": steps,
         "training.optimizer.learn_rate.warmup_steps": round(steps * warmup_share),
         "training.eval_frequency": max(1, steps // args.epochs),
     }
-    if "transformer" in config["paths"]:
-        overrides["paths.transformer"] = str(real / "models" / "zh-char-bert-4l")
-        overrides["training.optimizer.learn_rate.initial_rate"] = 3e-4
-    return overrides
 
 
 def count_steps(docs: Sequence[Doc], batcher: Callable, epochs: int, seed: int) -> int:
