@@ -28,10 +28,10 @@ def release_freed_memory() -> None:
 def keep_large_blocks_apart() -> None:
     """Have glibc map blocks of 256 KiB and more on their own, for good, in this process.
 
-    It would begin with 128 KiB, but raises the limit to the size of each such block that is freed, up to
-    32 MiB. Then large gradients and activations lie in the heap among small objects, and the
-    gaps that they leave are not used again. That it does not give back the heap's end at every
-    occasion saves the time that the mapping costs.
+    It would begin with 128 KiB, but raises the limit to the size of each such block that is
+    freed, up to 32 MiB. Then gradients and activations lie in the heap among small objects, and
+    the gaps that they leave are not used again. That it does not give back the heap's end at
+    every occasion saves the time that the mapping costs.
     """
     mallopt = _from_glibc("mallopt")
     if mallopt is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spacy_bertcrf.pipeline.freed_memory import release_freed_memory
+from spacy_bertcrf.pipeline.freed_memory import keep_large_blocks_apart, release_freed_memory
 
 
 def resident_bytes() -> int:
@@ -20,5 +20,17 @@ def test_freed_blocks_between_blocks_in_use_are_given_back() -> None:
     full = resident_bytes()
     del blocks[::2]
     release_freed_memory()
+    assert full - resident_bytes() > 100e6
+    assert all(block[0] == 1 for block in blocks)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_large_blocks_are_given_back_as_soon_as_they_are_freed() -> None:
+    keep_large_blocks_apart()
+    # glibc alone would take blocks as large as this one from its heap from now on.
+    np.ones(3_000_000, dtype=np.int64)
+    blocks = [np.ones(40_000, dtype=np.int64) for _ in range(1_000)]
+    full = resident_bytes()
+    del blocks[::2]
     assert full - resident_bytes() > 100e6
     assert all(block[0] == 1 for block in blocks)
