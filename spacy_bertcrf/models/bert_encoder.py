@@ -46,7 +46,9 @@ def BertEncoder(
     tokenizer_config: Mapping[str, Any] = {},
     transformer_config: Mapping[str, Any] = {},
 ) -> Tok2Vec:
-    """One vector for every token, from any encoder that transformers' AutoModel loads.
+    """One vector for every token, from an encoder that transformers' AutoModel loads.
+
+    It has to take an attention mask, and to do without its pooler.
 
     name: a model's name on the Hugging Face hub, or its folder. It is read by `initialize` and
         never again: config, tokenizer and weights are saved with the pipeline.
