@@ -23,6 +23,8 @@ import torch
 from spacy.cli.evaluate import evaluate
 from spacy.cli.train import train
 
+from spacy_bertcrf.models.wordpieces import ALIGNMENTS
+
 ROOT = Path(__file__).parents[1]
 EVAL_FREQUENCY = 200
 PACKAGES = ("spacy-bertcrf", "spacy", "spacy-transformers", "torch", "transformers")
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("config", help="one of configs/, without .cfg")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--alignment", choices=ALIGNMENTS, default="token")
     parser.add_argument("--output", type=Path, help="keep the corpus and the pipelines here")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -70,6 +73,8 @@ def main() -> None:
             "paths.transformer": str(real / "models" / "zh-char-bert-4l"),
             "training.optimizer.learn_rate.initial_rate": 3e-4,
             "training.max_epochs": args.epochs,
+            "components.bertcrf.model.tok2vec.alignment": args.alignment,
+            "training.batcher.alignment": args.alignment,
             "training.eval_frequency": EVAL_FREQUENCY,
             "training.before_update": {"@callbacks": "benchmark.track_steps.v1"},
         }

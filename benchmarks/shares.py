@@ -21,8 +21,8 @@ from turns import add_arguments, setting_of
 
 from spacy_bertcrf.layers import BiLSTM, SequenceTagger, WordpieceEncoder
 from spacy_bertcrf.models import adam, bert_encoder
-from spacy_bertcrf.pipeline import entity_recognizer
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+from spacy_bertcrf.pipeline.freed_memory import FreedMemory
 from spacy_bertcrf.pipeline.posterior import Posterior
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 
@@ -41,7 +41,7 @@ TRAINING = [
     (SequenceTagger, "forward", "BiLSTM and projection, forward"),
     (CRFEntityRecognizer, "get_loss", "CRF, loss and the rest of its gradient"),
     (adam, "step", "Adam"),
-    (entity_recognizer, "release_freed_memory", "memory given back"),
+    (FreedMemory, "after_step", "memory given back"),
 ]
 
 

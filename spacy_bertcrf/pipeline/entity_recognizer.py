@@ -17,7 +17,7 @@ from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
 from .forked_processes import use_one_thread
-from .freed_memory import keep_large_blocks_apart, release_freed_memory
+from .freed_memory import FreedMemory
 from .length_batches import batches_by_length
 from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .posterior import Posterior, Prediction, asked_spans
@@ -26,8 +26,6 @@ from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
 
 use_one_thread()
-
-RELEASE_MEMORY_EVERY = 10  # optimizer steps
 
 
 class CRFEntityRecognizer(TrainablePipe):
@@ -78,7 +76,7 @@ class CRFEntityRecognizer(TrainablePipe):
         self.overwrite_ents = overwrite_ents
         self.incorrect_spans_key = incorrect_spans_key
         self.scorer = scorer
-        self._n_steps = 0
+        self._freed_memory = FreedMemory()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -333,11 +331,8 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
-        keep_large_blocks_apart()
         super().finish_update(sgd)
-        self._n_steps += 1
-        if self._n_steps % RELEASE_MEMORY_EVERY == 0:
-            release_freed_memory()
+        self._freed_memory.after_step()
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The loss of a batch, as the config reduces it, and its gradient.

@@ -1,45 +1,54 @@
 """What keeps the memory of a long training flat."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from pathlib import Path
 
-# glibc's names for what mallopt sets.
-M_TRIM_THRESHOLD = -1
-M_MMAP_THRESHOLD = -3
+SLACK = 1.12
 
 
-def release_freed_memory() -> None:
-    """Give the pages that hold nothing any more back to the operating system.
+class FreedMemory:
+    """Gives memory that nothing uses any more back to the operating system, where glibc keeps it.
 
     Batches have different shapes, so torch frees and takes blocks of ever other sizes, and glibc
-    keeps what was freed between blocks that are still in use: over a training on the CPU this
-    adds up to more than the model. Takes some milliseconds. Where the C library is not glibc
-    (macOS, Windows, musl), nothing is done.
+    finds them places between blocks that are still in use. Over a training on the CPU the places
+    that have been used once add up to more than the model. Giving them all back at every step
+    would take more time than the step's arithmetic at times, for the system has to clear each
+    page that is taken again. So it is done when a process has a certain share more than what a
+    step takes by itself, as measured in the steps that follow a release.
+
+    Where the C library is not glibc (macOS, Windows, musl), nothing is done.
     """
-    trim = _from_glibc("malloc_trim")
-    if trim is not None:
-        trim(0)
+
+    def __init__(self) -> None:
+        self._n_measured = 0
+        self._mean_need = 0.0  # bytes that are resident after a step that began with a release
+        self._was_released = False
+
+    def after_step(self) -> None:
+        """Called after each step of a training."""
+        trim = _malloc_trim()
+        if trim is None:
+            return
+        resident = _resident_bytes()
+        if self._was_released:
+            self._n_measured += 1
+            self._mean_need += (resident - self._mean_need) / self._n_measured
+        self._was_released = resident > SLACK * self._mean_need
+        if self._was_released:
+            trim(0)
+
+
+def _resident_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @cache
-def keep_large_blocks_apart() -> None:
-    """Have glibc map blocks of 256 KiB and more on their own, for good, in this process.
-
-    It would begin with 128 KiB, but raises the limit to the size of each such block that is
-    freed, up to 32 MiB. Then gradients and activations lie in the heap among small objects, and
-    the gaps that they leave are not used again. That it does not give back the heap's end at
-    every occasion saves the time that the mapping costs.
-    """
-    mallopt = _from_glibc("mallopt")
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 256 * 2**10)
-        mallopt(M_TRIM_THRESHOLD, 2**30)
-
-
-def _from_glibc(name: str) -> Callable[..., Any] | None:
+def _malloc_trim() -> Callable[[int], int] | None:
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None), name, None)
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
