@@ -1,12 +1,13 @@
 """Examples with some tokens replaced by others, and all that is annotated in its right place."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
+from thinc.types import Ints2d
 
 BEGIN, INSIDE = 3, 1  # values of ENT_IOB
 OF_WORDS = ("TAG", "POS", "MORPH", "LEMMA", "NORM")
@@ -102,7 +103,7 @@ def replace_tokens(doc: Doc, replacements: Sequence[Replacement]) -> Doc:
     return changed
 
 
-def _annotation(doc: Doc, sources: np.ndarray, is_new: np.ndarray) -> np.ndarray:
+def _annotation(doc: Doc, sources: np.ndarray, is_new: np.ndarray) -> Ints2d:
     """(n_tokens, len(KEPT)) uint64, the columns of KEPT for the new tokens."""
     array = doc.to_array(list(KEPT))[sources]
     array[is_new, : len(OF_WORDS)] = 0
@@ -110,7 +111,7 @@ def _annotation(doc: Doc, sources: np.ndarray, is_new: np.ndarray) -> np.ndarray
     iob, label, sent_start = (array[:, KEPT.index(name)] for name in KEPT[len(OF_WORDS) :])
     iob[is_later & (iob == BEGIN) & (label != 0)] = INSIDE
     sent_start[is_later & (sent_start != 0)] = NO_SENT_START
-    return array
+    return cast(Ints2d, array)
 
 
 def _copy_span_groups(doc: Doc, changed: Doc, boundaries: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 """`spacy-bertcrf.entity_replacement.v1`: other entities of the same label, in the same places."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from .changed_example import Replacement, Surface, retokenized
+from .changed_example import Replacement, Surface, retokenized, surface_of
 from .drawing import check_draws, variants
-from .mentions import check_path, read_mentions
+from .mentions import check_path, letters, read_mentions
 
 
 def entity_replacement(
@@ -45,16 +45,17 @@ def entity_replacement(
         return read_mentions(checked_path, nlp)
 
     @cache
-    def texts(nlp: Language, label: str) -> list[str]:
+    def names(nlp: Language, label: str) -> list[str]:
         return list(mentions(nlp).get(label, {}))
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         def change(original: Example) -> Example | None:
             replacements = []
             for ent in _replaceable(original.reference):
-                others = texts(nlp, ent.label_)
-                if random.random() < share and others and others != [ent.text]:
-                    replacements.append(_replacement(ent, others, mentions(nlp)[ent.label_]))
+                own, of_label = letters(surface_of(ent)), names(nlp, ent.label_)
+                if random.random() < share and of_label and of_label != [own]:
+                    surface = mentions(nlp)[ent.label_][_other(of_label, own)]
+                    replacements.append(Replacement(ent.start, ent.end, surface))
             return retokenized(nlp, original, replacements) if replacements else None
 
         return variants(example, change, level, copies)
@@ -62,12 +63,12 @@ def entity_replacement(
     return augment
 
 
-def _replacement(ent: Span, others: list[str], surfaces: Mapping[str, Surface]) -> Replacement:
-    """Another entity: one of at least one whose text is not that of `ent`."""
-    text = ent.text
-    while text == ent.text:
-        text = random.choice(others)
-    return Replacement(ent.start, ent.end, surfaces[text])
+def _other(names: list[str], own: str) -> str:
+    """One of the names that is not `own`; there is at least one."""
+    name = own
+    while name == own:
+        name = random.choice(names)
+    return name
 
 
 def _replaceable(doc: Doc) -> Iterator[Span]:

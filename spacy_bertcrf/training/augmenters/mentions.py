@@ -23,7 +23,9 @@ def check_path(path: Path | None, allow_lists: bool) -> Path:
         raise ValueError("path is null. Give the training corpus: path = ${paths.train}")
     path = Path(path)
     if not path.exists():
-        raise ValueError(f"There is nothing at path = '{path}'. Give a {' or '.join(formats)} file.")
+        raise ValueError(
+            f"There is nothing at path = '{path}'. Give a {' or '.join(formats)} file."
+        )
     if not path.is_dir() and path.suffix not in formats:
         raise ValueError(f"path is '{path}'; it must be a {' or '.join(formats)} file.")
     return path
@@ -35,7 +37,7 @@ def corpus_docs(path: Path) -> Iterator[Doc]:
 
 
 def read_mentions(path: Path, nlp: Language) -> dict[str, dict[str, Surface]]:
-    """The different entities of each label, by their texts.
+    """The different entities of each label, by their `letters`.
 
     path: a .spacy corpus, whose entities keep the tokens that they have there; or a list, whose
         entities are tokenised by the pipeline: .json with {label: [text, …]}, or .jsonl with the
@@ -46,14 +48,24 @@ def read_mentions(path: Path, nlp: Language) -> dict[str, dict[str, Surface]]:
     mentions: dict[str, dict[str, Surface]] = defaultdict(dict)
     if path.suffix in LISTS:
         for label, text in _listed(path):
-            mentions[label].setdefault(text, surface_of(nlp.make_doc(text)))
+            surface = surface_of(nlp.make_doc(text))
+            mentions[label].setdefault(letters(surface), surface)
     else:
         for doc in corpus_docs(path):
             for ent in doc.ents:
-                mentions[ent.label_].setdefault(ent.text, surface_of(ent))
+                surface = surface_of(ent)
+                mentions[ent.label_].setdefault(letters(surface), surface)
     if not mentions:
         raise ValueError(f"There is no entity in '{path}' to replace others by.")
     return dict(mentions)
+
+
+def letters(surface: Surface) -> str:
+    """What is the same of two surfaces that differ only in spaces, or in how they are split.
+
+    Of some Docs the spaces are unknown.
+    """
+    return "".join(surface.words)
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
