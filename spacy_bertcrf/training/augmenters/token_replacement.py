@@ -84,7 +84,7 @@ def token_distributions(docs: Iterable[Doc]) -> dict[str, TokenDistribution]:
 
 
 def bio_tag(token: Token) -> str:
-    """ "B-label", "I-label" or "O"; nothing for a token without annotation."""
+    """The tag ("B-label", "I-label" or "O"); nothing for a token without annotation."""
     if token.ent_type_:
         return f"{token.ent_iob_}-{token.ent_type_}"
     return "O" if token.ent_iob_ else ""
