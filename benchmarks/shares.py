@@ -27,7 +27,7 @@ from spacy_bertcrf.pipeline.posterior import Posterior
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 
 PREDICTION = [
-    (WordpieceEncoder, "_encode", "BERT's forward"),
+    (WordpieceEncoder, "encode", "BERT's forward"),
     (bert_encoder, "_read", "wordpieces, windows and batches"),
     (BiLSTM, "forward", "BiLSTM"),
     (SequenceTagger, "forward", "padding, projection"),

@@ -26,15 +26,16 @@ class SequenceTagger(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(width, num_tags)
 
-    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, lengths: Tensor, samples: int = 1) -> Tensor:
         """vectors: (n_tokens, input_width), sequence after sequence.
         lengths: (batch,) int64 on the CPU, tokens of each sequence; zeros are legal.
+        samples: how many dropouts the emissions are computed under.
 
-        Returns the emissions (n_tokens, num_tags). Raises ValueError if the lengths do not add
-        up to n_tokens.
+        Returns the emissions (samples · n_tokens, num_tags), all tokens for each dropout. Raises
+        ValueError if the lengths do not add up to n_tokens.
         """
         if self.encoder is not None:
             padded, mask = pad(vectors, lengths)
             vectors = unpad(self.encoder(padded, mask), mask)
-        emissions: Tensor = self.projection(self.dropout(vectors))
+        emissions: Tensor = self.projection(self.dropout(vectors.repeat(samples, 1)))
         return emissions

@@ -56,13 +56,15 @@ class WordpieceEncoder(nn.Module):
         """
         rows = [self.pieceless[None]]
         for ids, mask in zip(input_ids, attention_masks, strict=True):
-            rows.append(self._encode(ids, mask).flatten(0, 1))
+            rows.append(self.encode(ids, mask).flatten(0, 1))
         flat = torch.cat(rows)
         if bags is None:
             return flat.index_select(0, pieces)
         return F.embedding_bag(pieces, flat, bags, mode="mean")
 
-    def _encode(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+    def encode(self, ids: Tensor, mask: Tensor | None) -> Tensor:
+        """The vectors of one batch of wordpieces, (batch, max_len, output_width), float32; ids
+        and mask as in `forward`."""
         with self._autocast(ids.device):
             outputs = self.bert(
                 input_ids=ids, attention_mask=mask, output_hidden_states=self.n_layers > 1

@@ -50,7 +50,7 @@ def CRFTagger(
         init=_init,
         layers=[tok2vec, sequence_tagger, crf],
         refs={"tok2vec": tok2vec, "sequence_tagger": sequence_tagger, "crf": crf},
-        attrs={"freeze_tok2vec": freeze_tok2vec},
+        attrs={"freeze_tok2vec": freeze_tok2vec, "token_dropout": 0.0},
         dims={"nO": None},
     )
     update_in_place(tok2vec)
@@ -74,15 +74,15 @@ def _forward(
 ) -> tuple[Ragged, Callable[[Ragged], list[Doc]]]:
     tok2vec = model.get_ref("tok2vec")
     train_tok2vec = is_train and not model.attrs["freeze_tok2vec"]
-    vectors, backprop_tok2vec = tok2vec(docs, train_tok2vec)
-    emissions, backprop_tagger = model.get_ref("sequence_tagger")(
-        _concatenate(model, vectors), is_train
-    )
+    by_doc, backprop_tok2vec = tok2vec(docs, train_tok2vec)
+    vectors = _concatenate(model, by_doc)
+    kept = _kept_tokens(model, vectors) if is_train else None
+    emissions, backprop_tagger = model.get_ref("sequence_tagger")(_times(vectors, kept), is_train)
 
     def backprop(d_emissions: Ragged) -> list[Doc]:
         d_vectors = backprop_tagger(d_emissions)
         if train_tok2vec:
-            backprop_tok2vec(_split(model, d_vectors))
+            backprop_tok2vec(_split(model, _times(d_vectors, kept)))
         return docs
 
     return emissions, backprop
@@ -98,3 +98,20 @@ def _concatenate(model: Model, vectors: list[Floats2d]) -> Ragged:
 def _split(model: Model, d_vectors: Ragged) -> list[Floats2d]:
     lengths: Array = d_vectors.lengths
     return model.ops.xp.split(d_vectors.dataXd, np.cumsum(lengths)[:-1].tolist())
+
+
+def _kept_tokens(model: Model, vectors: Ragged) -> Array | None:
+    """(n_tokens, 1), what the vectors of tokens are multiplied by: 0, or more than 1 so that the
+    mean stays; None where no token is dropped."""
+    rate = model.attrs["token_dropout"]
+    if not rate:
+        return None
+    xp = model.ops.xp
+    is_kept = xp.random.uniform(size=(len(vectors.dataXd), 1)) >= rate
+    return is_kept.astype("float32") / (1 - rate)
+
+
+def _times(vectors: Ragged, factors: Array | None) -> Ragged:
+    if factors is None:
+        return vectors
+    return Ragged(vectors.dataXd * factors, vectors.lengths)

@@ -10,11 +10,14 @@ from thinc.types import Ragged
 
 from .. import layers
 from .torch_shim import TorchShim, torch_shim
-from .types import EncoderBuilder
+from .types import Array, EncoderBuilder
 
 
 def SequenceTagger(build_encoder: EncoderBuilder) -> Model[Ragged, Ragged]:
     """Token vectors (n_tokens, input_width) to emissions (n_tokens, num_tags).
+
+    In training the attribute "dropout_samples" says under how many dropouts these are computed;
+    the result then holds all sequences, under the first, and so on.
 
     The torch module is made by `build_sequence_tagger`, or when the model is loaded, since
     its sizes are not known before.
@@ -25,6 +28,7 @@ def SequenceTagger(build_encoder: EncoderBuilder) -> Model[Ragged, Ragged]:
     model.name = "sequence_tagger"
     model.shims[0] = TorchShim(partial(_build, build_encoder))
     model.attrs["dropout_rate"] = 0.0
+    model.attrs["dropout_samples"] = 1
     return model
 
 
@@ -51,7 +55,8 @@ def _ragged_to_torch(
     def to_ragged(gradients: ArgsKwargs) -> Ragged:
         return Ragged(torch2xp(gradients.args[0]), vectors.lengths)
 
-    return ArgsKwargs(args=(data, lengths), kwargs={}), to_ragged
+    samples = model.attrs["dropout_samples"] if is_train else 1
+    return ArgsKwargs(args=(data, lengths, samples), kwargs={}), to_ragged
 
 
 def _torch_to_ragged(
@@ -63,4 +68,6 @@ def _torch_to_ragged(
         gradient = xp2torch(d_emissions.dataXd, device=emissions.device)
         return ArgsKwargs(args=((emissions,),), kwargs={"grad_tensors": (gradient,)})
 
-    return Ragged(torch2xp(emissions), vectors.lengths), to_torch
+    samples = len(emissions) // len(vectors.dataXd)
+    lengths: Array = np.concatenate([vectors.lengths] * samples)
+    return Ragged(torch2xp(emissions), lengths), to_torch

@@ -1,6 +1,7 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from spacy.errors import Errors
@@ -13,14 +14,18 @@ from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from ..models.growth import grow
+from ..models.strategy import Strategy
 from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
+from .accumulation import GradientAccumulation
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
 from .forked_processes import use_one_thread
 from .freed_memory import FreedMemory
 from .length_batches import batches_by_length
 from .loss_reduction import LOSS_REDUCTIONS, loss_weight
+from .objective import objective
 from .posterior import Posterior, Prediction, asked_spans
+from .strategies import checked_strategies, with_strategies
 from .survey import survey
 from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
@@ -50,12 +55,14 @@ class CRFEntityRecognizer(TrainablePipe):
         threshold: float | None = None,
         overwrite_ents: bool = False,
         incorrect_spans_key: str | None = None,
+        strategies: Mapping[str, Strategy] = {},
         scorer: Callable | None = None,
     ):
         """The arguments are those of the factory.
 
-        Raises ValueError for an unknown scheme or reduction, for a batch of no tokens, and for a
-        threshold that is no probability.
+        Raises ValueError for an unknown scheme or reduction, for a batch of no tokens, for a
+        threshold that is no probability, and for strategies that do not go together or with the
+        model.
         """
         TagSet([], scheme)
         if loss_reduction not in LOSS_REDUCTIONS:
@@ -75,7 +82,9 @@ class CRFEntityRecognizer(TrainablePipe):
         self.threshold = threshold
         self.overwrite_ents = overwrite_ents
         self.incorrect_spans_key = incorrect_spans_key
+        self.strategies = checked_strategies(strategies, model)
         self.scorer = scorer
+        self._accumulation = GradientAccumulation(of_means=loss_reduction != "sum")
         self._freed_memory = FreedMemory()
 
     @property
@@ -317,25 +326,41 @@ class CRFEntityRecognizer(TrainablePipe):
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.update")
         self._require_initialized()
-        docs = [example.predicted for example in examples]
-        if not any(len(doc) for doc in docs):
+        lengths = np.asarray([len(example.predicted) for example in examples])
+        if not lengths.any():
             return losses
         set_dropout_rate(self.model, drop)
-        emissions, backprop = self.model.begin_update(docs)
-        loss, d_emissions = self.get_loss(examples, emissions)
-        backprop(d_emissions)
+        share = self._accumulation.share(1 / loss_weight(self.loss_reduction, lengths))
+        learn = with_strategies(partial(self._learn, share=share), self.strategies, self.model)
+        parts = learn(examples)
         if sgd not in (None, False):
             self.finish_update(sgd)
-        losses[self.name] += loss
+        losses[self.name] += sum(parts.values())
+        if len(parts) > 1:
+            for part, loss in parts.items():
+                key = f"{self.name}/{part}"
+                losses[key] = losses.get(key, 0.0) + loss
+        return losses
+
+    def _learn(self, examples: list[Example], share: float) -> dict[str, float]:
+        """One forward and backward pass; the gradients are multiplied by `share`."""
+        emissions, backprop = self.model.begin_update([example.predicted for example in examples])
+        losses, d_emissions = self._losses(examples, emissions, self.strategies, share)
+        backprop(d_emissions)
         return losses
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
+        self._accumulation.finish(self.model)
+        for strategy in self.strategies.values():
+            strategy.before_step(self.model)
         super().finish_update(sgd)
+        for strategy in self.strategies.values():
+            strategy.after_step(sgd)
         self._freed_memory.after_step()
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
-        """The loss of a batch, as the config reduces it, and its gradient.
+        """The CRF's loss of a batch, as the config reduces it, and its gradient.
 
         scores: emissions, as from `model.begin_update`.
 
@@ -343,11 +368,28 @@ class CRFEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        targets = tag_targets(examples, self.tag_set, self.incorrect_spans_key)
-        losses, backprop = self.model.get_ref("crf").begin_update((scores, targets))
-        weight = loss_weight(self.loss_reduction, scores.lengths)
-        d_losses = self.model.ops.xp.full_like(losses, weight)
-        return float(losses.sum()) * weight, backprop(d_losses)
+        losses, d_emissions = self._losses(examples, scores)
+        return losses["crf"], d_emissions
+
+    def _losses(
+        self,
+        examples: list[Example],
+        emissions: Ragged,
+        strategies: Mapping[str, Strategy] = {},
+        share: float = 1.0,
+    ) -> tuple[dict[str, float], Ragged]:
+        # A strategy may have the emissions computed several times.
+        samples = len(emissions.lengths) // len(examples)
+        targets = tag_targets(examples * samples, self.tag_set, self.incorrect_spans_key)
+        return objective(
+            self.model,
+            [example.predicted for example in examples],
+            emissions,
+            targets,
+            strategies,
+            weight=loss_weight(self.loss_reduction, emissions.lengths),
+            share=share,
+        )
 
     def _require_initialized(self) -> None:
         if not self.is_initialized:

@@ -1,6 +1,7 @@
 """`nlp.add_pipe("bertcrf")`."""
 
 from collections.abc import Callable
+from typing import Any
 
 from spacy.language import Language
 
@@ -22,6 +23,7 @@ from .upstream import update_upstream_in_place
         "threshold": None,
         "overwrite_ents": False,
         "incorrect_spans_key": None,
+        "strategies": {},
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
     },
     default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
@@ -37,6 +39,7 @@ def make_bertcrf(
     threshold: float | None,
     overwrite_ents: bool,
     incorrect_spans_key: str | None,
+    strategies: dict[str, Any],
     scorer: Callable | None,
 ) -> CRFEntityRecognizer:
     """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
@@ -54,6 +57,8 @@ def make_bertcrf(
         already, and replace them.
     incorrect_spans_key: in training, `reference.spans[incorrect_spans_key]` are spans that are
         known not to be entities with their label.
+    strategies: ways of training, such as `spacy-bertcrf.FGM.v1`, each under a name of the user's
+        choice.
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     update_upstream_in_place(nlp)
@@ -68,5 +73,6 @@ def make_bertcrf(
         threshold=threshold,
         overwrite_ents=overwrite_ents,
         incorrect_spans_key=incorrect_spans_key,
+        strategies=strategies,
         scorer=scorer,
     )

@@ -17,5 +17,5 @@ def loss_weight(reduction: str, lengths: Array) -> float:
     if reduction == "sum":
         return 1.0
     if reduction == "mean":
-        return 1.0 / np.count_nonzero(lengths)
-    return 1.0 / lengths.sum()
+        return 1.0 / int(np.count_nonzero(lengths))
+    return 1.0 / int(lengths.sum())

@@ -1,0 +1,107 @@
+"""What a training strategy can do in each update of a component."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Optimizer
+
+from ..layers import LinearChainCRF
+from ..tagging import TagSet
+from .bert_shim import BertShim
+from .torch_shim import torch_shim
+from .types import Array, CRFTaggerModel, TagTargets
+
+Learn: TypeAlias = Callable[[list[Example]], dict[str, float]]
+"""Adds the gradients of a batch to those that there are, and returns its losses by part."""
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch as losses see it.
+
+    docs: as the model has read them. A strategy may have it read each of them several times.
+    emissions: (n_tokens, n_tags), which the loss is differentiated by.
+    lengths: (n_docs,), the tokens of each of the docs.
+    targets: what is known of their tags.
+    """
+
+    model: CRFTaggerModel
+    docs: list[Doc]
+    emissions: torch.Tensor
+    lengths: Array
+    targets: TagTargets
+
+    @property
+    def crf(self) -> LinearChainCRF:
+        """The CRF of the model."""
+        crf: LinearChainCRF = torch_shim(self.model.get_ref("crf")).module
+        return crf
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags of the model."""
+        return TagSet(**torch_shim(self.model.get_ref("crf")).cfg)
+
+
+class Strategy:
+    """A way of training. A component calls its strategies at fixed places of each update; what
+    they do not change is as here, where nothing is done.
+
+    kind: a component has one strategy of a kind at most.
+    has_loss: whether `loss` gives one.
+    """
+
+    kind: str = ""
+    has_loss: bool = False
+
+    def check(self, model: CRFTaggerModel) -> None:
+        """Raises ValueError if it cannot work with this model. The model has no weights yet."""
+
+    def around(self, learn: Learn, model: CRFTaggerModel) -> Learn:
+        """What is done instead of `learn`, mostly with its help."""
+        return learn
+
+    def loss(self, batch: ScoredBatch) -> torch.Tensor | None:
+        """A loss beside the CRF's, summed up over the docs; one number, with gradient."""
+        return None
+
+    def factors(self, losses: dict[str, float]) -> dict[str, float]:
+        """What losses are multiplied by, if not by 1.
+
+        losses: that of the CRF, "crf", and those of the strategies by the strategies' names.
+        """
+        return {}
+
+    def before_step(self, model: CRFTaggerModel) -> None:
+        """Called with all gradients of an optimizer step in the model."""
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """Called when the optimizer has changed the model's weights."""
+
+
+def inner_bert(model: CRFTaggerModel) -> BertShim | None:
+    """The BERT that is part of the model and trained with it, if there is one."""
+    if model.attrs["freeze_tok2vec"]:
+        return None
+    shims = [shim for node in model.get_ref("tok2vec").walk() for shim in node.shims]
+    return next((shim for shim in shims if isinstance(shim, BertShim)), None)
+
+
+def trained_bert(model: CRFTaggerModel, strategy: str) -> BertShim:
+    """The BERT that is part of the model.
+
+    strategy: the name of what needs it.
+
+    Raises ValueError if there is none, or if it is frozen.
+    """
+    shim = inner_bert(model)
+    if shim is None:
+        raise ValueError(
+            f"{strategy} needs a BERT that is part of the component and trained with it: a "
+            "spacy-bertcrf.BertEncoder.v1 as tok2vec, and freeze_tok2vec = false."
+        )
+    return shim

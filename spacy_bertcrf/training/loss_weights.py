@@ -1,0 +1,66 @@
+"""What the losses of a training are weighted by: fixed, scheduled, or learned."""
+
+from collections.abc import Iterator
+from math import exp
+from typing import Any
+
+import numpy as np
+from thinc.api import Model, Optimizer
+
+from ..models.strategy import Strategy
+from ..models.types import Array
+
+
+class LossWeight:
+    """A number, or a schedule that gives one for each optimizer step.
+
+    weight: not negative, or a thinc schedule, such as `linear.v1` or `warmup_linear.v1`.
+
+    Raises ValueError if it is negative.
+    """
+
+    def __init__(self, weight: float | Iterator[float]):
+        self._schedule = iter(weight) if isinstance(weight, Iterator) else None
+        self.value = next(self._schedule) if self._schedule else float(weight)  # type: ignore[arg-type]
+        if self.value < 0:
+            raise ValueError(f"The weight of a loss is {self.value}; it must not be negative.")
+
+    def step(self) -> None:
+        """Go on to the next optimizer step."""
+        if self._schedule is not None:
+            self.value = next(self._schedule, self.value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Generators cannot be pickled, and the processes that a pipeline is sent to only predict.
+        return {"_schedule": None, "value": self.value}
+
+
+class UncertaintyWeights(Strategy):
+    """Learned weights of all losses (Kendall et al. 2018, https://arxiv.org/abs/1705.07115).
+
+    What is learned is, for each loss Lᵢ, the logarithm sᵢ of its variance, from 0 on, and what is
+    minimised is Σᵢ exp(-sᵢ) · Lᵢ + sᵢ / 2. The optimizer steps them like all other weights.
+    """
+
+    kind = "weights"
+
+    def __init__(self) -> None:
+        self.log_variances: dict[str, float] = {}
+        self._gradients: dict[str, list[float]] = {}
+        # The optimizer keeps its moments under a model's id.
+        self._key = Model("uncertainty_weights", lambda model, X, is_train: (X, lambda dY: dY)).id
+
+    def factors(self, losses: dict[str, float]) -> dict[str, float]:
+        factors = {}
+        for name, loss in losses.items():
+            factors[name] = exp(-self.log_variances.setdefault(name, 0.0))
+            self._gradients.setdefault(name, []).append(0.5 - factors[name] * loss)
+        return factors
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        for name, gradients in self._gradients.items():
+            weight: Array = np.asarray([self.log_variances[name]], dtype=np.float32)
+            gradient: Array = np.asarray([sum(gradients) / len(gradients)], dtype=np.float32)
+            updated, _ = optimizer((self._key, name), weight, gradient)
+            self.log_variances[name] = float(updated[0])
+        self._gradients = {}
