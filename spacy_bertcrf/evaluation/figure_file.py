@@ -26,6 +26,9 @@ CHINESE_FONTS = (
     "SimHei",
 )
 
+# It comes with matplotlib and has a box for every character.
+LAST_RESORT = "Last Resort"
+
 
 def check_plot(path: Path) -> None:
     """Raise ValueError if a plot cannot be written there, and ImportError without matplotlib."""
@@ -87,9 +90,8 @@ def fonts_for(texts: Iterable[str]) -> tuple[list[str], str]:
     for path in findSystemFonts():
         if os.path.abspath(path) not in known:
             _add_font(path)
-    entries = sorted(fontManager.ttflist, key=_preference)
-    for entry in entries:
-        if not _without_glyph(entry.fname, missing):
+    for entry in sorted(fontManager.ttflist, key=_preference):
+        if LAST_RESORT not in entry.name and not _without_glyph(entry.fname, missing):
             return ["sans-serif", entry.name], ""
     return ["sans-serif"], "".join(sorted(missing))
 

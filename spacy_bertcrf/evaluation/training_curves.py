@@ -67,7 +67,8 @@ def plot_training(
 
     check_curves(logs, component, score, by_label)
     labels = next(iter(logs.values())).names("scores", _per_type(score)) if by_label else []
-    fonts, missing = fonts_for([*logs, *labels, component, score])
+    names = logs if len(logs) > 1 else ()  # the name of one log is not drawn
+    fonts, missing = fonts_for([*names, *labels, score])
     with matplotlib.rc_context({"font.family": fonts, "font.size": 9}):
         figure = Figure(layout="constrained")
         heights = [1.0, 1.0, 1.3][: 3 if by_label else 2]

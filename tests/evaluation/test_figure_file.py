@@ -5,7 +5,7 @@ import sys
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
-from matplotlib import font_manager
+from matplotlib import font_manager, get_data_path
 
 from spacy_bertcrf.evaluation.figure_file import check_plot, fonts_for, write_whole
 
@@ -29,8 +29,8 @@ def font(tmp_path, monkeypatch):
     builder.setupOS2()
     builder.setupPost()
     builder.save(tmp_path / "two.ttf")
-    fonts = [f for f in font_manager.fontManager.ttflist if "DejaVu" in f.name]
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
+    own = [f for f in font_manager.fontManager.ttflist if get_data_path() in f.fname]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
     return tmp_path / "two.ttf"
 
