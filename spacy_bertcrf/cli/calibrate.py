@@ -36,7 +36,9 @@ def calibrate_cli(
     bins: Annotated[int, typer.Option(help="Bins of the scores", min=1)] = 15,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Draw reliability diagrams, before and after, to this .svg or .png"),
+        typer.Option(
+            help="Draw reliability diagrams, before and after, to this .svg, .png or .pdf"
+        ),
     ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
@@ -52,7 +54,8 @@ def calibrate_cli(
     from spacy.cli._util import setup_gpu
 
     from spacy_bertcrf.evaluation.annotated import annotated_before
-    from spacy_bertcrf.evaluation.reliability_diagram import check_plot, plot_reliability
+    from spacy_bertcrf.evaluation.figure_file import check_plot, write_whole
+    from spacy_bertcrf.evaluation.reliability_diagram import plot_reliability
 
     try:
         if plot is not None:
@@ -71,7 +74,7 @@ def calibrate_cli(
         }
         _print_calibrations(calibrations)
         if plot is not None:
-            plot.write_bytes(plot_reliability(calibrations, plot.suffix[1:].lower()))
+            write_whole(plot, plot_reliability(calibrations, plot.suffix[1:].lower()))
         write_pipeline(nlp, output)
     except (ValueError, ImportError, OSError) as err:
         msg.fail("No pipeline was written", str(err), exits=1)

@@ -4,12 +4,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
-from thinc.api import Model, Optimizer, PyTorchShim, torch2xp, xp2torch
+from thinc.api import Model, Optimizer, PyTorchShim, Shim, torch2xp, xp2torch
 
 from . import adam
 from .types import Array
+
+# Beside the shims and not on them, which are copied and pickled; thinc's optimizers are not.
+_stepped_by: WeakKeyDictionary[Shim, Optimizer] = WeakKeyDictionary()
+
+
+def optimizer_of(model: Model) -> Optimizer | None:
+    """The optimizer that last stepped a torch module inside the model, None before any did."""
+    for node in model.walk():
+        for shim in node.shims:
+            if shim in _stepped_by:
+                return _stepped_by[shim]
+    return None
 
 
 def update_in_place(model: Model) -> None:
@@ -36,6 +49,7 @@ def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
     grows by the size of BERT's word embeddings at every step. In place, nothing is added, and
     gradients can be released rather than kept as zeros.
     """
+    _stepped_by[shim] = optimizer
     parameters = {
         (shim.id, name): parameter
         for name, parameter in shim._model.named_parameters()

@@ -157,7 +157,7 @@ def test_a_plot_is_drawn(calibrate, model, data, tmp_path):
     ("arguments", "message"),
     [
         (["--component", "ner"], "no component 'ner' that is enabled, only: bertcrf"),
-        (["--plot", "plot.gif"], "written as .svg or .png, not as plot.gif"),
+        (["--plot", "plot.gif"], "written as .svg, .png or .pdf, not as plot.gif"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments, message, calibrate, model, data, tmp_path):
