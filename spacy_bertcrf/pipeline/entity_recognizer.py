@@ -13,6 +13,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from ..models.growth import grow
+from ..models.in_place_update import begin_step
 from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
@@ -334,6 +335,7 @@ class CRFEntityRecognizer(TrainablePipe):
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
         keep_large_blocks_apart()
+        begin_step(sgd, {self.name: self.model})
         super().finish_update(sgd)
         self._n_steps += 1
         if self._n_steps % RELEASE_MEMORY_EVERY == 0:
