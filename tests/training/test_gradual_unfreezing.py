@@ -102,8 +102,12 @@ def test_a_component_without_bert_is_an_error(config, component, make_nlp, make_
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"unit": "hours"}, "unit is 'hours'"), ({"every": 0}, "every is 0"), ({"layers": 0}, "layers 0")],
-)  # fmt: skip
+    [
+        ({"unit": "hours"}, "unit is 'hours'"),
+        ({"every": 0}, "every is 0"),
+        ({"layers": 0}, "layers 0"),
+    ],
+)
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         gradual_unfreezing("bertcrf", **settings)
