@@ -9,7 +9,7 @@ from thinc.api import Optimizer, torch2xp, xp2torch
 from thinc.backends import get_array_ops
 from torch.optim.adam import adam
 
-Key = tuple[int, str]
+from .trained_parameters import Key
 
 
 class _Group(NamedTuple):
@@ -64,8 +64,8 @@ def _step(optimizer: Optimizer, n_steps: int, group: _Group) -> None:
     adam(
         weights,
         gradients,
-        [_moment(optimizer.mom1, key, weight) for key, weight in zip(keys, weights, strict=True)],
-        [_moment(optimizer.mom2, key, weight) for key, weight in zip(keys, weights, strict=True)],
+        [moment(optimizer.mom1, key, weight) for key, weight in zip(keys, weights, strict=True)],
+        [moment(optimizer.mom2, key, weight) for key, weight in zip(keys, weights, strict=True)],
         [],
         list(torch.full((len(keys),), n_steps - 1.0, device=device).unbind()),
         fused=True,
@@ -89,7 +89,10 @@ def _step(optimizer: Optimizer, n_steps: int, group: _Group) -> None:
             ops.update_averages(optimizer.averages[key], array, n_steps)
 
 
-def _moment(moments: dict, key: Key, weight: torch.Tensor) -> torch.Tensor:
+def moment(moments: dict, key: Key, weight: torch.Tensor) -> torch.Tensor:
+    """A parameter's moment as thinc's optimizers keep it, in one dimension, and made if there is
+    none; returned in the parameter's shape, in the same memory."""
     if key not in moments:
-        moments[key] = torch2xp(torch.zeros(weight.numel(), device=weight.device))
+        zeros = torch.zeros(weight.numel(), dtype=weight.dtype, device=weight.device)
+        moments[key] = torch2xp(zeros)
     return xp2torch(moments[key], device=weight.device).view_as(weight)

@@ -46,6 +46,7 @@ class BertShim(TorchShim):
         self._save_dtype = save_dtype
         self._grad_scaler = PyTorchGradScaler(enabled=scale_gradients)
         self._grad_scaler.to_(self.device)
+        self._unscaled = False
 
     @property
     def tokenizer(self) -> WordpieceTokenizer:
@@ -76,10 +77,19 @@ class BertShim(TorchShim):
 
         Scaled gradients that overflow are dropped without a step, and the scale is halved.
         """
-        # Here and not in each backward pass, where gradients that are added up would be scaled
-        # back more than once.
-        self._grad_scaler.unscale([p.grad for p in self._model.parameters() if p.grad is not None])
+        self.unscale_gradients()
+        self._unscaled = False
         super().finish_update(optimizer)
+
+    def unscale_gradients(self) -> None:
+        """Give the gradients their own size, once before each `finish_update`."""
+        # Not in each backward pass, where gradients that are added up would be scaled back more
+        # than once.
+        if not self._unscaled:
+            self._grad_scaler.unscale(
+                [p.grad for p in self._model.parameters() if p.grad is not None]
+            )
+            self._unscaled = True
 
     def _scale(self) -> torch.Tensor | float:
         # PyTorchGradScaler.scale works for CUDA alone.

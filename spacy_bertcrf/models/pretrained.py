@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .encoder_layers import layer_stack
+
 NO_LIMIT = 1_000_000  # transformers' word for "no limit" in a tokenizer is greater
 
 
@@ -116,14 +118,13 @@ def freeze(bert: Any, embeddings: bool, n_layers: int) -> None:
             parameter.requires_grad_(False)
     if not n_layers:
         return
-    depth = bert.config.num_hidden_layers
-    stacks = [m for m in bert.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if not stacks or not 0 < n_layers <= depth:
+    stack = layer_stack(bert)
+    if stack is None or not 0 < n_layers <= len(stack):
         raise ValueError(
             f"{n_layers} layers cannot be frozen: {type(bert).__name__} has "
-            + (f"{depth} layers." if stacks else "no layers with weights of their own.")
+            + ("no layers with weights of their own." if stack is None else f"{len(stack)} layers.")
         )
-    for layer in stacks[0][:n_layers]:
+    for layer in stack[:n_layers]:
         layer.requires_grad_(False)
 
 

@@ -1,6 +1,6 @@
 """Gradients of several batches as those of one."""
 
-from thinc.api import Model
+from thinc.api import Model, PyTorchShim
 
 
 class GradientAccumulation:
@@ -23,19 +23,27 @@ class GradientAccumulation:
         self._sizes.append(size)
         return size / self._sizes[0]
 
-    def finish(self, model: Model) -> None:
-        """Divide the gradients of the model by the whole size, before an optimizer step."""
+    def finish(self, model: Model) -> float:
+        """Divide the gradients of the model by the whole size, before an optimizer step.
+
+        Returns what they were multiplied by.
+        """
         sizes, self._sizes = self._sizes, []
-        if len(sizes) > 1:
-            _scale_gradients(model, sizes[0] / sum(sizes))
+        if len(sizes) < 2:
+            return 1.0
+        factor = sizes[0] / sum(sizes)
+        scale_gradients(model, factor)
+        return factor
 
 
-def _scale_gradients(model: Model, factor: float) -> None:
+def scale_gradients(model: Model, factor: float) -> None:
+    """Multiply all gradients of a model."""
     for node in model.walk():
         for name in node.param_names:
             if node.has_grad(name):
                 node.set_grad(name, node.get_grad(name) * factor)
         for shim in node.shims:
-            for parameter in shim._model.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.mul_(factor)
+            if isinstance(shim, PyTorchShim):
+                for parameter in shim._model.parameters():
+                    if parameter.grad is not None:
+                        parameter.grad.mul_(factor)

@@ -14,6 +14,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from ..models.growth import grow
+from ..models.in_place_update import begin_step
 from ..models.strategy import Strategy
 from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
@@ -85,6 +86,7 @@ class CRFEntityRecognizer(TrainablePipe):
         self.strategies = checked_strategies(strategies, model)
         self.scorer = scorer
         self._accumulation = GradientAccumulation(of_means=loss_reduction != "sum")
+        self._has_gradients = False
         self._freed_memory = FreedMemory()
 
     @property
@@ -333,6 +335,7 @@ class CRFEntityRecognizer(TrainablePipe):
         share = self._accumulation.share(1 / loss_weight(self.loss_reduction, lengths))
         learn = with_strategies(partial(self._learn, share=share), self.strategies, self.model)
         parts = learn(examples)
+        self._has_gradients = True
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += sum(parts.values())
@@ -351,13 +354,27 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
-        self._accumulation.finish(self.model)
-        for strategy in self.strategies.values():
-            strategy.before_step(self.model)
+        self.complete_gradients()
+        begin_step(sgd, {self.name: self.model})
         super().finish_update(sgd)
         for strategy in self.strategies.values():
             strategy.after_step(sgd)
         self._freed_memory.after_step()
+
+    def complete_gradients(self) -> float:
+        """Make the gradients of the updates so far what the optimizer is to see, before it steps
+        the first component that they went through. Another call before the next update does
+        nothing.
+
+        Returns what accumulated gradients were multiplied by.
+        """
+        if not self._has_gradients:
+            return 1.0
+        self._has_gradients = False
+        factor = self._accumulation.finish(self.model)
+        for strategy in self.strategies.values():
+            strategy.before_step(self.model)
+        return factor
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The CRF's loss of a batch, as the config reduces it, and its gradient.

@@ -270,6 +270,7 @@ def test_scores_that_are_no_numbers_are_an_error(nlp, make_examples):
         ("bert_tcn_crf", "token_mean"),
         ("bert_tcn_crf", "sum"),
         ("shared_transformer", "sum"),
+        ("shared_transformer", "mean"),
     ],
 )
 def test_gradients_accumulate(architecture, reduction, make_nlp, make_examples):

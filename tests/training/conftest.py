@@ -1,4 +1,4 @@
-"""Short trainings by spaCy's own loop."""
+"""Short trainings by spaCy's own loop, and a BERT whose layers can be told apart."""
 
 import io
 from pathlib import Path
@@ -9,6 +9,8 @@ import spacy
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config
+
+from spacy_bertcrf.models.init_bert import init_bert
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,3 +81,10 @@ def train_with(spy, train_corpus, tiny_bert):
         return stdout.getvalue()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def deep_bert(train_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of three narrow layers with random weights."""
+    folder = tmp_path_factory.mktemp("deep") / "bert"
+    return init_bert(folder, [train_corpus], layers=3, width=32, heads=2).path

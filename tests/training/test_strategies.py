@@ -61,7 +61,7 @@ def gradients(nlp, strategies, examples, drop=0.0, seed=0):
                 if parameter.grad is not None:
                     found[f"{i}.{name}"] = parameter.grad.clone()
                     parameter.grad = None
-    component._accumulation.finish(component.model)
+    component.complete_gradients()
     return losses, found
 
 
@@ -201,7 +201,7 @@ def test_child_tuning_f_takes_another_share_in_every_step(build):
         for node in component.model.walk():
             for shim in node.shims:
                 shim.module.zero_grad(set_to_none=True)
-        component._accumulation.finish(component.model)
+        component.complete_gradients()
     assert not torch.equal(*kept)
 
 

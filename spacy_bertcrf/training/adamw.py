@@ -1,0 +1,324 @@
+"""`spacy-bertcrf.AdamW.v1`: AdamW with parameter groups, a global norm and averages."""
+
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from thinc.api import Optimizer, torch2xp, xp2torch
+from thinc.types import Generator
+from torch.optim.adamw import adamw
+
+from ..models.adam import moment
+from ..models.trained_parameters import Key, TrainedParameter
+from ..models.types import Array
+from .averages import Averaging
+from .parameter_groups import DEFAULT, Group, Rate, best_match, is_bias_or_norm, read_groups
+
+FUSED_DEVICES = ("cpu", "cuda")
+
+
+class _Settings(NamedTuple):
+    group: Group
+    scale: float
+    weight_decay: float
+
+
+class _Batch(NamedTuple):
+    """Parameters that are updated in one go."""
+
+    keys: list[Key]
+    weights: list[torch.Tensor]
+    gradients: list[torch.Tensor]
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019,
+    https://arxiv.org/abs/1711.05101), with the numbers of torch.optim.AdamW:
+
+        w ← w − r·λ·w,   m ← β₁·m + (1 − β₁)·g,   v ← β₂·v + (1 − β₂)·g²
+        w ← w − r · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε)
+
+    It can be given wherever spaCy takes an optimizer. A parameter without gradient stays as it
+    is. A step whose gradients are not all finite is not taken, and warned of (`n_skipped`).
+
+    learn_rate: r, a number or a schedule.
+    weight_decay: λ of all weights but biases and normalisations.
+    beta1, beta2, eps: β₁, β₂, ε.
+    grad_clip: gradients are scaled down so that their norm over all parameters that learn from
+        the same batches (those of the component, of what it listens to, and of all that
+        listen to the same) is at most so much; 0 for no limit. Parameters of components that have
+        nothing to do with a `bertcrf` are limited each by itself, as thinc does.
+    groups: parameters with settings of their own, a block for each: `pattern`, which their
+        qualified names must match, such as "crf.*" or "bert_encoder.*.layer.11.*" (of several,
+        the longest counts); `learn_rate_scale`, times the optimizer's, or a `learn_rate` of their
+        own, a number or a schedule; `weight_decay`.
+    layer_decay: the learning rate of each of BERT's layers is that of the layer above times so
+        much, and that of the embeddings the lowest (Sun et al. 2019,
+        https://arxiv.org/abs/1905.05583). 1 for the same in all.
+    decay_biases: weight decay for biases and normalisations too.
+    averages: the average of the weights that is evaluated and saved, such as
+        `spacy-bertcrf.EMA.v1`; None for the weights themselves.
+
+    Raises ValueError for a setting that cannot be, and in the first step for a group without
+    parameters.
+    """
+
+    def __init__(
+        self,
+        learn_rate: float | Generator = 5e-5,
+        weight_decay: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        grad_clip: float = 1.0,
+        groups: Mapping[str, Mapping[str, Any]] = {},
+        layer_decay: float = 1.0,
+        decay_biases: bool = False,
+        averages: Averaging | None = None,
+    ):
+        _check(weight_decay, beta1, beta2, eps, grad_clip, layer_decay)
+        super().__init__(
+            0.0,
+            L2=weight_decay,
+            beta1=beta1,
+            beta2=beta2,
+            eps=eps,
+            grad_clip=grad_clip,
+            use_averages=averages is not None,
+        )
+        self._rate = Rate(learn_rate)
+        self._groups = read_groups(groups, weight_decay)
+        self._default = Group(DEFAULT, "*", None, 1.0, weight_decay)
+        self._layer_decay = layer_decay
+        self._decay_biases = decay_biases
+        self._averaging = averages
+        self._n_averaged: dict[Key, int] = defaultdict(int)
+        self._settings: dict[Key, _Settings] = {}
+        self._names: list[str] = []
+        self._is_checked = False
+        self._found_layers = False
+        # What the gradients of the present step are multiplied by; None for no step.
+        self._factors: dict[Key, float | None] = {}
+        self._step = 1
+        self.n_skipped = 0
+        self.gradient_norm: float | None = None
+
+    @property
+    def learn_rate(self) -> float:
+        """The learning rate of the present step."""
+        return self._rate.value
+
+    @learn_rate.setter
+    def learn_rate(self, value: float) -> None:
+        self._rate = Rate(value)
+
+    @property
+    def learn_rates(self) -> dict[str, float]:
+        """The learning rates of the present step by group, "default" for all other parameters;
+        those of BERT's top layer where the layers' rates differ."""
+        return {group.name: self._group_rate(group) for group in (self._default, *self._groups)}
+
+    def step_schedules(self) -> None:
+        """Go on to the learning rates of the next step."""
+        self._check_groups()
+        self._factors.clear()
+        for rate in (self._rate, *(group.rate for group in self._groups)):
+            if rate is not None:
+                rate.advance()
+
+    def begin_step(self, parameters: Iterable[TrainedParameter], *, overflow: bool = False) -> None:
+        """Take the norm of the gradients of all parameters that learn from the same batches,
+        before the first of them is updated; another call before the last is does nothing.
+
+        overflow: whether gradients of float16 were too large. Then no step is taken.
+        """
+        gradients: dict[Key, torch.Tensor] = {}
+        stepped = False
+        for parameter in parameters:
+            key = parameter.key
+            stepped = stepped or self.nr_update[key] > 0
+            if key not in self._settings:
+                self._add(parameter)
+            if parameter.gradient is not None:
+                gradients[key] = _tensor(parameter.gradient)
+        if stepped:
+            self._check_groups()
+        if all(key in self._factors for key in gradients):
+            return
+        factor: float | None = None
+        if not self.grad_clip:
+            factor = 1.0
+        elif not overflow:
+            factor, self.gradient_norm = self._factor(list(gradients.values()))
+        self._factors.update(dict.fromkeys(gradients, factor))
+
+    @torch.no_grad()
+    def step_parameters(self, parameters: Mapping[Key, torch.nn.Parameter]) -> None:
+        """Update the parameters of a torch module, all of which have gradients, in place."""
+        weights = {key: parameter.data for key, parameter in parameters.items()}
+        gradients = {}
+        for key, parameter in parameters.items():
+            assert parameter.grad is not None
+            gradients[key] = parameter.grad
+        self._update(weights, gradients)
+
+    @torch.no_grad()
+    def __call__(
+        self, key: Key, weights: Array, gradient: Array, *, lr_scale: float = 1.0
+    ) -> tuple[Array, Array]:
+        """Update a parameter of a thinc layer in place."""
+        if len(gradient) > 0:
+            self._update({key: _tensor(weights)}, {key: _tensor(gradient)}, lr_scale)
+            gradient *= 0
+        return weights, gradient
+
+    def _update(
+        self,
+        weights: Mapping[Key, torch.Tensor],
+        gradients: Mapping[Key, torch.Tensor],
+        lr_scale: float = 1.0,
+    ) -> None:
+        unknown = [key for key in gradients if key not in self._factors]
+        if unknown:
+            alone = self._factor([gradients[key] for key in unknown])[0] if self.grad_clip else 1.0
+            self._factors.update(dict.fromkeys(unknown, alone))
+        if any(self.last_seen[key] == self._step for key in gradients):
+            self._step += 1
+        batches: dict[tuple, _Batch] = defaultdict(lambda: _Batch([], [], []))
+        for key, gradient in gradients.items():
+            self.last_seen[key] = self._step
+            factor = self._factors.pop(key)
+            if factor is None:
+                continue
+            if key not in self._settings:
+                self._add(TrainedParameter(key, key[1], weights[key], gradient, None))
+            group, scale, weight_decay = self._settings[key]
+            self.nr_update[key] += 1
+            rate = lr_scale * scale * self._group_rate(group)
+            n_updates = self.nr_update[key]
+            batch = batches[rate, weight_decay, n_updates, factor, gradient.device, gradient.dtype]
+            batch.keys.append(key)
+            batch.weights.append(weights[key])
+            batch.gradients.append(gradient)
+        for (rate, weight_decay, n_updates, scaled, device, _), batch in batches.items():
+            if scaled != 1:
+                torch._foreach_mul_(batch.gradients, scaled)
+            adamw(
+                batch.weights,
+                batch.gradients,
+                _moments(self.mom1, batch),
+                _moments(self.mom2, batch),
+                [],
+                list(torch.full((len(batch.keys),), n_updates - 1.0, device=device).unbind()),
+                fused=device.type in FUSED_DEVICES,
+                foreach=device.type not in FUSED_DEVICES,
+                amsgrad=False,
+                beta1=self.b1,
+                beta2=self.b2,
+                lr=rate,
+                weight_decay=weight_decay,
+                eps=self.eps,
+                maximize=False,
+            )
+            if self._averaging is not None:
+                self._average(self._averaging, batch)
+
+    def _average(self, averaging: Averaging, batch: _Batch) -> None:
+        assert self.averages is not None
+        by_share: dict[float, tuple[list[torch.Tensor], list[torch.Tensor]]]
+        by_share = defaultdict(lambda: ([], []))
+        for key, weights in zip(batch.keys, batch.weights, strict=True):
+            share = averaging.share(self._step, self._n_averaged[key])
+            if share is None:
+                continue
+            self._n_averaged[key] += 1
+            if key not in self.averages:
+                first: Array = torch2xp(weights.clone())
+                self.averages[key] = first
+                continue
+            averages, new = by_share[share]
+            averages.append(xp2torch(self.averages[key], device=weights.device))
+            new.append(weights)
+        for share, (averages, new) in by_share.items():
+            torch._foreach_lerp_(averages, new, share)
+
+    def _factor(self, gradients: list[torch.Tensor]) -> tuple[float | None, float]:
+        """What to multiply the gradients by, as torch.nn.utils.clip_grad_norm_ does, or None for
+        no step; and their norm."""
+        device = gradients[0].device
+        norms = [norm.to(device).float() for norm in torch._foreach_norm(gradients)]
+        norm = float(torch.linalg.vector_norm(torch.stack(norms)))
+        if math.isfinite(norm):
+            return min(1.0, self.grad_clip / (norm + 1e-6)), norm
+        self.n_skipped += 1
+        warnings.warn(
+            "The gradients of a training step are not all finite numbers, so the step is not "
+            "taken. If that happens often, lower the learning rate.",
+            stacklevel=2,
+        )
+        return None, norm
+
+    def _group_rate(self, group: Group) -> float:
+        return (self._rate if group.rate is None else group.rate).value * group.scale
+
+    def _add(self, parameter: TrainedParameter) -> None:
+        """Take up a parameter that was not there before."""
+        group = best_match(self._groups, parameter.name) or self._default
+        scale = 1.0 if parameter.distance is None else self._layer_decay**parameter.distance
+        decays = self._decay_biases or not is_bias_or_norm(parameter.name, parameter.weights)
+        weight_decay = group.weight_decay if decays else 0.0
+        self._settings[parameter.key] = _Settings(group, scale, weight_decay)
+        self._names.append(parameter.name)
+        self._found_layers = self._found_layers or parameter.distance is not None
+
+    def _check_groups(self) -> None:
+        """After the first step, when all parameters are known."""
+        if self._is_checked or not self._settings:
+            return
+        self._is_checked = True
+        used = {settings.group.name for settings in self._settings.values()}
+        names = f"Parameters are {', '.join(self._names[:3])} … {', '.join(self._names[-3:])}."
+        for group in self._groups:
+            if group.name not in used:
+                raise ValueError(
+                    f"The parameter group '{group.name}' is empty: its pattern '{group.pattern}' "
+                    f"matches no parameter that no longer pattern matches. {names}"
+                )
+        if self._layer_decay != 1 and not self._found_layers:
+            raise ValueError(
+                f"layer_decay is {self._layer_decay}, but there is no Hugging Face encoder whose "
+                f"layers it could be for. Set it to 1. {names}"
+            )
+
+
+def _moments(moments: dict, batch: _Batch) -> list[torch.Tensor]:
+    return [moment(moments, key, w) for key, w in zip(batch.keys, batch.weights, strict=True)]
+
+
+def _tensor(array: torch.Tensor | Array) -> torch.Tensor:
+    """The same memory as a tensor."""
+    if isinstance(array, torch.Tensor):
+        return array
+    return xp2torch(array, device=torch.device("cpu") if isinstance(array, np.ndarray) else None)
+
+
+def _check(
+    weight_decay: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    grad_clip: float,
+    layer_decay: float,
+) -> None:
+    for name, value in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} is {value}; it must be from 0 to below 1.")
+    for name, value in (("weight_decay", weight_decay), ("grad_clip", grad_clip), ("eps", eps)):
+        if value < 0:
+            raise ValueError(f"{name} is {value}; it must not be negative.")
+    if not 0 < layer_decay <= 1:
+        raise ValueError(f"layer_decay is {layer_decay}; it must be above 0 and at most 1.")
