@@ -16,9 +16,8 @@ and nearer to a list of names that was matched with the text:
     all but kept missing   nothing is known of any token but those of the kept entities
 
 Each pipeline is trained with configs/CONFIG.cfg; where it has a BERT, at a learning rate of 3e-4.
-The schedule has as many steps as the training. What is evaluated is the pipeline of the last
-step, so nothing is chosen on dev. Results are printed, as Markdown, as soon as they are there; the
-trainings' own reports go to stderr.
+What is evaluated is the pipeline of the last step, so nothing is chosen on dev. Results are
+printed, as Markdown, as soon as they are there; the trainings' own reports go to stderr.
 """
 
 import argparse
@@ -135,31 +134,13 @@ def training_overrides(args: argparse.Namespace, folder: Path, real: Path) -> di
         "paths.dev": str(folder / "dev.spacy"),
         "system.seed": args.seed,
         "training.max_epochs": args.epochs,
+        "training.eval_frequency": 1000,
     }
     path = ROOT / "configs" / f"{args.config}.cfg"
     if "transformer" in load_config(path)["paths"]:
         overrides["paths.transformer"] = str(real / "models" / "zh-char-bert-4l")
         overrides["training.optimizer.learn_rate.initial_rate"] = 3e-4
-    config = load_config(path, overrides, interpolate=True)
-    batcher = spacy.registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
-    steps = count_steps(read(folder / "train.spacy"), batcher, args.epochs, args.seed)
-    rates = config["training"]["optimizer"]["learn_rate"]
-    warmup_share = rates["warmup_steps"] / rates["total_steps"]
-    return overrides | {
-        "training.optimizer.learn_rate.total_steps": steps,
-        "training.optimizer.learn_rate.warmup_steps": round(steps * warmup_share),
-        "training.eval_frequency": max(1, steps // args.epochs),
-    }
-
-
-def count_steps(docs: Sequence[Doc], batcher: Callable, epochs: int, seed: int) -> int:
-    """How many batches `spacy train` makes, but for what other shufflings change."""
-    shuffled, shuffle = list(docs), random.Random(seed).shuffle
-    steps = 0
-    for _ in range(epochs):
-        shuffle(shuffled)
-        steps += sum(1 for _ in batcher(shuffled))
-    return steps
+    return overrides
 
 
 def remove_annotation(

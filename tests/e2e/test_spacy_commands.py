@@ -56,7 +56,7 @@ def model_best(work: Path) -> Path:
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
         "--training.max_epochs", 0, "--training.max_steps", 120, "--training.eval_frequency", 60,
         "--training.optimizer.learn_rate.initial_rate", 0.003,
-        "--training.optimizer.learn_rate.warmup_steps", 0, cwd=work)  # fmt: skip
+        "--training.optimizer.learn_rate.warmup", 0, cwd=work)  # fmt: skip
     return work / "training" / "model-best"
 
 
