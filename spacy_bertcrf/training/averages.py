@@ -63,7 +63,7 @@ class SWA:
         self,
         start: float | int = 0.75,
         every: int = 1,
-        total_steps: int | Callable[[], int] | None = None,
+        total_steps: int | Callable[[], int | None] | None = None,
     ):
         if start < 0 or (start >= 1 and start != int(start)):
             raise ValueError(
@@ -91,6 +91,10 @@ class SWA:
     def _first_step(self) -> int:
         if self._first is None:
             total = self._total_steps() if callable(self._total_steps) else self._total_steps
-            assert total is not None
+            if total is None:
+                raise ValueError(
+                    f"SWA starts at a share of {self.start} of all steps, and their number is not "
+                    "known. Give the start as the number of a step."
+                )
             self._first = round(self.start * total) + 1
         return self._first

@@ -10,7 +10,7 @@ def warmup_decay(
     initial_rate: float,
     warmup: float | int = 0.1,
     decay: str = "linear",
-    total_steps: int | Callable[[], int] | None = None,
+    total_steps: int | Callable[[], int | None] | None = None,
 ) -> Iterator[float]:
     """A rate for each step t = 0, 1, … of T steps, W of them to warm up:
 
@@ -26,7 +26,8 @@ def warmup_decay(
     decay: "linear", "cosine" (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without
         restarts) or "constant".
     total_steps: T, or what gives it when the first rate is asked for, such as
-        `spacy-bertcrf.count_steps.v1`. A constant rate with W given does without.
+        `spacy-bertcrf.count_steps.v1`. A constant rate with W given does without. Where the
+        number then is not known, the rate is initial_rate in all steps.
 
     Raises ValueError for a setting that cannot be.
     """
@@ -59,10 +60,12 @@ def _rates(
     initial_rate: float,
     warmup: float | int,
     decay: str,
-    total_steps: int | Callable[[], int] | None,
+    total_steps: int | Callable[[], int | None] | None,
 ) -> Iterator[float]:
     total = total_steps() if callable(total_steps) else total_steps
-    if total is not None:
+    if total is None:
+        warmup = 0 if warmup < 1 else warmup
+    else:
         _check(warmup, total)
     n_warmup = round(warmup * (total or 0)) if warmup < 1 else int(warmup)
     step = 0

@@ -17,7 +17,7 @@ from thinc.api import Config, Optimizer, PyTorchShim
 ROOT = Path(__file__).parents[2]
 COUNT = {
     "@misc": "spacy-bertcrf.count_steps.v1",
-    "corpus": "${corpora.train}",
+    "path": "${corpora.train.path}",
     "batcher": "${training.batcher}",
     "max_epochs": "${training.max_epochs}",
     "max_steps": "${training.max_steps}",

@@ -1,14 +1,18 @@
 """The number of steps that a training will take."""
 
 import random
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
+from spacy.tokens import DocBin
 from spacy.training.batchers import configure_minibatch_by_padded_size
 from spacy.training.corpus import Corpus
 from spacy.training.loop import create_train_batches
 
+from spacy_bertcrf.training.schedules import warmup_decay
 from spacy_bertcrf.training.step_count import count_steps
 
 
@@ -16,7 +20,7 @@ from spacy_bertcrf.training.step_count import count_steps
 def settings(train_corpus):
     nlp = spacy.blank("zh")
     return {
-        "corpus": Corpus(train_corpus),
+        "path": str(train_corpus),
         "batcher": configure_minibatch_by_padded_size(size=30, buffer=4, discard_oversize=False),
         "max_epochs": 3,
         "max_steps": 0,
@@ -30,7 +34,9 @@ def test_it_is_the_number_of_batches_that_spacy_train_takes(settings):
     random.seed(0)
     counted = count()
     random.seed(0)
-    batches = create_train_batches(spacy.blank("zh"), settings["corpus"], settings["batcher"], 1)
+    batches = create_train_batches(
+        spacy.blank("zh"), Corpus(settings["path"]), settings["batcher"], 1
+    )
     assert counted == 3 * len(list(batches))
 
 
@@ -51,19 +57,27 @@ def test_random_numbers_go_on_as_if_nothing_had_been(settings):
     assert (random.random(), np.random.random()) == expected
 
 
-def test_the_corpus_is_read_once_and_late(settings, train_corpus):
+def test_the_corpus_is_read_once_and_late(settings, tmp_path):
     """It takes its time, and `spacy debug config` may have no corpus."""
-    n_read = 0
+    path = tmp_path / "late.spacy"
+    count = count_steps(**settings | {"path": str(path)})
+    path.write_bytes(Path(settings["path"]).read_bytes())
+    counted = count()
+    path.unlink()
+    assert count() == counted > 0
 
-    def corpus(nlp):
-        nonlocal n_read
-        n_read += 1
-        return Corpus(train_corpus)(nlp)
 
-    count = count_steps(**settings | {"corpus": corpus})
-    assert n_read == 0
-    assert count() == count()
-    assert n_read == 1
+@pytest.mark.parametrize("path", [None, "nowhere.spacy"])
+def test_without_its_corpus_a_pipeline_can_be_trained_on(settings, path):
+    """Else a pipeline that somebody else has trained could not be updated from Python."""
+    count = count_steps(**settings | {"path": path})
+    with pytest.warns(UserWarning, match="corpus '.*' of its config is not there"):
+        rates = list(islice(warmup_decay(0.5, 0.1, "linear", count), 3))
+    assert rates == [0.5, 0.5, 0.5]
+
+
+def test_what_is_left_out_of_the_corpus_is_not_counted(settings):
+    assert count_steps(**settings | {"limit": 1})() == 3
 
 
 @pytest.mark.parametrize("max_epochs", [0, -1])
@@ -72,6 +86,7 @@ def test_a_training_without_an_end_is_refused(settings, max_epochs):
         count_steps(**settings | {"max_epochs": max_epochs})
 
 
-def test_an_empty_corpus_is_an_error(settings):
+def test_an_empty_corpus_is_an_error(settings, tmp_path):
+    DocBin().to_disk(tmp_path / "empty.spacy")
     with pytest.raises(ValueError, match="corpus is empty"):
-        count_steps(**settings | {"corpus": lambda nlp: []})()
+        count_steps(**settings | {"path": str(tmp_path / "empty.spacy")})()
