@@ -53,6 +53,12 @@ class BertShim(TorchShim):
         """The tokenizer; there is none before `rebuild` or `from_bytes`."""
         return self._tokenizer
 
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether the embeddings are frozen for good; known before there are any."""
+        settings: dict[str, Any] = getattr(self._build, "keywords", {})
+        return bool(settings.get("frozen_embeddings"))
+
     def rebuild(self, **settings: Any) -> None:
         """Replace the encoder, with random weights, and the tokenizer."""
         super().rebuild(**settings)

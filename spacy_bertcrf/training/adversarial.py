@@ -20,7 +20,8 @@ class FGM(Strategy):
     embeddings of the wordpieces as a whole.
 
     With E the embeddings and g the gradient of the batch's loss by them, the gradients of the
-    loss at E + epsilon · g / ‖g‖₂ are added to those at E. Takes twice the time.
+    loss at E + epsilon · g / ‖g‖₂ are added to those at E. Takes twice the time. Nothing is
+    disturbed as long as gradual unfreezing has not reached the embeddings.
 
     epsilon: the length of the disturbance.
 
@@ -34,10 +35,12 @@ class FGM(Strategy):
         self.epsilon = epsilon
 
     def check(self, model: CRFTaggerModel) -> None:
-        trained_bert(model, "FGM")
+        _require_embeddings(model, "FGM")
 
     def around(self, learn: Learn, model: CRFTaggerModel) -> Learn:
         embeddings = _embeddings(model, "FGM")
+        if not embeddings.requires_grad:
+            return learn
 
         def learn_twice(examples: list[Example]) -> dict[str, float]:
             # With gradients of other batches there, the direction would be theirs too.
@@ -74,10 +77,12 @@ class PGD(Strategy):
         self.steps = steps
 
     def check(self, model: CRFTaggerModel) -> None:
-        trained_bert(model, "PGD")
+        _require_embeddings(model, "PGD")
 
     def around(self, learn: Learn, model: CRFTaggerModel) -> Learn:
         embeddings = _embeddings(model, "PGD")
+        if not embeddings.requires_grad:
+            return learn
 
         def learn_repeatedly(examples: list[Example]) -> dict[str, float]:
             earlier = _taken(model)
@@ -154,15 +159,17 @@ def restored(parameters: Iterable[nn.Parameter]) -> Iterator[list[Tensor]]:
             parameter.data.copy_(weights)
 
 
-def _embeddings(model: CRFTaggerModel, strategy: str) -> nn.Parameter:
-    embeddings: nn.Parameter = (
-        trained_bert(model, strategy).module.bert.get_input_embeddings().weight
-    )
-    if not embeddings.requires_grad:
+def _require_embeddings(model: CRFTaggerModel, strategy: str) -> None:
+    if trained_bert(model, strategy).keeps_embeddings:
         raise ValueError(
             f"{strategy} disturbs the embeddings along their gradient, and frozen ones have none. "
             "Set frozen_embeddings = false."
         )
+
+
+def _embeddings(model: CRFTaggerModel, strategy: str) -> nn.Parameter:
+    bert = trained_bert(model, strategy).module.bert
+    embeddings: nn.Parameter = bert.get_input_embeddings().weight
     return embeddings
 
 

@@ -281,6 +281,26 @@ def test_what_cannot_work_is_refused_with_the_config(make_nlp, config, strategie
         make_nlp(config, **{"components.bertcrf.strategies": strategies})
 
 
+@pytest.mark.parametrize("strategy", [FGM, PGD])
+def test_embeddings_that_are_frozen_for_good_are_not_to_be_disturbed(make_nlp, strategy):
+    frozen = {"components.bertcrf.model.tok2vec.frozen_embeddings": True}
+    with pytest.raises(ValueError, match="frozen_embeddings = false"):
+        make_nlp("bert_bilstm_crf", **frozen, **{"components.bertcrf.strategies": {"a": strategy}})
+
+
+@pytest.mark.parametrize("strategy", [FGM, PGD])
+def test_embeddings_that_are_not_yet_unfrozen_are_left_alone(build, strategy):
+    """Else adversarial training and gradual unfreezing could not be combined."""
+    nlp, examples = build({"adversarial": strategy})
+    embeddings = bert_of(nlp).bert.get_input_embeddings().weight
+    embeddings.requires_grad = False
+    nlp.update(examples, sgd=SGD(0.1))
+    before = embeddings.detach().clone()
+    embeddings.requires_grad = True
+    nlp.update(examples, sgd=SGD(0.1))
+    assert not torch.equal(embeddings, before)
+
+
 @pytest.mark.parametrize("config", ["cpu_cnn_crf", "shared_transformer"])
 def test_without_a_bert_of_its_own_the_others_work(build, config):
     """Else a shared transformer would shut users out of all of them."""
