@@ -20,6 +20,7 @@ from pathlib import Path
 
 import spacy
 import torch
+from memory import forget_peak, peak_mb
 from spacy.cli.evaluate import evaluate
 from spacy.cli.train import train
 
@@ -37,17 +38,10 @@ peaks: list[float] = []
 def track_steps():
     def before_update(nlp, args):
         step_ends.append(time.perf_counter())
-        peaks.append(peak_resident_mb())
+        peaks.append(peak_mb())
+        forget_peak()
 
     return before_update
-
-
-def peak_resident_mb() -> float:
-    """The most memory that was resident since the last call, in MB of 10^6 bytes."""
-    status = Path("/proc/self/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts anew from here
-    return int(peak.split()[1]) * 1024 / 1e6
 
 
 def main() -> None:

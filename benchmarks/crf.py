@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import torch
 import torchcrf
+from memory import forget_peak, peak_mb, resident_mb
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
@@ -104,19 +105,13 @@ def compare_memory() -> None:
 
 
 def memory_of(name: str) -> float:
-    """MB by which the resident memory grows at its highest."""
+    """MB of 10^6 bytes by which the resident memory grows at its highest."""
     PEERS[name](make_batch((2, 4, 5)))[LOSS]()
     task = PEERS[name](make_batch(COUNTED))[LOSS]
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the highest value so far
-    before = resident("VmRSS")
+    forget_peak()
+    before = resident_mb()
     task()
-    return (resident("VmHWM") - before) / 1024
-
-
-def resident(field: str) -> int:
-    found = re.search(rf"{field}:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1])
+    return peak_mb() - before
 
 
 def all_tasks(size: tuple[int, int, int]) -> dict[tuple[str, str], Callable[[], object]]:

@@ -23,7 +23,7 @@ from peers import (
     spacy_pipeline,
 )
 from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer, pipeline
-from turns import Program, Setting, add_arguments, setting_of, take_turns
+from turns import Program, Setting, add_arguments, print_table, setting_of, take_turns
 
 BATCH_SIZES = (8, 16, 32, 64)  # of the limit
 PEER_BATCH_SIZE = 32
@@ -46,9 +46,7 @@ def main() -> None:
     n_words = sum(map(len, read_dev(setting.corpus, setting.n_texts)))
     print(f"{setting.n_texts} texts of {setting.corpus}, {n_words} words, {args.rounds} rounds")
     print(describe_machine(setting))
-    print("\n| | words/s | of the limit | peak MB |\n|---|---|---|---|")
-    for name, (seconds, peak_mb) in results.items():
-        print(f"| {name} | {n_words / seconds:.0f} | {limit / seconds:.2f} | {peak_mb:.0f} |")
+    print_table(results, n_words, "limit", limit)
 
 
 def ours(setting: Setting) -> Callable[[], object]:

@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 from peers import LANGUAGES, describe_machine, examples_for, our_pipeline, read_dev
-from thinc.api import Adam
 from turns import add_arguments, setting_of
 
 from spacy_bertcrf.layers import BiLSTM, SequenceTagger, WordpieceEncoder
-from spacy_bertcrf.models import adam, bert_encoder
+from spacy_bertcrf.models import bert_encoder
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 from spacy_bertcrf.pipeline.freed_memory import FreedMemory
 from spacy_bertcrf.pipeline.posterior import Posterior
+from spacy_bertcrf.training.adamw import AdamW
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 
 PREDICTION = [
@@ -40,7 +40,8 @@ TRAINING = [
     (bert_encoder, "_read", "wordpieces, windows and batches"),
     (SequenceTagger, "forward", "BiLSTM and projection, forward"),
     (CRFEntityRecognizer, "get_loss", "CRF, loss and the rest of its gradient"),
-    (adam, "step", "Adam"),
+    (AdamW, "step_parameters", "AdamW"),
+    (AdamW, "begin_step", "norm of the gradients"),
     (FreedMemory, "after_step", "memory given back"),
 ]
 
@@ -54,7 +55,7 @@ def main() -> None:
     nlp = our_pipeline(setting.corpus, setting.bert, docs)
     texts = [doc.text for doc in docs]
     batches = list(batch_by_pieces(1600, setting.bert)(examples_for(nlp, docs[:320])))
-    optimizer = Adam(1e-5, L2=0.01, use_averages=False, grad_clip=1.0)
+    optimizer = AdamW(1e-5)
 
     def train() -> None:
         for batch in batches:

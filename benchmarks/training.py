@@ -25,10 +25,11 @@ from peers import (
 )
 from spacy.language import Language
 from spacy.training import Example
-from thinc.api import Adam
+from thinc.api import Adam, Optimizer
 from transformers import AutoModelForTokenClassification, AutoTokenizer
-from turns import Program, Setting, add_arguments, setting_of, take_turns
+from turns import Program, Setting, add_arguments, print_table, setting_of, take_turns
 
+from spacy_bertcrf.training.adamw import AdamW
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 
 BATCH_SIZE = 32
@@ -53,33 +54,32 @@ def main() -> None:
     n_words = sum(map(len, read_dev(setting.corpus, setting.n_texts)))
     print(f"{setting.n_texts} texts of {setting.corpus}, {n_words} words, {args.rounds} rounds")
     print(describe_machine(setting))
-    print("\n| | words/s | of the bare loop | peak MB |\n|---|---|---|---|")
-    for name, (seconds, peak_mb) in results.items():
-        print(f"| {name} | {n_words / seconds:.0f} | {bare / seconds:.2f} | {peak_mb:.0f} |")
+    print_table(results, n_words, "bare loop", bare)
 
 
 def ours(setting: Setting) -> Callable[[], object]:
     docs = read_dev(setting.corpus, setting.n_texts)
     nlp = our_pipeline(setting.corpus, setting.bert, docs)
-    return train_with_spacy(nlp, in_order(examples_for(nlp, docs)))
+    return train_with_spacy(nlp, in_order(examples_for(nlp, docs)), AdamW(LEARNING_RATE))
 
 
 def ours_by_pieces(setting: Setting) -> Callable[[], object]:
     docs = read_dev(setting.corpus, setting.n_texts)
     nlp = our_pipeline(setting.corpus, setting.bert, docs)
     batcher = batch_by_pieces(MAX_PIECES[setting.corpus], setting.bert)
-    return train_with_spacy(nlp, list(batcher(examples_for(nlp, docs))))
+    return train_with_spacy(nlp, list(batcher(examples_for(nlp, docs))), AdamW(LEARNING_RATE))
 
 
 def spacys(setting: Setting) -> Callable[[], object]:
     docs = read_dev(setting.corpus, setting.n_texts)
     nlp = spacy_pipeline(setting.corpus, setting.bert, docs)
-    return train_with_spacy(nlp, in_order(examples_for(nlp, docs)))
-
-
-def train_with_spacy(nlp: Language, batches: list[list[Example]]) -> Callable[[], object]:
     optimizer = Adam(LEARNING_RATE, L2=0.01, use_averages=False, grad_clip=1.0)
+    return train_with_spacy(nlp, in_order(examples_for(nlp, docs)), optimizer)
 
+
+def train_with_spacy(
+    nlp: Language, batches: list[list[Example]], optimizer: Optimizer
+) -> Callable[[], object]:
     def run() -> None:
         for batch in batches:
             nlp.update(batch, drop=0.1, sgd=optimizer)

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import NamedTuple
 
 import spacy
 import torch
+from memory import peak_mb
 
 
 class Setting(NamedTuple):
@@ -73,6 +73,17 @@ def take_turns(programs: dict[str, Program], setting: Setting, rounds: int) -> d
     return results
 
 
+def print_table(results: dict[str, Result], n_words: int, reference: str, seconds: float) -> None:
+    """Words a second and peak memory of each program, as Markdown.
+
+    reference, seconds: what all are compared with, and the time that it takes.
+    """
+    print(f"\n| | words/s | of the {reference} | peak MB |\n|---|---|---|---|")
+    for name, result in results.items():
+        rate, share = n_words / result.seconds, seconds / result.seconds
+        print(f"| {name} | {rate:.0f} | {share:.2f} | {result.peak_mb:.0f} |")
+
+
 def _serve(program: Program, setting: Setting, connection: Connection) -> None:
     torch.set_num_threads(setting.threads)
     if setting.gpu_id >= 0:
@@ -90,13 +101,7 @@ def _serve(program: Program, setting: Setting, connection: Connection) -> None:
         if setting.gpu_id >= 0:
             torch.cuda.synchronize()
         connection.send(time.perf_counter() - start)
-    connection.send(_peak_mb())
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6
+    connection.send(peak_mb())
 
 
 def add_arguments(parser: argparse.ArgumentParser, corpora: list[str], n_texts: int) -> None:
