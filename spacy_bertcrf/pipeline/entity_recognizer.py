@@ -331,6 +331,7 @@ class CRFEntityRecognizer(TrainablePipe):
         lengths = np.asarray([len(example.predicted) for example in examples])
         if not lengths.any():
             return losses
+        self._freed_memory.before_update()
         set_dropout_rate(self.model, drop)
         share = self._accumulation.share(1 / loss_weight(self.loss_reduction, lengths))
         learn = with_strategies(partial(self._learn, share=share), self.strategies, self.model)

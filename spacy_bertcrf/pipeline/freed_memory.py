@@ -28,18 +28,24 @@ class FreedMemory:
         self._mean_need = 0.0  # bytes that are resident after a step that began with a release
         self._was_released = False
 
+    def before_update(self) -> None:
+        """Called before each update, when an evaluation may have left its memory behind."""
+        if self._n_measured:
+            self._release_if_much()
+
     def after_step(self) -> None:
         """Called after each step of a training."""
-        trim = _malloc_trim()
-        if trim is None:
-            return
-        resident = _resident_bytes()
         if self._was_released:
             self._n_measured += 1
-            self._mean_need += (resident - self._mean_need) / self._n_measured
-        self._was_released = resident > SLACK * self._mean_need
-        if self._was_released:
+            self._mean_need += (_resident_bytes() - self._mean_need) / self._n_measured
+        self._was_released = False
+        self._release_if_much()
+
+    def _release_if_much(self) -> None:
+        trim = _malloc_trim()
+        if trim is not None and _resident_bytes() > SLACK * self._mean_need:
             trim(0)
+            self._was_released = True
 
 
 def _resident_bytes() -> int:

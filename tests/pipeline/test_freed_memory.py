@@ -33,6 +33,18 @@ def test_freed_blocks_between_blocks_in_use_are_given_back() -> None:
     assert all(block[0] == 1 for block in blocks)
 
 
+def test_what_an_evaluation_leaves_behind_is_given_back_before_the_next_step() -> None:
+    """Else the step would take its own memory beside it."""
+    memory = FreedMemory()
+    memory.after_step()
+    memory.after_step()
+    blocks = with_gaps()
+    full = resident_bytes()
+    memory.before_update()
+    assert full - resident_bytes() > 100e6
+    assert len(blocks) == 2_500
+
+
 def test_what_every_step_takes_is_left_to_it() -> None:
     """Else each step would wait for the system to clear the same pages again."""
     memory = FreedMemory()
