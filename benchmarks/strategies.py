@@ -21,13 +21,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import spacy
 import torch
 from spacy.cli.train import train
-from spacy.util import load_config
+from spacy.util import load_config, load_model_from_config
 
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.reading import read_corpus
+from spacy_bertcrf.pipeline.step_count import StepCount
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spacy-bertcrf", "spacy", "torch", "transformers")
@@ -61,11 +61,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "layer_decay": {f"{OPTIMIZER}.layer_decay": 0.8},
     "cosine": {f"{OPTIMIZER}.learn_rate.decay": "cosine"},
     "ema": {f"{OPTIMIZER}.averages": misc("EMA", decay=0.99)},
-    "swa": {
-        f"{OPTIMIZER}.averages": misc(
-            "SWA", start=0.75, total_steps="${training.optimizer.learn_rate.total_steps}"
-        )
-    },
+    "swa": {f"{OPTIMIZER}.averages": misc("SWA", start=0.75)},
     "unfreezing": {
         "training.before_update": {
             "@callbacks": "spacy-bertcrf.gradual_unfreezing.v1",
@@ -180,10 +176,9 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
 def evaluation_frequency(path: Path, overrides: dict[str, Any]) -> int:
     """So that the last evaluation is that of the last steps: they are counted from 0, and some
     epochs may have a batch less."""
-    config = load_config(path, overrides, interpolate=True)
-    count = {"count": config["training"]["optimizer"]["learn_rate"]["total_steps"]}
-    epochs = overrides["training.max_epochs"]
-    return max(1, spacy.registry.resolve(count)["count"]() // epochs - 1)
+    config = load_config(path, overrides)
+    n_steps = StepCount(load_model_from_config(config, auto_fill=True))()
+    return max(1, n_steps // overrides["training.max_epochs"] - 1)
 
 
 def combined(variants: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, torch2xp, xp2torch
@@ -14,8 +14,15 @@ from . import adam
 from .trained_parameters import torch_shims, trained_parameters
 from .types import Array
 
-TrainedTogether = Callable[[], Mapping[str, Model]]
-"""Gives the models, by component, whose parameters learn from the same batches."""
+
+class TrainedTogether(Protocol):
+    """What learns from the same batches."""
+
+    def __call__(self) -> Mapping[str, Model]:
+        """The models, by component."""
+
+    def count_steps(self) -> int | None:
+        """How many steps the training will take; None if that is not known."""
 
 
 def update_in_place(model: Model, trained_together: TrainedTogether | None = None) -> None:
@@ -41,11 +48,14 @@ def update_in_place(model: Model, trained_together: TrainedTogether | None = Non
                 )
 
 
-def begin_step(optimizer: Optimizer, models: Mapping[str, Model]) -> None:
+def begin_step(
+    optimizer: Optimizer, models: Mapping[str, Model], count_steps: Callable[[], int | None]
+) -> None:
     """Tell an optimizer that asks for it (by a method `begin_step`) of all parameters that learn
     from the same batches, before the first of them is updated.
 
     models: by component.
+    count_steps: how many steps the training will take.
     """
     begin = getattr(optimizer, "begin_step", None)
     if begin is None:
@@ -56,7 +66,7 @@ def begin_step(optimizer: Optimizer, models: Mapping[str, Model]) -> None:
         if unscale is not None:
             unscale()
         overflow = overflow or shim._grad_scaler.found_inf
-    begin(trained_parameters(models), overflow=overflow)
+    begin(trained_parameters(models), overflow=overflow, count_steps=count_steps)
 
 
 def begin_update(
@@ -92,7 +102,7 @@ def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
     vars(shim)["stepped_by"] = _Reference(optimizer)
     trained_together: TrainedTogether | None = vars(shim).get("trained_together")
     if trained_together is not None:
-        begin_step(optimizer, trained_together())
+        begin_step(optimizer, trained_together(), trained_together.count_steps)
     parameters = {
         (shim.id, name): parameter
         for name, parameter in shim._model.named_parameters()

@@ -26,6 +26,7 @@ from .length_batches import batches_by_length
 from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .objective import objective
 from .posterior import Posterior, Prediction, asked_spans
+from .step_count import StepCount
 from .strategies import checked_strategies, with_strategies
 from .survey import survey
 from .temperature import fitted_temperature, judge_entities
@@ -88,6 +89,7 @@ class CRFEntityRecognizer(TrainablePipe):
         self._accumulation = GradientAccumulation(of_means=loss_reduction != "sum")
         self._has_gradients = False
         self._freed_memory = FreedMemory()
+        self.step_count = StepCount()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -206,6 +208,7 @@ class CRFEntityRecognizer(TrainablePipe):
                 raise ValueError(f"'{self.name}' needs at least one example with a token.")
             self.model.initialize(X=sample, Y=self.tag_set)
         if nlp is not None:
+            self.step_count = StepCount(nlp)
             update_upstream_in_place(nlp)
 
     def _refuse_to_shrink(self, labels: Sequence[str]) -> None:
@@ -356,7 +359,7 @@ class CRFEntityRecognizer(TrainablePipe):
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
         self.complete_gradients()
-        begin_step(sgd, {self.name: self.model})
+        begin_step(sgd, {self.name: self.model}, self.step_count)
         super().finish_update(sgd)
         for strategy in self.strategies.values():
             strategy.after_step(sgd)

@@ -8,6 +8,7 @@ from spacy.language import Language
 from ..models.types import CRFTaggerModel
 from .default_model import DEFAULT_MODEL
 from .entity_recognizer import CRFEntityRecognizer
+from .step_count import StepCount
 from .upstream import update_upstream_in_place
 
 
@@ -62,7 +63,7 @@ def make_bertcrf(
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     update_upstream_in_place(nlp)
-    return CRFEntityRecognizer(
+    component = CRFEntityRecognizer(
         nlp.vocab,
         model,
         name,
@@ -76,3 +77,5 @@ def make_bertcrf(
         strategies=strategies,
         scorer=scorer,
     )
+    component.step_count = StepCount(nlp)
+    return component

@@ -10,6 +10,7 @@ from thinc.api import Model
 
 from ..models.in_place_update import update_in_place
 from .accumulation import scale_gradients
+from .step_count import StepCount
 
 
 def update_upstream_in_place(nlp: Language) -> None:
@@ -30,6 +31,7 @@ class _WithListeners:
     def __init__(self, nlp: Language | None = None, name: str = ""):
         self._nlp = None if nlp is None else weakref.ref(nlp)
         self._name = name
+        self._step_count = StepCount(nlp)
 
     def __call__(self) -> Mapping[str, Model]:
         nlp = None if self._nlp is None else self._nlp()
@@ -45,6 +47,10 @@ class _WithListeners:
             if factor != 1.0 and len(listeners) == 1:
                 scale_gradients(upstream.model, factor)
         return {name: pipes[name].model for name in (self._name, *listeners)}
+
+    def count_steps(self) -> int | None:
+        """How many steps the training of the pipeline will take."""
+        return self._step_count()
 
     def __reduce__(self) -> tuple[type["_WithListeners"], tuple[()]]:
         return _WithListeners, ()

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,15 @@ from ..models.adam import moment
 from ..models.trained_parameters import Key, TrainedParameter
 from ..models.types import Array
 from .averages import Averaging
-from .parameter_groups import DEFAULT, Group, Rate, best_match, is_bias_or_norm, read_groups
+from .parameter_groups import (
+    DEFAULT,
+    Group,
+    Rate,
+    best_match,
+    is_bias_or_norm,
+    needs_total_steps,
+    read_groups,
+)
 
 FUSED_DEVICES = ("cpu", "cuda")
 
@@ -104,6 +112,7 @@ class AdamW(Optimizer):
         # What the gradients of the present step are multiplied by; None for no step.
         self._factors: dict[Key, float | None] = {}
         self._step = 1
+        self._knows_total_steps = False
         self.n_skipped = 0
         self.gradient_norm: float | None = None
 
@@ -130,12 +139,20 @@ class AdamW(Optimizer):
             if rate is not None:
                 rate.advance()
 
-    def begin_step(self, parameters: Iterable[TrainedParameter], *, overflow: bool = False) -> None:
+    def begin_step(
+        self,
+        parameters: Iterable[TrainedParameter],
+        *,
+        overflow: bool = False,
+        count_steps: Callable[[], int | None] = lambda: None,
+    ) -> None:
         """Take the norm of the gradients of all parameters that learn from the same batches,
         before the first of them is updated; another call before the last is does nothing.
 
         overflow: whether gradients of float16 were too large. Then no step is taken.
+        count_steps: gives the number of steps of the training, None if it is not known.
         """
+        self._tell_total_steps(count_steps)
         gradients: dict[Key, torch.Tensor] = {}
         stepped = False
         for parameter in parameters:
@@ -155,6 +172,17 @@ class AdamW(Optimizer):
         elif not overflow:
             factor, self.gradient_norm = self._factor(list(gradients.values()))
         self._factors.update(dict.fromkeys(gradients, factor))
+
+    def _tell_total_steps(self, count_steps: Callable[[], int | None]) -> None:
+        if self._knows_total_steps:
+            return
+        self._knows_total_steps = True
+        rates = [self._rate, *(group.rate for group in self._groups if group.rate is not None)]
+        for part in (*(rate.schedule for rate in rates), self._averaging):
+            if needs_total_steps(part) and (number := count_steps()) is not None:
+                part.total_steps = number
+        for rate in rates:
+            rate.begin()
 
     @torch.no_grad()
     def step_parameters(self, parameters: Mapping[Key, torch.nn.Parameter]) -> None:
@@ -182,6 +210,7 @@ class AdamW(Optimizer):
         gradients: Mapping[Key, torch.Tensor],
         lr_scale: float = 1.0,
     ) -> None:
+        self._tell_total_steps(lambda: None)
         unknown = [key for key in gradients if key not in self._factors]
         if unknown:
             alone = self._factor([gradients[key] for key in unknown])[0] if self.grad_clip else 1.0

@@ -1,6 +1,5 @@
 """Averages of the weights over the steps of a training, for `spacy-bertcrf.AdamW.v1`."""
 
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 
@@ -52,34 +51,27 @@ class SWA:
 
     start: the first step that counts, from 1, or, below 1, the share of all steps before it.
     every: steps from one that counts to the next.
-    total_steps: where start is a share: the number of all steps, or what gives it, such as
-        `spacy-bertcrf.count_steps.v1`.
+    total_steps: where start is a share: the number of all steps, or None for the real number,
+        as in `spacy-bertcrf.warmup_decay.v1`.
 
-    Raises ValueError for a start or a distance that cannot be, and for a share without
-    total_steps.
+    Raises ValueError for a start or a distance that cannot be.
     """
 
-    def __init__(
-        self,
-        start: float | int = 0.75,
-        every: int = 1,
-        total_steps: int | Callable[[], int | None] | None = None,
-    ):
+    def __init__(self, start: float = 0.75, every: int = 1, total_steps: int | None = None):
         if start < 0 or (start >= 1 and start != int(start)):
             raise ValueError(
                 f"The start of SWA is {start}; it must be a share below 1, or the number of a step."
             )
         if every < 1:
             raise ValueError(f"SWA averages every {every} steps; that must be at least 1.")
-        if start < 1 and total_steps is None:
-            raise ValueError(
-                f"SWA starts at a share of {start} of all steps, so it needs their number: give "
-                'total_steps, or a block with @misc = "spacy-bertcrf.count_steps.v1".'
-            )
         self.start = start
         self.every = every
-        self._total_steps = total_steps
-        self._first: int | None = int(start) if start >= 1 else None
+        self.total_steps = total_steps
+
+    @property
+    def needs_total_steps(self) -> bool:
+        """Whether the start depends on a number of steps that is not known."""
+        return self.start < 1 and self.total_steps is None
 
     def share(self, step: int, n_averaged: int) -> float | None:
         """As Averaging says."""
@@ -89,12 +81,11 @@ class SWA:
         return 1 / (n_averaged + 1)
 
     def _first_step(self) -> int:
-        if self._first is None:
-            total = self._total_steps() if callable(self._total_steps) else self._total_steps
-            if total is None:
-                raise ValueError(
-                    f"SWA starts at a share of {self.start} of all steps, and their number is not "
-                    "known. Give the start as the number of a step."
-                )
-            self._first = round(self.start * total) + 1
-        return self._first
+        if self.start >= 1:
+            return int(self.start)
+        if self.total_steps is None:
+            raise ValueError(
+                f"SWA starts at a share of {self.start} of all steps, and their number is not "
+                "known. Give the start as the number of a step, or total_steps."
+            )
+        return round(self.start * self.total_steps) + 1

@@ -1,17 +1,13 @@
 """`spacy-bertcrf.warmup_decay.v1`: a rate that rises, and then falls until the last step."""
 
 import math
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 
 DECAYS = ("linear", "cosine", "constant")
 
 
-def warmup_decay(
-    initial_rate: float,
-    warmup: float | int = 0.1,
-    decay: str = "linear",
-    total_steps: int | Callable[[], int | None] | None = None,
-) -> Iterator[float]:
+class WarmupDecay(Iterator[float]):
     """A rate for each step t = 0, 1, … of T steps, W of them to warm up:
 
         initial_rate · (t + 1) / (W + 1)                       for t < W, and then
@@ -25,58 +21,75 @@ def warmup_decay(
     warmup: W, or, below 1, W / T.
     decay: "linear", "cosine" (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without
         restarts) or "constant".
-    total_steps: T, or what gives it when the first rate is asked for, such as
-        `spacy-bertcrf.count_steps.v1`. A constant rate with W given does without. Where the
-        number then is not known, the rate is initial_rate in all steps.
+    total_steps: T; None for the real number, which `spacy-bertcrf.AdamW.v1` gets from a pipeline
+        with a `bertcrf` when the training begins. Where that is not known either, the rate is
+        initial_rate in all steps, with a warning.
 
     Raises ValueError for a setting that cannot be.
     """
-    if initial_rate < 0:
-        raise ValueError(f"initial_rate is {initial_rate}; it must not be negative.")
-    if decay not in DECAYS:
-        raise ValueError(f"decay is '{decay}'; it can be {', '.join(DECAYS)}.")
-    if warmup < 0 or (warmup >= 1 and warmup != int(warmup)):
-        raise ValueError(
-            f"warmup is {warmup}; it must be a share of all steps below 1, or a number of steps."
-        )
-    if total_steps is None and (decay != "constant" or 0 < warmup < 1):
-        raise ValueError(
-            "warmup_decay needs the number of all steps: give total_steps, or a block with "
-            '@misc = "spacy-bertcrf.count_steps.v1".'
-        )
-    if isinstance(total_steps, int):
-        _check(warmup, total_steps)
-    return _rates(initial_rate, warmup, decay, total_steps)
 
+    def __init__(
+        self,
+        initial_rate: float,
+        warmup: float = 0.1,
+        decay: str = "linear",
+        total_steps: int | None = None,
+    ):
+        if initial_rate < 0:
+            raise ValueError(f"initial_rate is {initial_rate}; it must not be negative.")
+        if decay not in DECAYS:
+            raise ValueError(f"decay is '{decay}'; it can be {', '.join(DECAYS)}.")
+        if warmup < 0 or (warmup >= 1 and warmup != int(warmup)):
+            raise ValueError(
+                f"warmup is {warmup}; it must be a share of all steps below 1, or a number of "
+                "steps."
+            )
+        self.initial_rate = initial_rate
+        self.warmup = warmup
+        self.decay = decay
+        self._total_steps: int | None = None
+        self._step = 0
+        if total_steps is not None:
+            self.total_steps = total_steps
 
-def _check(warmup: float | int, total_steps: int) -> None:
-    if total_steps < 1 or warmup >= max(total_steps, 1):
-        raise ValueError(
-            f"Of {total_steps} steps, {warmup} are to warm up; there must be more steps than that."
-        )
+    @property
+    def total_steps(self) -> int | None:
+        """T, None as long as it is not known. Setting it raises ValueError if it is less than
+        the steps to warm up."""
+        return self._total_steps
 
+    @total_steps.setter
+    def total_steps(self, number: int) -> None:
+        if number < 1 or self.warmup >= number:
+            raise ValueError(
+                f"Of {number} steps, {self.warmup} are to warm up; there must be more steps than "
+                "that."
+            )
+        self._total_steps = number
 
-def _rates(
-    initial_rate: float,
-    warmup: float | int,
-    decay: str,
-    total_steps: int | Callable[[], int | None] | None,
-) -> Iterator[float]:
-    total = total_steps() if callable(total_steps) else total_steps
-    if total is None:
-        warmup = 0 if warmup < 1 else warmup
-    else:
-        _check(warmup, total)
-    n_warmup = round(warmup * (total or 0)) if warmup < 1 else int(warmup)
-    step = 0
-    while True:
+    @property
+    def needs_total_steps(self) -> bool:
+        """Whether the rates depend on a number of steps that is not known."""
+        is_share = 0 < self.warmup < 1
+        return self._total_steps is None and (self.decay != "constant" or is_share)
+
+    def __next__(self) -> float:
+        step, self._step = self._step, self._step + 1
+        if self.needs_total_steps:
+            if step == 0:
+                warnings.warn(
+                    f"The learning rate is {self.initial_rate} in all steps, for it is not known "
+                    "how many there will be. Give warmup_decay the total_steps.",
+                    stacklevel=2,
+                )
+            return self.initial_rate
+        total = self._total_steps or 0
+        n_warmup = round(self.warmup * total) if self.warmup < 1 else int(self.warmup)
         if step < n_warmup:
-            yield initial_rate * (step + 1) / (n_warmup + 1)
-        elif decay == "constant" or total is None:
-            yield initial_rate
-        else:
-            left = max(0.0, (total - step) / (total - n_warmup))
-            if decay == "cosine":
-                left = (1 + math.cos(math.pi * (1 - left))) / 2
-            yield initial_rate * left
-        step += 1
+            return self.initial_rate * (step + 1) / (n_warmup + 1)
+        if self.decay == "constant":
+            return self.initial_rate
+        left = max(0.0, (total - step) / (total - n_warmup))
+        if self.decay == "cosine":
+            left = (1 + math.cos(math.pi * (1 - left))) / 2
+        return self.initial_rate * left

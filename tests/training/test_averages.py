@@ -38,13 +38,19 @@ def test_ema_is_its_closed_form(warm_up):
 
 @pytest.mark.parametrize("start", [4, 0.25])
 def test_swa_is_the_mean_of_the_weights_it_takes(start):
-    seen = trajectory(SWA(start, every=3, total_steps=lambda: 12))
+    seen = trajectory(SWA(start, every=3, total_steps=12))
     for n, (_, average) in enumerate(seen, 1):
         taken = [w for step, (w, _) in enumerate(seen[:n], 1) if step in (4, 7, 10)]
         if not taken:
             assert average is None
         else:
             np.testing.assert_allclose(average, np.mean(taken, axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_share_of_unknown_steps_is_an_error():
+    """Else nobody would know which weights are in the average."""
+    with pytest.raises(ValueError, match="Give the start"):
+        trajectory(SWA(0.5))
 
 
 def test_before_swa_begins_the_weights_themselves_are_evaluated():
@@ -61,7 +67,6 @@ def test_before_swa_begins_the_weights_themselves_are_evaluated():
         (lambda: SWA(-1), "start of SWA is -1"),
         (lambda: SWA(1.5), "start of SWA is 1.5"),
         (lambda: SWA(3, every=0), "every 0 steps"),
-        (lambda: SWA(0.5), "give total_steps"),
     ],
 )
 def test_wrong_settings_are_refused(make, message):

@@ -43,7 +43,7 @@ def test_its_numbers_are_those_of_the_json_log(train_with, tmp_path, monkeypatch
             ("dev_losses/bertcrf", record["dev_losses"]["bertcrf"]),
             ("scores/ents_f", record["scores"]["ents_f"]),
             ("scores/ents_per_type/name/f", record["scores"]["ents_per_type"]["name"]["f"]),
-            ("learn_rates/all", record["learn_rates"]["all"]),
+            ("learn_rates/default", record["learn_rates"]["default"]),
         ):
             assert curves[tag][step] == pytest.approx(number, rel=1e-5)
     assert "step" not in curves
