@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from spacy.language import Language
+from spacy.training import Example
 from spacy.util import fix_random_seed, load_model_from_config
 from thinc.api import SGD, Adam, Model, PyTorchShim, PyTorchWrapper, RAdam
 
@@ -85,8 +86,10 @@ def test_parameters_stay_where_they_are(config, loaded, make_nlp, make_examples)
     values = {name: parameter.clone() for name, parameter in _torch_parameters(nlp).items()}
     assert any("crf" in name for name in places)
     assert any("embeddings" in name for name in places) == (config != "cpu_cnn_crf")
+    # A token without wordpieces has a vector that is learned.
+    with_space = Example.from_dict(nlp.make_doc("王 \n"), {"entities": []})
     for _ in range(3):
-        nlp.update(make_examples(nlp), sgd=False)
+        nlp.update([*make_examples(nlp), with_space], sgd=False)
         for _, component in nlp.components:
             component.finish_update(optimizer)
     for name, parameter in _torch_parameters(nlp).items():
