@@ -72,7 +72,8 @@ def BertEncoder(
     save_dtype: "float32", or "float16" for half the size on disk.
     tokenizer_config, transformer_config: for transformers' AutoTokenizer and AutoConfig.
 
-    Raises ValueError for an alignment, pooling, size or dtype that cannot be.
+    Raises ValueError for an alignment, pooling, size or dtype that cannot be, and, when it is
+    initialized, for a DeBERTa (the first) in mixed precision.
     """
     _check(pooling, window, overlap, max_batch_pieces)
     build = partial(
@@ -137,6 +138,11 @@ def _build(
     mixed_precision: bool,
 ) -> "layers.WordpieceEncoder":
     bert: Any = pretrained.build_encoder(config)
+    if mixed_precision and bert.config.model_type == "deberta":
+        raise ValueError(
+            "transformers' DeBERTa fills what it masks with the least number of float32, which "
+            "half precision does not have. Set mixed_precision = false, or use a DeBERTa-v2 or -v3."
+        )
     pretrained.freeze(bert, frozen_embeddings, frozen_layers)
     if gradient_checkpointing:
         bert.gradient_checkpointing_enable({"use_reentrant": False})
