@@ -176,8 +176,9 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
 def evaluation_frequency(path: Path, overrides: dict[str, Any]) -> int:
     """So that the last evaluation is that of the last steps: they are counted from 0, and some
     epochs may have a batch less."""
-    config = load_config(path, overrides)
-    n_steps = StepCount(load_model_from_config(config, auto_fill=True))()
+    nlp = load_model_from_config(load_config(path, overrides), auto_fill=True)
+    n_steps = StepCount(nlp)()
+    assert n_steps is not None
     return max(1, n_steps // overrides["training.max_epochs"] - 1)
 
 
