@@ -174,12 +174,12 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
 
 
 def evaluation_frequency(path: Path, overrides: dict[str, Any]) -> int:
-    """So that the last evaluation is that of the last steps: they are counted from 0, and some
-    epochs may have a batch less."""
+    """So that the last evaluation is that of the last steps: they are counted from 0, and other
+    epochs may have some batches less than the one that is counted."""
     nlp = load_model_from_config(load_config(path, overrides), auto_fill=True)
     n_steps = StepCount(nlp)()
     assert n_steps is not None
-    return max(1, n_steps // overrides["training.max_epochs"] - 1)
+    return max(1, int(0.98 * n_steps) // overrides["training.max_epochs"])
 
 
 def combined(variants: str) -> dict[str, Any]:
