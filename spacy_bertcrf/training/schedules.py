@@ -22,7 +22,8 @@ class WarmupDecay(Iterator[float]):
     decay: "linear", "cosine" (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without
         restarts) or "constant".
     total_steps: T; None for the real number, which `spacy-bertcrf.AdamW.v1` gets from a pipeline
-        with a `bertcrf` when the training begins. Where that is not known either, the rate is
+        with a `bertcrf`, or with `spacy-bertcrf.prepare_classifiers.v1`, when the training begins.
+        Where that is not known either, the rate is
         initial_rate in all steps, with a warning.
 
     Raises ValueError for a setting that cannot be.

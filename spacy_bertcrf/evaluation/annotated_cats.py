@@ -1,0 +1,25 @@
+"""`spacy-bertcrf.annotated_cats_scorer.v1`: the scores of Docs that have categories."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from spacy.scorer import Scorer
+from spacy.training import Example
+
+
+def annotated_cats_scorer(multi_label: bool = False) -> Callable[..., dict[str, Any]]:
+    """What spaCy's scorers of `textcat` and `textcat_multilabel` give, of those Docs alone that
+    have gold categories: spaCy's takes a Doc without any as one that no category is right for, so
+    that a corpus with Docs that are annotated for another task would count against it.
+
+    multi_label: whether a Doc can have several categories.
+    """
+
+    def score(examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
+        annotated = [example for example in examples if example.reference.cats]
+        scores: dict[str, Any] = Scorer.score_cats(
+            annotated, "cats", multi_label=multi_label, **settings
+        )
+        return scores
+
+    return score
