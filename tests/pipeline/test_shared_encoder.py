@@ -18,7 +18,7 @@ def shared(make_nlp: Callable[..., Language]) -> Callable[..., Language]:
     """The shipped config, for a BERT of the tests' width; overrides as in `train`."""
 
     def build(**overrides: object) -> Language:
-        return make_nlp("bert_ner_classifier", **{"variables.width": 32, **overrides})
+        return make_nlp("bert_ner_classifier", **{"variables.width": 32, "training.max_epochs": 0, "training.max_steps": 9, **overrides})
 
     return build
 
