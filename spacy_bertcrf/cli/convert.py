@@ -41,7 +41,7 @@ def convert_cli(
     ] = Format["auto"],
     lang: Annotated[
         str | None,
-        typer.Option(help="Language code  [default: zh, and guessed for a file of columns or texts]"),
+        typer.Option(help="Language code  [default: zh, and guessed for columns and texts]"),
     ] = None,
     split: Annotated[
         str | None,

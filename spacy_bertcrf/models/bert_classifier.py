@@ -165,7 +165,7 @@ def _label_weights(model: ClassifierModel, settings: ClassifierSettings) -> list
     if weights is None:
         raise ValueError(
             "The classifier has class_weights, but does not know which of its labels are which. "
-            'Write into the config: [initialize.after_init] with @callbacks = '
+            "Write into the config: [initialize.after_init] with @callbacks = "
             '"spacy-bertcrf.prepare_classifiers.v1".'
         )
     return weights

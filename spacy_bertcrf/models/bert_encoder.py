@@ -117,9 +117,7 @@ def read_whole_texts(model: Tok2Vec) -> None:
             "tokens."
         )
     reading: _Reading = model.attrs["convert_inputs"].keywords["reading"]
-    model.attrs["convert_inputs"] = partial(
-        _docs_to_torch, reading=reading._replace(of_texts=True)
-    )
+    model.attrs["convert_inputs"] = partial(_docs_to_torch, reading=reading._replace(of_texts=True))
     model.attrs["convert_outputs"] = partial(_torch_to_arrays, of_texts=True)
 
 

@@ -28,7 +28,7 @@ def exclusive_gradient(
     Returns (n_texts, K), the sum of weights its divisor, as in torch's CrossEntropyLoss.
     """
     xp = get_array_module(scores)
-    truths = scores - d_scores
+    truths: Array = scores - d_scores
     is_known: Array = (truths.sum(1, keepdims=True) > 0.5).astype("float32")
     weights = is_known
     if class_weights is not None:

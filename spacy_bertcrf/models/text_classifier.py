@@ -32,9 +32,7 @@ def TextClassifier(attention: bool) -> Model[Ragged, Floats2d]:
     return model
 
 
-def build_text_classifier(
-    model: Model[Ragged, Floats2d], input_width: int, n_labels: int
-) -> None:
+def build_text_classifier(model: Model[Ragged, Floats2d], input_width: int, n_labels: int) -> None:
     """Give the layer a new torch module of these sizes, with random weights."""
     torch_shim(model).rebuild(input_width=input_width, n_labels=n_labels)
     model.set_dim("nI", input_width)

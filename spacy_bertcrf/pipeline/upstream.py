@@ -26,7 +26,8 @@ def update_upstream_in_place(nlp: Language) -> None:
 def update_together(nlp: Language, name: str) -> None:
     """Let the weights of a component be updated where they are, and all at once, together with
     those of the components that listen to it."""
-    update_in_place(nlp.get_pipe(name).model, _WithListeners(nlp, name))
+    pipe: Any = nlp.get_pipe(name)
+    update_in_place(pipe.model, _WithListeners(nlp, name))
 
 
 def _check_widths(upstream: Any) -> None:

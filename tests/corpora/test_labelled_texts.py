@@ -24,7 +24,9 @@ PIECE = st.text(
 def read(lines, layout="text-label", classes=None):
     """The pairs that were read, and the problems as (kind, line)."""
     problems = ProblemLog(Path("f.txt"))
-    found = [(text, label) for _, text, label in read_labelled_texts(lines, layout, problems, classes)]
+    found = [
+        (text, label) for _, text, label in read_labelled_texts(lines, layout, problems, classes)
+    ]
     return found, [(problem.kind, problem.line) for problem in problems]
 
 
@@ -74,7 +76,10 @@ def test_a_header_word_further_down_is_a_text():
         (["0\t今天天气很好", "1\t他去了上海大学", "0\t明天天气不好"], "label-text"),
         (["label\ttext", "pos\ta good film", "neg\ta bad film", "pos\tvery good"], "label-text"),
         (["今天天气很好\t天气"], "text-label"),
-        (["e-mail使用指南大全\ta", "今天天气很好\tb", "坏的没有制表符", "再来一个文本\ta"], "text-label"),
+        (
+            ["e-mail使用指南大全\ta", "今天天气很好\tb", "坏的没有制表符", "再来一个文本\ta"],
+            "text-label",
+        ),
         (["中\tB-ORG", "共\tI-ORG", "。\tO"], None),
         (["Microsoft\tS-ORG", "Corporation\tS-ORG"], None),
         (["中\tORG", "共\tORG", "", "人\tX"], None),

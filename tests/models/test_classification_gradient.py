@@ -61,9 +61,9 @@ def test_several_labels_are_weighted_as_in_torch(logits, smoothing):
     scores = logits.detach().sigmoid()
     targets = (1 - smoothing) * truths + smoothing / 2
     factors = 1 + truths * (torch.tensor(WEIGHTS) - 1)
-    F.binary_cross_entropy_with_logits(
-        logits, targets, weight=factors, reduction="sum"
-    ).div(5).backward()
+    F.binary_cross_entropy_with_logits(logits, targets, weight=factors, reduction="sum").div(
+        5
+    ).backward()
     gradient = multilabel(
         logits, (scores - truths).numpy(), label_smoothing=smoothing, class_weights=WEIGHTS
     )

@@ -18,7 +18,15 @@ def shared(make_nlp: Callable[..., Language]) -> Callable[..., Language]:
     """The shipped config, for a BERT of the tests' width; overrides as in `train`."""
 
     def build(**overrides: object) -> Language:
-        return make_nlp("bert_ner_classifier", **{"variables.width": 32, "training.max_epochs": 0, "training.max_steps": 9, **overrides})
+        return make_nlp(
+            "bert_ner_classifier",
+            **{
+                "variables.width": 32,
+                "training.max_epochs": 0,
+                "training.max_steps": 9,
+                **overrides,
+            },
+        )
 
     return build
 
@@ -78,7 +86,11 @@ def test_the_encoder_gets_the_sum_of_both_gradients(shared, mixed):
             nlp.get_pipe(name).update(batch)
         return gradients(nlp)
 
-    both, ner, classes = gradients_of("ner", "classes"), gradients_of("ner"), gradients_of("classes")
+    both, ner, classes = (
+        gradients_of("ner", "classes"),
+        gradients_of("ner"),
+        gradients_of("classes"),
+    )
     for name, gradient in both.items():
         torch.testing.assert_close(gradient, ner[name] + classes[name], rtol=1e-3, atol=1e-5)
     for alone in (ner, classes):
