@@ -26,9 +26,9 @@ UNKNOWN_ID = "label is no class"
 TOO_LONG = "text too long"
 
 HEADER_WORDS = frozenset(
-    ["text", "text_a", "sentence", "content", "title", "review", "comment", "query", "news"]
-    + ["label", "labels", "class", "category", "categories", "target", "intent"]
-    + ["文本", "内容", "标题", "句子", "评论", "新闻", "标签", "类别", "分类"]
+    """text text_a sentence content title review comment query news
+    label labels class category categories target intent
+    文本 内容 标题 句子 评论 新闻 标签 类别 分类""".split()  # noqa: SIM905  # one line a kind
 )
 
 _TAG = re.compile(r"O|[BIESMLUW]-\S+", re.IGNORECASE)
