@@ -58,15 +58,16 @@ def train(
 
 
 def pipeline_step(
-    nlp: Language, sample: Sequence[Doc], optimizer: Optimizer, seed: int
+    nlp: Language, docs: Sequence[Doc], optimizer: Optimizer, seed: int
 ) -> Callable[[list[Doc], float], None]:
-    """Initialize a pipeline, and give what takes a step of it."""
+    """Initialize a pipeline, and give what takes a step of it with some of the Docs."""
     fix_random_seed(seed)
-    nlp.initialize(lambda: examples_for(nlp, sample), sgd=optimizer)
+    examples = dict(zip(map(id, docs), examples_for(nlp, docs), strict=True))
+    nlp.initialize(lambda: list(examples.values()), sgd=optimizer)
 
     def step(batch: list[Doc], rate: float) -> None:
         optimizer.learn_rate = rate
-        nlp.update(examples_for(nlp, batch), drop=0.1, sgd=optimizer)
+        nlp.update([examples[id(doc)] for doc in batch], drop=0.1, sgd=optimizer)
 
     return step
 

@@ -1,6 +1,7 @@
 """`spacy-bertcrf.annotated_cats_scorer.v1`: the scores of Docs that have categories."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from spacy.scorer import Scorer
@@ -14,12 +15,13 @@ def annotated_cats_scorer(multi_label: bool = False) -> Callable[..., dict[str, 
 
     multi_label: whether a Doc can have several categories.
     """
+    # No function of its own: with its component, it is pickled for other processes.
+    return partial(_score, multi_label=multi_label)
 
-    def score(examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
-        annotated = [example for example in examples if example.reference.cats]
-        scores: dict[str, Any] = Scorer.score_cats(
-            annotated, "cats", multi_label=multi_label, **settings
-        )
-        return scores
 
-    return score
+def _score(examples: Iterable[Example], *, multi_label: bool, **settings: Any) -> dict[str, Any]:
+    annotated = [example for example in examples if example.reference.cats]
+    scores: dict[str, Any] = Scorer.score_cats(
+        annotated, "cats", multi_label=multi_label, **settings
+    )
+    return scores
