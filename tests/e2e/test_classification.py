@@ -13,7 +13,7 @@ LINES = ["今天天气很好\t0", "明天天气不好\t0", "他去了上海\t1",
 
 
 def run(*args: object, cwd: Path) -> str:
-    """Run `python -m spacy ARGS` in a process of its own; its output, or a failure that shows it."""
+    """Run `python -m spacy ARGS` in a new process; its output, or a failure that shows it."""
     result = subprocess.run(
         [sys.executable, "-m", "spacy", *map(str, args)],
         cwd=cwd,
