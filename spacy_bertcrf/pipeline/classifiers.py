@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from spacy.language import Language
@@ -10,6 +10,7 @@ from spacy.training import Example
 from spacy.util import resolve_dot_names
 
 from ..models.bert_classifier import BALANCED, ClassifierSettings, classifier_settings
+from .step_count import random_state_kept
 from .upstream import update_together, update_upstream_in_place
 
 
@@ -50,18 +51,25 @@ def _prepare(nlp: Language) -> None:
 class _Counts:
     """How many Docs have each category, and how many have any annotation of categories."""
 
-    def __init__(self, examples: Sequence[Example]) -> None:
-        cats = [example.reference.cats for example in examples if example.reference.cats]
-        self.n_docs = len(cats)
-        self.by_label = Counter(label for of_doc in cats for label in of_doc if of_doc[label] > 0)
+    def __init__(self, examples: Iterable[Example]) -> None:
+        self.n_docs = 0
+        self.by_label: Counter[str] = Counter()
+        for example in examples:
+            cats = example.reference.cats
+            self.n_docs += bool(cats)
+            self.by_label.update(label for label, value in cats.items() if value > 0)
 
 
 def _count(nlp: Language, corpus: str) -> _Counts | None:
-    """None if there is no such corpus to be read: a pipeline can be trained from Python."""
+    """None if there is no such corpus to be read, for a pipeline can be trained from Python; nor
+    is one read that is streamed, and may have no end."""
     config = nlp.config.interpolate()
+    if config["training"]["max_epochs"] < 0:
+        return None
     try:
         (reader,) = resolve_dot_names(config, [config["training"][corpus]])
-        return _Counts(list(reader(nlp)))
+        with random_state_kept():
+            return _Counts(reader(nlp))
     except (OSError, ValueError):
         return None
 
@@ -82,7 +90,7 @@ def _weights(
     if train is None:
         raise ValueError(
             f"class_weights of '{component}' are to be balanced, and the training corpus cannot be "
-            "read. Give it as paths.train, or give the weights by name."
+            "read, or is streamed. Give it as paths.train, or give the weights by name."
         )
     counts = [train.by_label[label] for label in labels]
     if settings.exclusive_classes:

@@ -80,7 +80,8 @@ class WarmupDecay(Iterator[float]):
             if step == 0:
                 warnings.warn(
                     f"The learning rate is {self.initial_rate} in all steps, for it is not known "
-                    "how many there will be. Give warmup_decay the total_steps.",
+                    "how many there will be. Give warmup_decay the total_steps, or a pipeline of "
+                    "spaCy's `textcat` the callback spacy-bertcrf.prepare_classifiers.v1.",
                     stacklevel=2,
                 )
             return self.initial_rate
