@@ -66,7 +66,7 @@ def calibrate_cli(
         check_output(output, nlp)
         old_temperature = recognizer.temperature
         before = _measured(nlp, component, data, bins)
-        recognizer.fit_temperature(annotated_before(nlp, component, _read_examples(nlp, data)))
+        recognizer.fit_temperature(annotated_before(nlp, component, read_examples(nlp, data)))
         after = _measured(nlp, component, data, bins)
         calibrations = {
             f"before, temperature {old_temperature:.4g}": before,
@@ -124,6 +124,21 @@ def write_pipeline(nlp: "Language", output: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def read_examples(nlp: "Language", data: Path) -> "list[Example]":
+    """The documents of a .spacy file, as the pipeline's tokenizer sees them.
+
+    Raises ValueError if it is none.
+    """
+    from spacy.training import Corpus
+
+    if not data.is_file() or data.suffix != ".spacy":
+        raise ValueError(f"{data} is no .spacy file. `bertcrf convert` makes them.")
+    try:
+        return list(Corpus(data)(nlp))
+    except (zlib.error, ValueError, KeyError, TypeError) as err:
+        raise ValueError(f"{data} is not a DocBin (a .spacy file): {err}.") from err
+
+
 def _recognizer(nlp: "Language", name: str) -> "CRFEntityRecognizer":
     from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 
@@ -145,21 +160,10 @@ def _measured(nlp: "Language", component: str, data: Path, n_bins: int) -> "Cali
     recognizer = _recognizer(nlp, component)
     spans_key, threshold = recognizer.spans_key, recognizer.threshold
     recognizer.spans_key, recognizer.threshold = spans_key or component, None
-    examples = annotated_through(nlp, component, _read_examples(nlp, data))
+    examples = annotated_through(nlp, component, read_examples(nlp, data))
     calibration = measure_calibration(examples, recognizer.spans_key, n_bins)
     recognizer.spans_key, recognizer.threshold = spans_key, threshold
     return calibration
-
-
-def _read_examples(nlp: "Language", data: Path) -> "list[Example]":
-    from spacy.training import Corpus
-
-    if not data.is_file() or data.suffix != ".spacy":
-        raise ValueError(f"{data} is no .spacy file. `bertcrf convert` makes them.")
-    try:
-        return list(Corpus(data)(nlp))
-    except (zlib.error, ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{data} is not a DocBin (a .spacy file): {err}.") from err
 
 
 def _print_calibrations(calibrations: "Mapping[str, Calibration]") -> None:

@@ -35,12 +35,13 @@ def convert_cli(
         Format,
         typer.Option(
             help="cluener: JSON lines; columns: a token and its tag a line; msra: columns of "
-            "Chinese characters"
+            "Chinese characters; text-label, label-text: a text and its label a line, apart by a "
+            "tab"
         ),
     ] = Format["auto"],
     lang: Annotated[
         str | None,
-        typer.Option(help="Language code  [default: zh, and guessed for a file of columns]"),
+        typer.Option(help="Language code  [default: zh, and guessed for columns and texts]"),
     ] = None,
     split: Annotated[
         str | None,
@@ -57,6 +58,10 @@ def convert_cli(
     tag_column: Annotated[
         int, typer.Option(help="Column of the tags, from 1, or from -1 for the last")
     ] = -1,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="Names of the classes whose numbers are the labels: 0 in the first line"),
+    ] = None,
     encoding: Annotated[str, typer.Option(help="Text encoding, e.g. gb18030 for GBK")] = "utf8",
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing if there is any problem")
@@ -75,13 +80,16 @@ def convert_cli(
             token_column=token_column,
             tag_column=tag_column,
             encoding=encoding,
+            classes=classes,
         )
         _print_reading(corpus, lang, scheme)
         files = {output_path: corpus.docs}
         if shares is not None and corpus.docs:
             parts = split_docs(corpus.docs, shares, seed)
             files = {output_path / f"{name}.spacy": docs for name, docs in parts.items()}
-        _print_summary({path.name: summarize(docs) for path, docs in files.items()})
+        summaries = {path.name: summarize(docs) for path, docs in files.items()}
+        _print_summary(summaries)
+        _warn_of_unlearnable(summaries)
         _print_problems(corpus.problems)
         if not corpus.docs:
             raise ValueError(f"{input_path} holds no document that can be read.")
@@ -118,10 +126,15 @@ def _print_summary(summaries: dict[str, CorpusSummary]) -> None:
         "tokens": [summary.tokens for summary in summaries.values()],
         "documents without annotation": [summary.unannotated for summary in summaries.values()],
         "tokens without annotation": [summary.missing for summary in summaries.values()],
-        "entities": [summary.entities.total() for summary in summaries.values()],
     }
+    if any(summary.entities for summary in summaries.values()) or not _categories(summaries):
+        counts["entities"] = [summary.entities.total() for summary in summaries.values()]
     for label in sorted({label for summary in summaries.values() for label in summary.entities}):
         counts[f"  {label}"] = [summary.entities[label] for summary in summaries.values()]
+    if _categories(summaries):
+        counts["categories"] = [summary.categories.total() for summary in summaries.values()]
+    for label in _categories(summaries):
+        counts[f"  {label}"] = [summary.categories[label] for summary in summaries.values()]
     rows = [
         [name, *(f"{number:,}" for number in numbers)]
         for name, numbers in counts.items()
@@ -129,6 +142,19 @@ def _print_summary(summaries: dict[str, CorpusSummary]) -> None:
     ]
     aligns = ("l", *("r" for _ in summaries))
     msg.table(rows, header=("", *summaries), aligns=aligns, divider=True, max_col=200)
+
+
+def _categories(summaries: dict[str, CorpusSummary]) -> list[str]:
+    """All categories, in the order of the classes' file if there is one."""
+    return list(dict.fromkeys(c for summary in summaries.values() for c in summary.categories))
+
+
+def _warn_of_unlearnable(summaries: dict[str, CorpusSummary]) -> None:
+    """Of categories without a document, and with --split of those that train has none of."""
+    where, first = next(iter(summaries.items()))
+    missing = [label for label in _categories(summaries) if not first.categories[label]]
+    if missing:
+        msg.warn(f"No document of {where} is in: {', '.join(missing)}")
 
 
 def _print_problems(problems: ProblemLog) -> None:

@@ -126,7 +126,12 @@ def guess_language(sentences: Iterable[Sentence]) -> str:
 
     RETURNS: "zh" if most tokens with letters have Chinese ones (or kana), else "en".
     """
-    tokens = [row.token for rows, _ in sentences for row in rows]
+    return guess_text_language(row.token for rows, _ in sentences for row in rows)
+
+
+def guess_text_language(texts: Iterable[str]) -> str:
+    """The same, of tokens or texts: "zh" if most of those with letters have Chinese ones."""
+    tokens = list(texts)
     east_asian = sum(bool(_HAN_OR_KANA.search(token)) for token in tokens)
     with_letters = sum(any(map(str.isalpha, token)) for token in tokens)
     return "zh" if 2 * east_asian > with_letters else "en"

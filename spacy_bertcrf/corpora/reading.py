@@ -14,11 +14,18 @@ from spacy.vocab import create_vocab
 
 from ..tagging.repair import check_scheme, detect_scheme
 from .cluener import read_cluener
-from .columns import guess_language, read_sentences, sentences_to_docs
+from .columns import guess_language, guess_text_language, read_sentences, sentences_to_docs
+from .labelled_texts import (
+    LAYOUTS,
+    detect_layout,
+    labelled_texts_to_docs,
+    read_classes,
+    read_labelled_texts,
+)
 from .lines import read_lines
 from .problems import ProblemLog
 
-FORMATS = ("auto", "cluener", "columns", "msra")
+FORMATS = ("auto", "cluener", "columns", "msra", *LAYOUTS)
 
 
 class Corpus(NamedTuple):
@@ -47,15 +54,18 @@ def read_corpus(
     token_column: int = 1,
     tag_column: int = -1,
     encoding: str = "utf8",
+    classes: Path | None = None,
 ) -> Corpus:
     """Read the documents of a file, and note what is wrong in it.
 
     path: the file.
-    format: "cluener" (JSON lines), "columns", "msra" (columns of Chinese characters) or "auto".
-    lang: language code. If None, "zh" for CLUENER and MSRA, and guessed for columns.
+    format: "cluener" (JSON lines), "columns", "msra" (columns of Chinese characters), "text-label"
+        or "label-text" (a text and its label a line, apart by a tab) or "auto".
+    lang: language code. If None, "zh" for CLUENER and MSRA, and guessed for the others.
     scheme: tag scheme of a column file, one of ``tagging.repair.FILE_SCHEMES``. If None, detected.
     token_column, tag_column: columns from 1, or from -1 for the last.
-    encoding: encoding of the file.
+    encoding: encoding of the file, and of `classes`.
+    classes: a file with the names of the classes whose numbers, from 0, are the labels of texts.
 
     RETURNS: the documents and the problems; there may be none of either.
     RAISES: ValueError, if an argument does not fit the file; ImportError, if the language is
@@ -66,8 +76,21 @@ def read_corpus(
     given_scheme = check_scheme(scheme) if scheme is not None else None
     lines = read_lines(path, encoding)
     if format == "auto":
-        format = _detect_format(lines)
+        format = _detect_format(lines, classes is not None)
     problems = ProblemLog(path)
+    if format in LAYOUTS:
+        if scheme is not None:
+            raise ValueError("A tag scheme is for column files: labels of texts are no tags.")
+        names = None if classes is None else read_classes(classes, read_lines(classes, encoding))
+        texts = read_labelled_texts(lines, format, problems, names)
+        lang = lang or guess_text_language(text.text for text in texts)
+        docs = labelled_texts_to_docs(texts, spacy.blank(lang), problems, names)
+        return Corpus(docs, problems, format, lang, None)
+    if classes is not None:
+        raise ValueError(
+            "Names of classes are for texts with labels; this file is read as "
+            f"{format}. Say which column is the text: --format text-label or label-text."
+        )
     if format == "cluener":
         if scheme is not None:
             raise ValueError("A tag scheme is for column files: CLUENER's format has no tags.")
@@ -84,6 +107,8 @@ def read_corpus(
     return Corpus(docs, problems, format, lang, found)
 
 
-def _detect_format(lines: Sequence[str]) -> str:
+def _detect_format(lines: Sequence[str], has_classes: bool) -> str:
     first = next((line for line in lines if line.strip(" \t")), "")
-    return "cluener" if re.match(r'[ \t]*\{[ \t]*["}]', first) else "columns"
+    if re.match(r'[ \t]*\{[ \t]*["}]', first):
+        return "cluener"
+    return detect_layout(lines) or ("text-label" if has_classes else "columns")

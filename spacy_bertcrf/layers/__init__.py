@@ -1,4 +1,5 @@
-"""Torch modules: the linear-chain CRF, sequence encoders, and the tagger that joins them."""
+"""Torch modules: the linear-chain CRF, sequence encoders, and the tagger that joins them;
+the head that classifies texts."""
 
 from spacy_bertcrf.layers.bilstm import BiLSTM
 from spacy_bertcrf.layers.crf import LinearChainCRF
@@ -6,6 +7,7 @@ from spacy_bertcrf.layers.padding import pad, unpad
 from spacy_bertcrf.layers.sequence_tagger import SequenceTagger
 from spacy_bertcrf.layers.stretches import Stretch
 from spacy_bertcrf.layers.tcn import TCN
+from spacy_bertcrf.layers.text_classifier import TextClassifier
 from spacy_bertcrf.layers.wordpiece_encoder import WordpieceEncoder
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "LinearChainCRF",
     "SequenceTagger",
     "Stretch",
+    "TextClassifier",
     "WordpieceEncoder",
     "pad",
     "unpad",

@@ -104,6 +104,23 @@ def BertEncoder(
     return model
 
 
+def read_whole_texts(model: Tok2Vec) -> None:
+    """Make a BertEncoder give each Doc one vector, (1, width), in place of those of its tokens:
+    that of the special token before the text, [CLS]. Of a Doc that is read in several windows,
+    it is the mean of theirs; a Doc without wordpieces has the vector that is learned.
+
+    Raises ValueError if it is no BertEncoder.
+    """
+    if not (model.shims and isinstance(model.shims[0], BertShim)):
+        raise ValueError(
+            "Only a spacy-bertcrf.BertEncoder.v1 gives vectors of [CLS]; this model gives those of "
+            "tokens."
+        )
+    reading: _Reading = model.attrs["convert_inputs"].keywords["reading"]
+    model.attrs["convert_inputs"] = partial(_docs_to_torch, reading=reading._replace(of_texts=True))
+    model.attrs["convert_outputs"] = partial(_torch_to_arrays, of_texts=True)
+
+
 def _init(
     model: Tok2Vec,
     X: Any = None,
@@ -164,6 +181,7 @@ class _Reading(NamedTuple):
     window: int
     overlap: int
     max_batch_pieces: int
+    of_texts: bool = False
 
 
 def _docs_to_torch(
@@ -209,11 +227,16 @@ def _read(model: Tok2Vec, docs: list[Doc], is_train: bool, reading: _Reading) ->
         pooling=reading.pooling,
         max_batch_pieces=reading.max_batch_pieces,
         batch_cost=batch_cost["cpu" if shim.device.type == "cpu" else "gpu"],
+        of_texts=reading.of_texts,
     )
 
 
 def _torch_to_arrays(
-    model: Tok2Vec, inputs_outputs: tuple[list[Doc], torch.Tensor], is_train: bool
+    model: Tok2Vec,
+    inputs_outputs: tuple[list[Doc], torch.Tensor],
+    is_train: bool,
+    *,
+    of_texts: bool = False,
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], ArgsKwargs]]:
     docs, vectors = inputs_outputs
 
@@ -221,7 +244,7 @@ def _torch_to_arrays(
         gradient = xp2torch(model.ops.xp.concatenate(d_vectors), device=vectors.device)
         return ArgsKwargs(args=((vectors,),), kwargs={"grad_tensors": (gradient,)})
 
-    bounds = np.cumsum([len(doc) for doc in docs])[:-1]
+    bounds = np.cumsum([1 if of_texts else len(doc) for doc in docs])[:-1]
     rows: Array = torch2xp(vectors)
     arrays = model.ops.xp.split(rows, bounds.tolist()) if docs else []
     return arrays, to_torch

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Floats2d, Ragged
+from thinc.types import Ragged
 
 from ..tagging import TagSet
 from .crf import CRF, build_crf
 from .in_place_update import update_in_place
+from .rows import concatenated, parted
 from .sequence_tagger import SequenceTagger, build_sequence_tagger
 from .types import Array, CRFTaggerModel, EncoderBuilder, Tok2Vec
 
@@ -75,29 +75,17 @@ def _forward(
     tok2vec = model.get_ref("tok2vec")
     train_tok2vec = is_train and not model.attrs["freeze_tok2vec"]
     by_doc, backprop_tok2vec = tok2vec(docs, train_tok2vec)
-    vectors = _concatenate(model, by_doc)
+    vectors = concatenated(model.ops, by_doc)
     kept = _kept_tokens(model, vectors) if is_train else None
     emissions, backprop_tagger = model.get_ref("sequence_tagger")(_times(vectors, kept), is_train)
 
     def backprop(d_emissions: Ragged) -> list[Doc]:
         d_vectors = backprop_tagger(d_emissions)
         if train_tok2vec:
-            backprop_tok2vec(_split(model, _times(d_vectors, kept)))
+            backprop_tok2vec(parted(model.ops, _times(d_vectors, kept)))
         return docs
 
     return emissions, backprop
-
-
-def _concatenate(model: Model, vectors: list[Floats2d]) -> Ragged:
-    lengths: Array = np.asarray([len(doc_vectors) for doc_vectors in vectors], dtype=np.int64)
-    # An empty Doc's array may come without a width, so it cannot take part.
-    rows = model.ops.xp.concatenate([v for v in vectors if len(v)])
-    return Ragged(rows, lengths)
-
-
-def _split(model: Model, d_vectors: Ragged) -> list[Floats2d]:
-    lengths: Array = d_vectors.lengths
-    return model.ops.xp.split(d_vectors.dataXd, np.cumsum(lengths)[:-1].tolist())
 
 
 def _kept_tokens(model: Model, vectors: Ragged) -> Array | None:

@@ -11,6 +11,9 @@ import torch
 from thinc.api import Model, Optimizer, PyTorchShim, Shim, get_torch_default_device
 
 from . import in_place_update
+from .forked_processes import use_one_thread
+
+use_one_thread()
 
 
 def torch_shim(model: Model) -> "TorchShim":

@@ -14,12 +14,17 @@ Key = tuple[int, str]
 its name there."""
 
 
+HEADS = ("crf", "classifier")
+"""What stands on the "tok2vec" of our models."""
+
+
 class TrainedParameter(NamedTuple):
     """A parameter of a torch module or a thinc layer.
 
     name: where it is, such as "bert_encoder.bert.encoder.layer.0.output.dense.bias",
-        "sequence_tagger.projection.weight", "crf.transitions" or, in a component that others
-        listen to, the component's name and the parameter's, "transformer.encoder…".
+        "sequence_tagger.projection.weight", "crf.transitions", "text_classifier.projection.bias"
+        or, in a component that others listen to, the component's name and the parameter's,
+        "transformer.encoder…".
     gradient: None where there is none.
     distance: number of layers above it in its Hugging Face encoder; None outside of one.
     """
@@ -70,7 +75,7 @@ def _named_nodes(models: Mapping[str, Model | None]) -> Iterator[tuple[str, Mode
     for component, model in models.items():
         if model is None:
             continue
-        if not model.has_ref("tok2vec") or not model.has_ref("crf"):
+        if not model.has_ref("tok2vec") or not any(map(model.has_ref, HEADS)):
             for node in model.walk():
                 yield component, node
             continue

@@ -21,6 +21,9 @@ Tok2Vec: TypeAlias = Model[list[Doc], list[Floats2d]]
 CRFTaggerModel: TypeAlias = Model[list[Doc], Ragged]
 """Docs to emissions: a Ragged with one row of tag scores for each token."""
 
+ClassifierModel: TypeAlias = Model[list[Doc], Floats2d]
+"""Docs to probabilities, (n_docs, n_labels)."""
+
 EncoderBuilder: TypeAlias = Callable[[int], torch.nn.Module | None]
 """Builds a sequence layer for token vectors of the given width; None for no layer at all."""
 

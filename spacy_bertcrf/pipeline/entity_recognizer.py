@@ -20,7 +20,6 @@ from ..models.types import CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .accumulation import GradientAccumulation
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
-from .forked_processes import use_one_thread
 from .freed_memory import FreedMemory
 from .length_batches import batches_by_length
 from .loss_reduction import LOSS_REDUCTIONS, loss_weight
@@ -31,8 +30,6 @@ from .strategies import checked_strategies, with_strategies
 from .survey import survey
 from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
-
-use_one_thread()
 
 
 class CRFEntityRecognizer(TrainablePipe):

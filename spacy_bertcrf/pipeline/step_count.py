@@ -36,11 +36,22 @@ class StepCount:
         nlp = None if self._nlp is None else self._nlp()
         if nlp is None:
             return None
-        with _random_state_kept():
+        with random_state_kept():
             return _count(nlp)
 
     def __reduce__(self) -> tuple[type["StepCount"], tuple[()]]:
         return StepCount, ()
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Let random numbers go on behind a with block as if it had drawn none."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
 
 
 def _count(nlp: Language) -> int | None:
@@ -65,13 +76,3 @@ def _count(nlp: Language) -> int | None:
         random.shuffle(examples)
         limits.append(max_epochs * sum(1 for _ in batches(examples)))
     return min(limits, default=None)
-
-
-@contextmanager
-def _random_state_kept() -> Iterator[None]:
-    state, numpy_state = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numpy_state)

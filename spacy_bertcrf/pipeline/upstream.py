@@ -1,10 +1,11 @@
-"""The shared components that a model may listen to."""
+"""Components whose weights take their steps together, such as a shared one and its listeners."""
 
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from spacy.language import Language
+from spacy.pipeline import Tok2Vec
 from spacy.ty import ListenedToComponent
 from thinc.api import Model
 
@@ -18,11 +19,34 @@ def update_upstream_in_place(nlp: Language) -> None:
     together with those of the listening components."""
     for name, pipe in nlp.components:
         if isinstance(pipe, ListenedToComponent):
-            update_in_place(pipe.model, _WithListeners(nlp, name))
+            _check_widths(pipe)
+            update_together(nlp, name)
+
+
+def update_together(nlp: Language, name: str) -> None:
+    """Let the weights of a component be updated where they are, and all at once, together with
+    those of the components that listen to it."""
+    pipe: Any = nlp.get_pipe(name)
+    update_in_place(pipe.model, _WithListeners(nlp, name))
+
+
+def _check_widths(upstream: Any) -> None:
+    """Raise ValueError if a Tok2VecListener expects other vectors than the component gives."""
+    width = upstream.model.maybe_get_dim("nO")
+    if not isinstance(upstream, Tok2Vec) or width is None:
+        return
+    for component, listeners in upstream.listener_map.items():
+        for listener in listeners:
+            if listener.get_dim("nO") != width:
+                raise ValueError(
+                    f"'{component}' listens for vectors {listener.get_dim('nO')} wide, and those "
+                    f"of '{upstream.name}' are {width} wide. Set width = {width} in its "
+                    "spacy.Tok2VecListener.v1."
+                )
 
 
 class _WithListeners:
-    """The models, by component, of a shared component and of those that listen to it, when all
+    """The models, by component, of a component and of those that listen to it, if any, when all
     their gradients are complete.
 
     A copy, which is in no pipeline, has none.
@@ -39,7 +63,8 @@ class _WithListeners:
             return {}
         pipes: dict[str, Any] = dict(nlp.components)
         upstream = pipes[self._name]
-        listeners = [name for name in upstream.listening_components if name in pipes]
+        listening = getattr(upstream, "listening_components", ())
+        listeners = [name for name in listening if name in pipes]
         for name in listeners:
             complete = getattr(pipes[name], "complete_gradients", None)
             factor = 1.0 if complete is None else complete()

@@ -59,7 +59,8 @@ class AdamW(Optimizer):
     grad_clip: gradients are scaled down so that their norm over all parameters that learn from
         the same batches (those of the component, of what it listens to, and of all that
         listen to the same) is at most so much; 0 for no limit. Parameters of components that have
-        nothing to do with a `bertcrf` are limited each by itself, as thinc does.
+        nothing to do with a `bertcrf`, and are not prepared by
+        `spacy-bertcrf.prepare_classifiers.v1`, are limited each by itself, as thinc does.
     groups: parameters with settings of their own, a block for each: `pattern`, which their
         qualified names must match, such as "crf.*" or "bert_encoder.*.layer.11.*" (of several,
         the longest counts); `learn_rate_scale`, times the optimizer's, or a `learn_rate` of their

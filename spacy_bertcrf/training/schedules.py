@@ -22,7 +22,8 @@ class WarmupDecay(Iterator[float]):
     decay: "linear", "cosine" (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without
         restarts) or "constant".
     total_steps: T; None for the real number, which `spacy-bertcrf.AdamW.v1` gets from a pipeline
-        with a `bertcrf` when the training begins. Where that is not known either, the rate is
+        with a `bertcrf`, or with `spacy-bertcrf.prepare_classifiers.v1`, when the training begins.
+        Where that is not known either, the rate is
         initial_rate in all steps, with a warning.
 
     Raises ValueError for a setting that cannot be.
@@ -79,7 +80,8 @@ class WarmupDecay(Iterator[float]):
             if step == 0:
                 warnings.warn(
                     f"The learning rate is {self.initial_rate} in all steps, for it is not known "
-                    "how many there will be. Give warmup_decay the total_steps.",
+                    "how many there will be. Give warmup_decay the total_steps, or a pipeline of "
+                    "spaCy's `textcat` the callback spacy-bertcrf.prepare_classifiers.v1.",
                     stacklevel=2,
                 )
             return self.initial_rate

@@ -175,3 +175,31 @@ def test_the_command_runs_from_a_shell_that_knows_ascii_only(tmp_path):
     assert (run.returncode, run.stderr) == (0, "")
     assert "in.txt:2" in run.stdout
     assert load(tmp_path / "out.spacy")[0].text == "中国"
+
+
+def test_texts_with_labels_are_detected_and_counted(convert, tmp_path):
+    """The labels of all documents are in each, also where --split puts them elsewhere."""
+    (tmp_path / "class.txt").write_text("天气\n体育\n财经\n", encoding="utf8")
+    lines = [f'第{n}天"天气很好\t{n % 2}\n' for n in range(20)]
+    result = convert("".join(lines), "--classes", "class.txt", "--split", "80/20", output="corpus")
+    assert result.exit_code == 0
+    shown = squeeze(result.output)
+    assert "Format: text-label" in shown
+    assert "categories 16 4" in shown
+    assert any("No document of train.spacy is in: 财经" in line for line in shown)
+    docs = load(tmp_path / "corpus" / "dev.spacy")
+    assert [set(doc.cats) for doc in docs] == [{"天气", "体育", "财经"}] * 4
+    assert all(sum(doc.cats.values()) == 1 for doc in docs)
+
+
+def test_classes_are_for_texts(convert):
+    """Else they would be left out without a word."""
+    result = convert(GOOD, "--classes", "in.txt", "--format", "columns")
+    assert result.exit_code == 1
+    assert "--format text-label or label-text" in " ".join(squeeze(result.output))
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "text\tlabel\n"])
+def test_a_file_without_texts_writes_nothing(convert, tmp_path, content):
+    assert convert(content, "--format", "text-label").exit_code == 1
+    assert not (tmp_path / "out.spacy").exists()

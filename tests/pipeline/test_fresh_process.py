@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from spacy.language import Language
+from spacy.training import Example
 
 TEXTS = [
     "王小明在北京大学工作。" * 8,
@@ -29,7 +30,11 @@ import torch
 assert not any(name.startswith("spacy_bertcrf") for name in sys.modules)
 
 def entities(docs):
-    return [[(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs]
+    return [
+        [(ent.start, ent.end, ent.label_) for ent in doc.ents]
+        + [(label, round(score, 4)) for label, score in doc.cats.items()]
+        for doc in docs
+    ]
 
 torch.set_num_threads(2)
 texts = json.loads(sys.argv[1])
@@ -68,6 +73,18 @@ def test_worker_processes_predict_the_same(in_a_fresh_process, trained_as, entit
     assert in_a_fresh_process[3] == in_a_fresh_process[2]
     expected = entities_of(trained_as("shared_transformer").pipe(TEXTS))
     assert in_a_fresh_process[2] == _as_json(expected)
+
+
+def test_worker_processes_classify_the_same(make_nlp, tmp_path):
+    """A `textcat` is spaCy's own, so that of our components there may be none in the pipeline."""
+    nlp = make_nlp("bert_classifier")
+    cats = {"a": 1.0, "b": 0.0}
+    nlp.initialize(lambda: [Example.from_dict(nlp.make_doc("好"), {"cats": cats})])
+    nlp.to_disk(tmp_path / "nlp")
+    alone, by_workers = _run([json.dumps(TEXTS), str(tmp_path / "nlp")], tmp_path / "out")
+    assert alone == by_workers
+    textcat = pickle.loads(pickle.dumps(nlp.get_pipe("textcat")))
+    assert textcat(nlp.make_doc("好")).cats == pytest.approx(nlp("好").cats, abs=1e-5)
 
 
 def test_the_component_can_be_pickled(trained_nlp, entities_of):

@@ -1,0 +1,80 @@
+"""The thinc layer around layers.TextClassifier: vectors to logits."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
+from thinc.types import Floats2d, Ragged
+
+from .. import layers
+from .torch_shim import TorchShim, torch_shim
+from .types import Array
+
+NEW_LABEL_RESERVE = 1.0  # that new labels score lower than the mean of the old ones
+
+
+def TextClassifier(attention: bool) -> Model[Ragged, Floats2d]:
+    """The vectors of texts, (n_vectors, input_width), to logits (n_texts, n_labels).
+
+    attention: as in `layers.TextClassifier`.
+
+    The torch module is made by `build_text_classifier`, or when the model is loaded, since its
+    sizes are not known before.
+    """
+    model: Model[Ragged, Floats2d] = PyTorchWrapper_v3(
+        torch.nn.Module(), convert_inputs=_ragged_to_torch, convert_outputs=_torch_to_array
+    )
+    model.name = "text_classifier"
+    model.shims[0] = TorchShim(partial(layers.TextClassifier, attention=attention))
+    model.attrs["dropout_rate"] = 0.0
+    return model
+
+
+def build_text_classifier(model: Model[Ragged, Floats2d], input_width: int, n_labels: int) -> None:
+    """Give the layer a new torch module of these sizes, with random weights."""
+    torch_shim(model).rebuild(input_width=input_width, n_labels=n_labels)
+    model.set_dim("nI", input_width)
+    model.set_dim("nO", n_labels)
+
+
+def grow_text_classifier(model: Model[Ragged, Floats2d], n_labels: int) -> None:
+    """Give a trained layer more labels, behind those that it has, whose logits stay as they are.
+    Those of the new ones are their mean less a reserve, so that none is the highest."""
+    shim = torch_shim(model)
+    weights = shim.module.state_dict()
+    for name in ("projection.weight", "projection.bias"):
+        old = weights[name]
+        new = old.mean(0, keepdim=True).repeat(n_labels - len(old), *[1] * (old.dim() - 1))
+        weights[name] = torch.cat([old, new if old.dim() > 1 else new - NEW_LABEL_RESERVE])
+    shim.rebuild(input_width=model.get_dim("nI"), n_labels=n_labels)
+    shim.module.load_state_dict(weights)
+    model.set_dim("nO", n_labels, force=True)
+
+
+def _ragged_to_torch(
+    model: Model, vectors: Ragged, is_train: bool
+) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Ragged]]:
+    shim = torch_shim(model)
+    shim.module.dropout.p = model.attrs["dropout_rate"]
+    data = xp2torch(vectors.dataXd, requires_grad=is_train, device=shim.device)
+    lengths = torch.from_numpy(np.asarray(vectors.lengths, dtype=np.int64))
+
+    def to_ragged(gradients: ArgsKwargs) -> Ragged:
+        return Ragged(torch2xp(gradients.args[0]), vectors.lengths)
+
+    return ArgsKwargs(args=(data, lengths), kwargs={}), to_ragged
+
+
+def _torch_to_array(
+    model: Model, inputs_outputs: tuple[Ragged, torch.Tensor], is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], ArgsKwargs]]:
+    _, logits = inputs_outputs
+
+    def to_torch(d_logits: Floats2d) -> ArgsKwargs:
+        gradient = xp2torch(d_logits, device=logits.device)
+        return ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": (gradient,)})
+
+    array: Array = torch2xp(logits)
+    return array, to_torch

@@ -1,0 +1,110 @@
+"""`spacy-bertcrf.prepare_classifiers.v1`: what a classifier in `textcat` cannot know by itself."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from spacy.language import Language
+from spacy.training import Example
+from spacy.util import resolve_dot_names
+
+from ..models.bert_classifier import BALANCED, ClassifierSettings, classifier_settings
+from .step_count import random_state_kept
+from .upstream import update_together, update_upstream_in_place
+
+
+def prepare_classifiers() -> Callable[[Language], None]:
+    """A callback for `[initialize.after_init]` of pipelines whose `textcat` or
+    `textcat_multilabel` has a `spacy-bertcrf.BertClassifier.v1`: spaCy's components tell their
+    models nothing of the pipeline.
+
+    It gives the classifiers their class weights, and lets `spacy-bertcrf.AdamW.v1` know of all
+    parameters that learn together and of the number of steps, as a `bertcrf` does. It warns of
+    labels that only the development corpus has: no classifier can learn them.
+
+    The callback raises ValueError for the weight of a class that there is not, and for balanced
+    weights if the training corpus cannot be read.
+    """
+    return _prepare
+
+
+def _prepare(nlp: Language) -> None:
+    update_upstream_in_place(nlp)
+    found = {
+        name: settings
+        for name, pipe in nlp.components
+        if (settings := classifier_settings(getattr(pipe, "model", None))) is not None
+    }
+    if not found:
+        return
+    train, dev = (_count(nlp, f"{part}_corpus") for part in ("train", "dev"))
+    for name, settings in found.items():
+        update_together(nlp, name)
+        pipe: Any = nlp.get_pipe(name)
+        if settings.class_weights is not None:
+            pipe.model.attrs["label_weights"] = _weights(name, pipe.labels, settings, train)
+    if train is not None and dev is not None:
+        _report_unlearnable(train, dev)
+
+
+class _Counts:
+    """How many Docs have each category, and how many have any annotation of categories."""
+
+    def __init__(self, examples: Iterable[Example]) -> None:
+        self.n_docs = 0
+        self.by_label: Counter[str] = Counter()
+        for example in examples:
+            cats = example.reference.cats
+            self.n_docs += bool(cats)
+            self.by_label.update(label for label, value in cats.items() if value > 0)
+
+
+def _count(nlp: Language, corpus: str) -> _Counts | None:
+    """None if there is no such corpus to be read, for a pipeline can be trained from Python; nor
+    is one read that is streamed, and may have no end."""
+    config = nlp.config.interpolate()
+    if config["training"]["max_epochs"] < 0:
+        return None
+    try:
+        (reader,) = resolve_dot_names(config, [config["training"][corpus]])
+        with random_state_kept():
+            return _Counts(reader(nlp))
+    except (OSError, ValueError):
+        return None
+
+
+def _weights(
+    component: str, labels: Sequence[str], settings: ClassifierSettings, train: _Counts | None
+) -> list[float]:
+    asked = settings.class_weights
+    if isinstance(asked, Mapping):
+        unknown = [label for label in asked if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"class_weights of '{component}' name {', '.join(unknown)}, and its labels are "
+                f"{', '.join(labels)}. Name labels of the training corpus."
+            )
+        return [float(asked.get(label, 1.0)) for label in labels]
+    assert asked == BALANCED
+    if train is None:
+        raise ValueError(
+            f"class_weights of '{component}' are to be balanced, and the training corpus cannot be "
+            "read, or is streamed. Give it as paths.train, or give the weights by name."
+        )
+    counts = [train.by_label[label] for label in labels]
+    if settings.exclusive_classes:
+        return [train.n_docs / (len(labels) * n) if n else 1.0 for n in counts]
+    return [(train.n_docs - n) / n if 0 < n < train.n_docs else 1.0 for n in counts]
+
+
+def _report_unlearnable(train: _Counts, dev: _Counts) -> None:
+    missing = {label: n for label, n in dev.by_label.items() if label not in train.by_label}
+    if missing:
+        named = ", ".join(f"{label} ({n:,} documents)" for label, n in sorted(missing.items()))
+        warnings.warn(
+            f"The development corpus has labels that no document of the training corpus has: "
+            f"{named}. They cannot be learned, and spaCy's scores leave out those that the "
+            "component does not know.",
+            stacklevel=2,
+        )

@@ -1,0 +1,56 @@
+"""From files of texts and labels to a pipeline that classifies, with the user's commands."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+
+ROOT = Path(__file__).parents[2]
+LINES = ["今天天气很好\t0", "明天天气不好\t0", "他去了上海\t1", '他说"去广州\t1'] * 8
+
+
+def run(*args: object, cwd: Path) -> str:
+    """Run `python -m spacy ARGS` in a new process; its output, or a failure that shows it."""
+    result = subprocess.run(
+        [sys.executable, "-m", "spacy", *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def model_best(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """model-best of a short `spacy train` of the classifier, with batches of wordpieces, and
+    training steps that are counted."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "class.txt").write_text("天气\n地点\n", encoding="utf8")
+    (folder / "train.txt").write_text("\n".join(LINES), encoding="utf8")
+    run("bertcrf", "convert", "train.txt", "train.spacy", "--classes", "class.txt", cwd=folder)
+    output = run("train", ROOT / "configs" / "bert_classifier.cfg", "--output", "training",
+                 "--paths.train", "train.spacy", "--paths.dev", "train.spacy",
+                 "--paths.transformer", tiny_bert, "--training.batcher.size", 64,
+                 "--training.optimizer.learn_rate.initial_rate", 0.01,
+                 "--training.max_epochs", 6, "--training.eval_frequency", 10,
+                 "--components.textcat.model.class_weights", "balanced", cwd=folder)  # fmt: skip
+    assert "not known how many there will be" not in output
+    return folder / "training" / "model-best"
+
+
+def test_what_it_has_learned_is_loaded_evaluated_and_drawn(model_best: Path) -> None:
+    """The whole way that the workflow `thucnews` takes."""
+    work = model_best.parents[1]
+    nlp = spacy.load(model_best)
+    assert nlp('他说"去广州').cats["地点"] > 0.5 > nlp("今天天气很好").cats["地点"]
+    output = run("evaluate", model_best, "train.spacy", cwd=work)
+    assert "TEXTCAT (macro F)   100.00" in output
+    run("bertcrf", "confusion", model_best, "train.spacy", "confusion.svg", cwd=work)
+    assert "天气" in (work / "confusion.svg").read_text(encoding="utf8")
