@@ -12,4 +12,4 @@ bertcrf_app = typer.Typer(
 )
 app.add_typer(bertcrf_app)
 
-from spacy_bertcrf.cli import calibrate, convert, plot, pretrain  # noqa: E402, F401
+from spacy_bertcrf.cli import calibrate, convert, extend_vocab, plot, pretrain  # noqa: E402, F401

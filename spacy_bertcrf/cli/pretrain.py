@@ -131,7 +131,7 @@ def pretrain_cli(
             return
         from spacy_bertcrf.pretraining.base_model import BaseModel, load_base
         from spacy_bertcrf.pretraining.pretrain import Reading, pretrain
-        from spacy_bertcrf.pretraining.trainer import Settings
+        from spacy_bertcrf.pretraining.settings import Settings
 
         start = BaseModel(model, tokenizer, []) if base is None else load_base(base)
         if start.new_weights:

@@ -106,7 +106,7 @@ def new_bert(
     # Here and not at the top of the module: they take seconds, which a wrong argument or
     # `--help` should not cost.
     import torch
-    from transformers import BertConfig, BertForMaskedLM
+    from transformers import BertConfig, BertForMaskedLM, BertModel
 
     config = BertConfig(
         vocab_size=len(wordpieces),
@@ -119,7 +119,10 @@ def new_bert(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        encoder = BertModel(config).state_dict()
         model = BertForMaskedLM(config)
+    # Drawn first, so that its weights do not depend on what stands above it.
+    model.bert.load_state_dict({key: encoder[key] for key in model.bert.state_dict()})
     return model, _tokenizer(wordpieces, size.max_length)
 
 

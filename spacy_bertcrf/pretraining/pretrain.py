@@ -13,11 +13,13 @@ import torch
 
 from ..models.wordpieces import WordpieceTokenizer
 from .base_model import BaseModel, ordinary_ids
+from .checkpoints import checkpoints_of, remove_checkpoints
 from .masking import Masking
 from .model_folder import check_output, save_model
 from .sequences import MaskedSequences, Packer, Sequence, masked
+from .settings import Settings
 from .texts import Texts, is_held_out
-from .trainer import Losses, Settings, check_accelerate, remove_checkpoints, train
+from .trainer import Losses, check_accelerate, train
 from .words import WordedPieces
 
 MAX_HELD_OUT = 256
@@ -118,11 +120,6 @@ def pretrain(
         remove_checkpoints(checkpoints)
     assert settings.steps is not None
     return Pretrained(losses, settings.steps, n_sequences, len(held_out))
-
-
-def checkpoints_of(output: Path) -> Path:
-    """Where the checkpoints of a training lie until it has written its output."""
-    return output.with_name(f"{output.name}.checkpoints")
 
 
 def _packer(base: BaseModel, reading: Reading) -> Packer:

@@ -1,11 +1,10 @@
 """Masked-language modelling on transformers' Trainer."""
 
 import importlib.util
-import json
 import math
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,64 +13,19 @@ import torch
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
-from transformers import Trainer, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import Trainer
+from transformers.training_args import TrainingArguments
 
 from .base_model import BaseModel
+from .checkpoints import (
+    checkpoint_to_start_from,
+    describe_run,
+    last_checkpoint,
+    remove_checkpoints,
+)
 from .masking import IGNORED
 from .sequences import Padding
-
-RUN_FILE = "run.json"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a model is trained.
-
-    steps: updates of the weights. If None, as many as `epochs` need.
-    epochs: how often the corpus is read, if `steps` is None.
-    head_steps: of the steps so many update the head alone, for one with random weights would
-        pull the others out of place. If None, a tenth of them if its weights are random.
-    batch_size: sequences that one process takes through the model at once.
-    accumulate: so many batches make one update.
-    learn_rate: at its highest; it rises from zero and falls to zero linearly.
-    warmup: the share of the steps in which it rises.
-    weight_decay: of AdamW, for matrices.
-    bf16: computes in bfloat16 where that is safe.
-    gradient_checkpointing: less memory, more time.
-    eval_every, save_every: steps; 0 for never.
-    log_every: steps.
-    cpu: even where there is a GPU.
-    seed: of dropout.
-    """
-
-    steps: int | None = None
-    epochs: float = 1.0
-    head_steps: int | None = None
-    batch_size: int = 8
-    accumulate: int = 1
-    learn_rate: float = 1e-4
-    warmup: float = 0.06
-    weight_decay: float = 0.01
-    bf16: bool = False
-    gradient_checkpointing: bool = False
-    eval_every: int = 0
-    save_every: int = 0
-    log_every: int = 10
-    cpu: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        zero = dict.fromkeys(("steps", "epochs", "head_steps", "eval_every", "save_every"), 0)
-        one = dict.fromkeys(("batch_size", "accumulate", "log_every"), 1)
-        for name, minimum in {**zero, **one}.items():
-            value = getattr(self, name)
-            if value is not None and value < minimum:
-                raise ValueError(f"{name} must be at least {minimum}, not {value}.")
-        if not 0 <= self.warmup <= 1:
-            raise ValueError(f"warmup is a share of the steps, not {self.warmup}.")
-        if self.learn_rate <= 0:
-            raise ValueError(f"learn_rate must be above 0, not {self.learn_rate}.")
+from .settings import Settings
 
 
 class Losses(NamedTuple):
@@ -117,56 +71,72 @@ def train(
 
     `settings` has its steps and head_steps.
 
-    Raises ValueError if there is no checkpoint to resume from, there is one of another training,
-    or there is one and `resume` is false; ImportError without accelerate.
+    Raises ValueError as `checkpoint_to_start_from`, and ImportError without accelerate.
     """
     check_accelerate()
     described = {**(run or {}), **asdict(settings)}
-    start = _checkpoint(checkpoints, described, resume)
+    start = checkpoint_to_start_from(checkpoints, described, resume)
     assert settings.steps is not None
     assert settings.head_steps is not None
     trainer = _Trainer(
         base.model,
-        _arguments(settings, checkpoints, has_held_out=bool(held_out)),
-        data_collator=Padding(base.tokenizer.pad_token_id or 0),
-        train_dataset=sequences,
-        eval_dataset=list(held_out),
-        head_steps=settings.head_steps,
+        _arguments(settings, settings.steps, checkpoints, has_held_out=bool(held_out)),
+        sequences,
+        list(held_out),
+        Padding(base.tokenizer.pad_token_id or 0),
+        settings.head_steps,
     )
-    before = trainer.evaluate()["eval_loss"] if held_out else None
-    if trainer.is_world_process_zero():
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        (checkpoints / RUN_FILE).write_text(json.dumps(described, indent=1), "utf-8")
-    trainer.train(resume_from_checkpoint=start)
-    after = trainer.evaluate()["eval_loss"] if held_out else None
     is_main = trainer.is_world_process_zero()
+    try:
+        before = trainer.evaluate()["eval_loss"] if held_out else None
+        if is_main:
+            describe_run(checkpoints, described)
+        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        after = trainer.evaluate()["eval_loss"] if held_out else None
+    finally:
+        if is_main and not last_checkpoint(checkpoints):
+            remove_checkpoints(checkpoints)
     log = trainer.state.log_history
     if before is not None:
         log = [{"step": 0, "eval_loss": before}, *(entry for entry in log if entry["step"])]
     return Losses(before, after, log, is_main)
 
 
-def remove_checkpoints(checkpoints: Path) -> None:
-    """Called once the trained model is written."""
-    shutil.rmtree(checkpoints, ignore_errors=True)
+class _Trainer(Trainer):
+    """transformers' Trainer, with a rate of its own for the head and an exact held-out loss."""
 
-
-class _Trainer(Trainer):  # type: ignore[misc]
-    def __init__(self, *args: Any, head_steps: int, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        model: Any,
+        arguments: TrainingArguments,
+        sequences: IterableDataset[dict[str, np.ndarray]],
+        held_out: list[dict[str, np.ndarray]],
+        padding: Padding,
+        head_steps: int,
+    ):
+        super().__init__(
+            model,
+            arguments,
+            data_collator=padding,
+            train_dataset=sequences,
+            eval_dataset=held_out,
+        )
+        self.bert = model
+        self.held_out = held_out
+        self.padding = padding
         self.head_steps = head_steps
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The loss a masked wordpiece: transformers' own is the mean of batches, in which a
         wordpiece of a short sequence counts more. Every process computes the whole."""
-        self.model.eval()
+        self.bert.eval()
         total, n_masked = 0.0, 0
-        size, examples = self.args.per_device_train_batch_size, self.eval_dataset
-        for first in range(0, len(examples), size):
-            batch = self._prepare_inputs(self.data_collator(examples[first : first + size]))
+        size = self.args.per_device_train_batch_size
+        for first in range(0, len(self.held_out), size):
+            batch: Any = self._prepare_inputs(self.padding(self.held_out[first : first + size]))
             labels = batch.pop("labels")
             with torch.no_grad(), self.compute_loss_context_manager():
-                logits = self.model(**batch).logits
+                logits = self.bert(**batch).logits
             is_masked = labels != IGNORED
             total += functional.cross_entropy(
                 logits[is_masked].float(), labels[is_masked], reduction="sum"
@@ -174,19 +144,19 @@ class _Trainer(Trainer):  # type: ignore[misc]
             n_masked += int(is_masked.sum())
         metrics = {"eval_loss": total / n_masked}
         self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(
+        self.control: Any = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
 
     def create_optimizer(self) -> torch.optim.Optimizer:
-        in_encoder = set(map(id, self.model.base_model.parameters()))
-        groups = []
+        in_encoder = set(map(id, self.bert.base_model.parameters()))
+        groups: list[dict[str, Any]] = []
         for of_encoder in (False, True):
             for is_matrix in (False, True):
                 parameters = [
                     parameter
-                    for parameter in self.model.parameters()
+                    for parameter in self.bert.parameters()
                     if (id(parameter) in in_encoder) == of_encoder
                     and (parameter.ndim >= 2) == is_matrix
                 ]
@@ -198,31 +168,37 @@ class _Trainer(Trainer):  # type: ignore[misc]
         self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate)
         return self.optimizer
 
-    def create_scheduler(
-        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> LambdaLR:
-        def rate(step: int, begin: int) -> float:
-            n_steps = num_training_steps - begin
-            warmup = max(1, math.ceil(self.args.warmup_ratio * n_steps))
-            if step < begin:
-                return 0.0
-            # The first step moves too, or a training of one step would do nothing.
-            rising = (step - begin + 1) / warmup
-            return min(1.0, rising, (num_training_steps - step) / max(1, n_steps - warmup))
-
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
         optimizer = optimizer or self.optimizer
-        begins = [self.head_steps if group["of_encoder"] else 0 for group in optimizer.param_groups]
-        self.lr_scheduler = LambdaLR(
-            optimizer, [lambda step, begin=begin: rate(step, begin) for begin in begins]
-        )
+        rates: list[Callable[[int], float]] = [
+            partial(
+                _rate,
+                first=self.head_steps if group["of_encoder"] else 0,
+                last=num_training_steps,
+                warmup_share=self.args.warmup_ratio,
+            )
+            for group in optimizer.param_groups
+        ]
+        self.lr_scheduler = LambdaLR(optimizer, rates)
         return self.lr_scheduler
 
 
-def _arguments(settings: Settings, checkpoints: Path, has_held_out: bool) -> TrainingArguments:
+def _rate(step: int, *, first: int, last: int, warmup_share: float) -> float:
+    """The share of the learning rate at a step, from 0: linear rise and fall from `first` on."""
+    warmup = max(1, math.ceil(warmup_share * (last - first)))
+    if step < first:
+        return 0.0
+    # The first step moves too, or a training of one step would do nothing.
+    return min((step - first + 1) / warmup, (last - step) / max(1, last - first - warmup), 1.0)
+
+
+def _arguments(
+    settings: Settings, steps: int, checkpoints: Path, has_held_out: bool
+) -> TrainingArguments:
     evaluates = has_held_out and settings.eval_every
     return TrainingArguments(
         output_dir=str(checkpoints),
-        max_steps=settings.steps,
+        max_steps=steps,
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulate,
         learning_rate=settings.learn_rate,
@@ -244,25 +220,3 @@ def _arguments(settings: Settings, checkpoints: Path, has_held_out: bool) -> Tra
         accelerator_config={"dispatch_batches": False},
         dataloader_pin_memory=torch.cuda.is_available() and not settings.cpu,
     )
-
-
-def _checkpoint(folder: Path, run: dict[str, Any], resume: bool) -> str | None:
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    if not resume:
-        if last:
-            raise ValueError(
-                f"{folder} holds checkpoints of a training that did not come to its end. Go on "
-                "with --resume, or remove the folder."
-            )
-        return None
-    if not last:
-        raise ValueError(f"There is no checkpoint in {folder} to resume from.")
-    before = json.loads((folder / RUN_FILE).read_text("utf-8"))
-    changed = [name for name in run if before.get(name) != json.loads(json.dumps(run[name]))]
-    if changed:
-        name = changed[0]
-        raise ValueError(
-            f"{folder} is of a training with {name} {before.get(name)}, not {run[name]}. Resume "
-            "with the same settings, or remove the folder."
-        )
-    return last
