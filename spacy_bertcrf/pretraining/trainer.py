@@ -125,6 +125,37 @@ class _Trainer(Trainer):
         self.held_out = held_out
         self.padding = padding
         self.head_steps = head_steps
+        # Of accumulated batches the mean is taken, whether or not the model could weigh them.
+        self.model_accepts_loss_kwargs = False
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        labels = inputs.pop("labels")
+        is_masked = labels != IGNORED
+        return functional.cross_entropy(
+            self._scores(model, inputs, is_masked).float(), labels[is_masked]
+        )
+
+    def _scores(
+        self, model: Any, batch: dict[str, torch.Tensor], is_masked: torch.Tensor
+    ) -> torch.Tensor:
+        """(n_masked, n_wordpieces), what the model says of the masked wordpieces alone: in a
+        small model most of the time would go to the others."""
+
+        def keep_masked(module: Any, arguments: Any) -> Any:
+            return (arguments[0][is_masked], *arguments[1:])
+
+        if self.args.n_gpu > 1:  # the batch is parted behind this
+            parted: torch.Tensor = model(**batch).logits[is_masked]
+            return parted
+        hook = self.bert.get_output_embeddings().register_forward_pre_hook(keep_masked)
+        try:
+            scores: torch.Tensor = model(**batch).logits
+        finally:
+            hook.remove()
+        # Some models use the weight without calling the layer.
+        return scores if scores.ndim == 2 else scores[is_masked]
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The loss a masked wordpiece: transformers' own is the mean of batches, in which a
@@ -135,11 +166,11 @@ class _Trainer(Trainer):
         for first in range(0, len(self.held_out), size):
             batch: Any = self._prepare_inputs(self.padding(self.held_out[first : first + size]))
             labels = batch.pop("labels")
-            with torch.no_grad(), self.compute_loss_context_manager():
-                logits = self.bert(**batch).logits
             is_masked = labels != IGNORED
+            with torch.no_grad(), self.compute_loss_context_manager():
+                scores = self._scores(self.bert, batch, is_masked)
             total += functional.cross_entropy(
-                logits[is_masked].float(), labels[is_masked], reduction="sum"
+                scores.float(), labels[is_masked], reduction="sum"
             ).item()
             n_masked += int(is_masked.sum())
         metrics = {"eval_loss": total / n_masked}

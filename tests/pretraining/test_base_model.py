@@ -93,7 +93,7 @@ def test_a_tokenizer_that_does_not_fit_is_an_error(copy, tiny_bert):
 
 def test_a_missing_folder_is_an_error(tmp_path):
     """The message should name the base, not transformers' guess at a download."""
-    with pytest.raises(ValueError, match="Base '.*none' cannot be trained"):
+    with pytest.raises(ValueError, match=r"Base '.*none' cannot be trained"):
         load_base(str(tmp_path / "none"))
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from spacy.lang.zh import Chinese
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from spacy_bertcrf.models.bert_encoder import BertEncoder
 from spacy_bertcrf.pretraining import pretrain as module
+from spacy_bertcrf.pretraining import trainer
 from spacy_bertcrf.pretraining.base_model import BaseModel, load_base
 from spacy_bertcrf.pretraining.checkpoints import checkpoints_of
 from spacy_bertcrf.pretraining.masking import IGNORED
@@ -70,33 +71,68 @@ def test_what_is_written_opens_where_berts_are_opened(tiny_bert, texts, tmp_path
     assert np.isfinite(encoder.predict(docs)[0]).all()
 
 
-def test_the_loss_is_the_mean_over_masked_wordpieces(tiny_bert, texts, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["bert", "electra", "distilbert", "roberta", "deberta-v2"])
+def test_the_loss_is_the_mean_over_masked_wordpieces(kind, tiny_bert, texts, tmp_path, monkeypatch):
     """Perplexity would be that of batches, and change with their size."""
-    seen = []
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16}
+    sizes |= {"intermediate_size": 16, "vocab_size": len(tokenizer), "max_position_embeddings": 64}
+    if kind == "distilbert":
+        sizes |= {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}
+    config = AutoConfig.for_model(kind, **sizes, pad_token_id=tokenizer.pad_token_id)
+    base = BaseModel(AutoModelForMaskedLM.from_config(config), tokenizer, [])
+    losses = []
     train = module.train
 
     def spy(base, sequences, held_out, *args, **kwargs):
-        seen.extend(held_out)
         base.model.eval()
-        logits = [
-            base.model(
-                **{k: v for k, v in Padding(0)([example]).items() if k != "labels"}
-            ).logits[0].detach()
-            for example in held_out
-        ]  # fmt: skip
-        losses = []
-        for example, row in zip(held_out, logits, strict=True):
-            for label, scores in zip(example["labels"], row, strict=True):
-                if label != IGNORED:
-                    losses.append(-torch.log_softmax(scores, 0)[label].item())
-        seen.append(np.mean(losses))
+        for example in held_out:
+            batch = Padding(tokenizer.pad_token_id)([example])
+            (labels,) = batch.pop("labels")
+            (logits,) = base.model(**batch).logits.detach()
+            losses.extend(
+                -torch.log_softmax(scores, 0)[label].item()
+                for label, scores in zip(labels, logits, strict=True)
+                if label != IGNORED
+            )
         return train(base, sequences, held_out, *args, **kwargs)
 
     monkeypatch.setattr(module, "train", spy)
-    done = pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, SETTINGS)
-    assert done.n_held_out == len(seen) - 1
-    assert len({len(example["labels"]) for example in seen[:-1]}) > 1
-    assert done.losses.before == pytest.approx(seen[-1], abs=1e-5)
+    done = pretrain(base, texts, tmp_path / "out", READING, SETTINGS)
+    assert done.n_held_out > SETTINGS.batch_size
+    assert done.losses.before == pytest.approx(np.mean(losses), abs=1e-5)
+    assert done.losses.after != done.losses.before
+
+
+def test_the_loss_in_training_is_that_of_the_model(tiny_bert, texts, tmp_path):
+    """Masked wordpieces are picked out by us: the gradient must be that of the model's own loss."""
+    base = load_base(str(tiny_bert))
+    base.model.config.hidden_dropout_prob = base.model.config.attention_probs_dropout_prob = 0.0
+    base = BaseModel(type(base.model)(base.model.config), base.tokenizer, [])
+    twin = type(base.model)(base.model.config).train()
+    twin.load_state_dict(base.model.state_dict())
+    batches = []
+
+    class Recorded(Padding):
+        def __call__(self, examples):
+            batches.append(super().__call__(examples))
+            return dict(batches[-1])
+
+    padding, trainer.Padding = trainer.Padding, Recorded
+    try:
+        run = settings(steps=1, accumulate=3)
+        done = pretrain(
+            base, texts, tmp_path / "out", Reading(max_length=32, held_out_share=0), run
+        )
+    finally:
+        trainer.Padding = padding
+    expected = np.mean([twin(**batch).loss.item() for batch in batches[:3]])
+    logged = next(entry["loss"] for entry in done.losses.log if "loss" in entry)
+    assert logged == pytest.approx(expected, abs=1e-3)
+    norm = next(entry["grad_norm"] for entry in done.losses.log if "grad_norm" in entry)
+    sum(twin(**batch).loss / 3 for batch in batches[:3]).backward()
+    expected = torch.nn.utils.clip_grad_norm_(twin.parameters(), 1.0).item()
+    assert norm == pytest.approx(expected, rel=1e-3)
 
 
 def test_epochs_become_steps(tiny_bert, texts, tmp_path):
@@ -132,9 +168,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
         pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, run)
     changed = settings(steps=6, save_every=2, learn_rate=0.5)
     with pytest.raises(ValueError, match=r"learn_rate 0\.01, not 0\.5"):
-        pretrain(
-            load_base(str(tiny_bert)), texts, tmp_path / "out", READING, changed, resume=True
-        )
+        pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, changed, resume=True)
     done = pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, run, resume=True)
     assert is_equal(weights(tmp_path / "whole"), weights(tmp_path / "out"))
     assert [entry["step"] for entry in done.losses.log if "loss" in entry] == [1, 2, 3, 4, 5, 6]
@@ -144,9 +178,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
 def test_there_must_be_something_to_resume(tiny_bert, texts, tmp_path):
     """A mistyped output would start from the beginning, for days."""
     with pytest.raises(ValueError, match="no checkpoint"):
-        pretrain(
-            load_base(str(tiny_bert)), texts, tmp_path / "out", READING, SETTINGS, resume=True
-        )
+        pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, SETTINGS, resume=True)
 
 
 def test_a_failure_without_checkpoints_leaves_nothing(tiny_bert, texts, tmp_path, monkeypatch):

@@ -75,7 +75,9 @@ def test_the_order_is_another_each_epoch_and_the_stream_repeatable():
     texts = [char * 5 for char in "ABCDEFGHIJKL"]
 
     def drawn(seed):
-        return [(tuple(e["input_ids"]), tuple(e["labels"])) for e in islice(stream(texts, seed), 60)]
+        return [
+            (tuple(e["input_ids"]), tuple(e["labels"])) for e in islice(stream(texts, seed), 60)
+        ]
 
     assert drawn(0) == drawn(0) != drawn(1)
     starts = [labels for _, labels in drawn(0)]

@@ -59,7 +59,11 @@ def test_a_name_without_a_file_is_an_error(tmp_path, name, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("gbk.txt", "好\n坏\n".encode() + "汉字".encode("gbk"), r"gbk\.txt:3: byte 0xBA is not UTF"),
+        (
+            "gbk.txt",
+            "好\n坏\n".encode() + "汉字".encode("gbk"),
+            r"gbk\.txt:3: byte 0xBA is not UTF",
+        ),
         ("cut.txt", "好\n坏".encode()[:-1], r"cut\.txt:2: byte .* is not UTF-8"),
         ("image.png", b"ab\n\x89PNG\0\0", r"image\.png:2: "),
         ("zeros.bin", b"ab\n\0\0\n", r"zeros\.bin:2: a zero byte"),
