@@ -13,7 +13,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed, load_config
 
-from spacy_bertcrf.models.init_bert import init_bert
+from spacy_bertcrf.pretraining.new_bert import Size, init_bert
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
     corpus = folder / "corpus.txt"
     corpus.write_text("\n".join(text for text, _ in TEXTS * 2), encoding="utf-8")
-    return init_bert(folder / "bert", [corpus], layers=1, width=32, heads=2).path
+    return init_bert(folder / "bert", [corpus], size=Size(1, 32, 2)).path
 
 
 @pytest.fixture(scope="session")

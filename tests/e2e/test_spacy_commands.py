@@ -49,9 +49,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model_best(work: Path) -> Path:
-    """model-best of a short `spacy train` with a BERT that `init-bert` made."""
-    run("spacy", "bertcrf", "init-bert", "bert", "train.spacy", "--layers", 1, "--width", 32,
-        "--heads", 2, cwd=work)  # fmt: skip
+    """model-best of a short `spacy train` with a BERT that `pretrain --new` made."""
+    run("spacy", "bertcrf", "pretrain", "train.spacy", "--new", "tiny", "--layers", 1, "--width",
+        32, "--heads", 2, "--epochs", 0, "--output", "bert", cwd=work)  # fmt: skip
     run("spacy", "train", ROOT / "configs" / "bert_tcn_crf.cfg", "--output", "training",
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
         "--training.max_epochs", 0, "--training.max_steps", 120, "--training.eval_frequency", 60,

@@ -10,7 +10,7 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from spacy.util import load_config
 
-from spacy_bertcrf.models.init_bert import init_bert
+from spacy_bertcrf.pretraining.new_bert import Size, init_bert
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,4 +87,4 @@ def train_with(spy, train_corpus, tiny_bert):
 def deep_bert(train_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of three narrow layers with random weights."""
     folder = tmp_path_factory.mktemp("deep") / "bert"
-    return init_bert(folder, [train_corpus], layers=3, width=32, heads=2).path
+    return init_bert(folder, [train_corpus], size=Size(3, 32, 2)).path
