@@ -1,6 +1,6 @@
 """What a training strategy can do in each update of a component."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -60,6 +60,19 @@ class Strategy:
 
     def check(self, model: CRFTaggerModel) -> None:
         """Raises ValueError if it cannot work with this model. The model has no weights yet."""
+
+    def begin_batch(self, model: CRFTaggerModel, losses: Sequence[str], fraction: float) -> None:
+        """Called before each batch, and with the model's weights there.
+
+        losses: the names that `factors` will be asked with, at most.
+        fraction: of the batch that this process learns from; others learn from the rest.
+        """
+
+    def gradients(self) -> list[torch.Tensor]:
+        """What it has gathered for the next step beside the model's gradients. Processes that
+        share batches sum it up, in these tensors; each has the same ones, also one whose
+        part of the batch was empty."""
+        return []
 
     def around(self, learn: Learn, model: CRFTaggerModel) -> Learn:
         """What is done instead of `learn`, mostly with its help."""

@@ -1,6 +1,6 @@
 """Masked words as a second task on the same texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -47,14 +47,24 @@ class ContextLoss(Strategy):
     def check(self, model: CRFTaggerModel) -> None:
         trained_bert(model, "The context loss")
 
+    def begin_batch(self, model: CRFTaggerModel, losses: Sequence[str], fraction: float) -> None:
+        if not self._head.cfg:
+            bert = trained_bert(model, "The context loss").module.bert
+            vocabulary, width = bert.get_input_embeddings().weight.shape
+            self._head.rebuild(vocabulary=vocabulary, width=width)
+        for parameter in self._head.module.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+
+    def gradients(self) -> list[Tensor]:
+        return [p.grad for p in self._head.module.parameters() if p.grad is not None]
+
     def loss(self, batch: ScoredBatch) -> Tensor:
         shim = trained_bert(batch.model, "The context loss")
         tok2vec = batch.model.get_ref("tok2vec")
         encoder = next(node for node in tok2vec.walk() if shim in node.shims)
         inputs, _ = encoder.attrs["convert_inputs"](encoder, batch.docs, True)
         embeddings: Tensor = shim.module.bert.get_input_embeddings().weight
-        if not self._head.cfg:
-            self._head.rebuild(vocabulary=embeddings.shape[0], width=embeddings.shape[1])
         total = batch.emissions.new_zeros(())
         for ids, mask in zip(*inputs.args[:2], strict=True):
             chosen = self._choose(ids, mask, shim)

@@ -1,14 +1,15 @@
 """What the losses of a training are weighted by: fixed, scheduled, or learned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import exp
 from typing import Any
 
 import numpy as np
+import torch
 from thinc.api import Model, Optimizer
 
 from ..models.strategy import Strategy
-from ..models.types import Array
+from ..models.types import Array, CRFTaggerModel
 
 
 class LossWeight:
@@ -46,21 +47,36 @@ class UncertaintyWeights(Strategy):
 
     def __init__(self) -> None:
         self.log_variances: dict[str, float] = {}
-        self._gradients: dict[str, list[float]] = {}
+        # For each loss the gradients of the batches so far, summed up, and how many these are.
+        self._sums: dict[str, torch.Tensor] = {}
+        self._fraction = 1.0
         # The optimizer keeps its moments under a model's id.
         self._key = Model("uncertainty_weights", lambda model, X, is_train: (X, lambda dY: dY)).id
+
+    def begin_batch(self, model: CRFTaggerModel, losses: Sequence[str], fraction: float) -> None:
+        self._fraction = fraction
+        for name in losses:
+            self.log_variances.setdefault(name, 0.0)
+            self._sums.setdefault(name, torch.zeros(2, dtype=torch.float64))
+
+    def gradients(self) -> list[torch.Tensor]:
+        return list(self._sums.values())
 
     def factors(self, losses: dict[str, float]) -> dict[str, float]:
         factors = {}
         for name, loss in losses.items():
-            factors[name] = exp(-self.log_variances.setdefault(name, 0.0))
-            self._gradients.setdefault(name, []).append(0.5 - factors[name] * loss)
+            factors[name] = exp(-self.log_variances[name])
+            # The loss is that of this process's part alone, the variance's term is for the whole.
+            gradient = 0.5 * self._fraction - factors[name] * loss
+            self._sums[name] += torch.tensor([gradient, self._fraction], dtype=torch.float64)
         return factors
 
     def after_step(self, optimizer: Optimizer) -> None:
-        for name, gradients in self._gradients.items():
+        for name, (total, n_batches) in self._sums.items():
+            if not n_batches:
+                continue
             weight: Array = np.asarray([self.log_variances[name]], dtype=np.float32)
-            gradient: Array = np.asarray([sum(gradients) / len(gradients)], dtype=np.float32)
+            gradient: Array = np.asarray([total / n_batches], dtype=np.float32)
             updated, _ = optimizer((self._key, name), weight, gradient)
             self.log_variances[name] = float(updated[0])
-        self._gradients = {}
+        self._sums = {}
