@@ -346,8 +346,8 @@ class CRFEntityRecognizer(TrainablePipe):
         whole, self._whole_batch = self._whole_batch, None
         self._begin_batch(lengths.sum() / whole.sum())
         # The mean over the part as a share of that over the whole.
-        part = loss_weight(self.loss_reduction, whole) / loss_weight(self.loss_reduction, lengths)
-        learn = with_strategies(partial(self._learn, part=part), self.strategies, self.model)
+        share = loss_weight(self.loss_reduction, whole) / loss_weight(self.loss_reduction, lengths)
+        learn = with_strategies(partial(self._learn, part=share), self.strategies, self.model)
         parts = learn(examples)
         if sgd not in (None, False):
             self.finish_update(sgd)

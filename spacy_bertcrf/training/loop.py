@@ -1,5 +1,6 @@
 """The training loop: what `spacy train` does, with the same numbers."""
 
+import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,8 +48,11 @@ def train(
     message = Printer(no_print=True)
     config = nlp.config.interpolate()
     settings = config["training"]
-    if settings["seed"] is not None:
-        fix_random_seed(settings["seed"])
+    seed = settings["seed"]
+    if seed is None and ranks.size > 1:
+        seed = ranks.agree(random.randrange(2**31))
+    if seed is not None:
+        fix_random_seed(seed)
     if use_gpu >= 0 and settings["gpu_allocator"]:
         set_gpu_allocator(settings["gpu_allocator"])
     training = registry.resolve(settings, schema=ConfigSchemaTraining)
@@ -66,6 +70,7 @@ def train(
 
     steps = _Steps(nlp, training, dev_corpus, ranks)
     batches = create_train_batches(nlp, train_corpus, training["batcher"], training["max_epochs"])
+    ranks.begin(nlp)
     log_step, finalize = _silent, _nothing
     if ranks.is_first:
         clean_output_dir(output)
@@ -76,6 +81,8 @@ def train(
             names = training["annotating_components"]
             stdout.write(message.info(f"Set annotations on update for: {names}") + "\n")
         stdout.write(message.info(f"Initial learn rate: {optimizer.learn_rate}") + "\n")
+        for line in ranks.describe(_batch_size(settings["batcher"])):
+            stdout.write(message.info(line) + "\n")
         with nlp.select_pipes(disable=frozen):
             log_step, finalize = training["logger"](nlp, stdout, stderr)
     try:
@@ -104,6 +111,7 @@ class _Steps:
         self._nlp = nlp
         self._training = training
         self._ranks = ranks
+        self._dev_corpus = dev_corpus
         self._optimizer = training["optimizer"]
         dropout = training["dropout"]
         self._dropouts: Iterator[float] = (
@@ -127,25 +135,27 @@ class _Steps:
             self._training["before_update"](self._nlp, {"step": step, "epoch": epoch})
         dropout = next(self._dropouts)
         for part in subdivide_batch(batch, self._training["accumulate_gradient"]):
-            self._nlp.update(
-                self._ranks.share(part),
+            self._ranks.update(
+                self._nlp,
+                part,
                 drop=dropout,
                 losses=self.losses,
-                sgd=False,  # type: ignore[arg-type]
+                sgd=False,
                 exclude=self._training["frozen_components"],
                 annotates=self._training["annotating_components"],
             )
-        self._ranks.add_gradients(self._nlp, self._training["frozen_components"])
-        self._finish_update()
+        with self._ranks.step(self._nlp, self._training["frozen_components"]):
+            self._finish_update()
         self._optimizer.step_schedules()
         self.n_taken += 1
         self.words += sum(map(len, batch))
         score, other_scores, is_best = None, None, None
         losses = self.losses
         if step % self._training["eval_frequency"] == 0:
-            losses = self._ranks.sum_losses(losses)
             with self._nlp.use_params(self._optimizer.averages or {}):
-                score, other_scores = self._ranks.evaluate(self._evaluate)
+                score, other_scores = self._ranks.evaluate(
+                    self._nlp, self._dev_corpus, self._evaluate
+                )
             self.results.append((score, step))
             is_best = score == max(self.results)[0]
             self.losses = {}
@@ -177,6 +187,11 @@ class _Steps:
                 and getattr(pipe, "model", None) not in (True, False, None)
             ):
                 pipe.finish_update(self._optimizer)  # type: ignore[attr-defined]
+
+
+def _batch_size(batcher: dict[str, Any]) -> int | None:
+    size = batcher.get("size")
+    return size if isinstance(size, int) else None
 
 
 def _silent(info: dict[str, Any] | None) -> None:

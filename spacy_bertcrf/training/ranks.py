@@ -1,6 +1,7 @@
 """The processes that train together: here, one alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from spacy.language import Language
@@ -24,21 +25,45 @@ class Ranks:
         """Whether this process is the one that writes, prints and logs."""
         return self.rank == 0
 
-    def share(self, examples: list[Example]) -> list[Example]:
-        """This process's part of a batch; it may be empty."""
-        return examples
+    def describe(self, batch_size: int | None) -> list[str]:
+        """What to print at the start.
 
-    def add_gradients(self, nlp: Language, exclude: Sequence[str]) -> None:
-        """Called once in each step, between its updates and the optimizer."""
+        batch_size: of the config's batcher, where it is one number.
+        """
+        return []
 
-    def sum_losses(self, losses: dict[str, float]) -> dict[str, float]:
-        """The losses of all processes."""
-        return losses
+    def begin(self, nlp: Language) -> None:
+        """Called once before the first batch, with random states that are the same in all
+        processes. Afterwards the weights are the same too, and what dropout draws differs."""
+
+    def update(
+        self,
+        nlp: Language,
+        examples: list[Example],
+        *,
+        losses: dict[str, float],
+        exclude: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
+        """`nlp.update` with this process's part of a batch."""
+        nlp.update(examples, losses=losses, exclude=exclude, **settings)
+
+    @contextmanager
+    def step(self, nlp: Language, frozen: Sequence[str]) -> Iterator[None]:
+        """Have the gradients and losses of all processes in a with block, in which the optimizer
+        steps the components that are not frozen, and in which random numbers are the same."""
+        yield
 
     def evaluate(
-        self, evaluate_alone: Callable[[], tuple[float, dict[str, Any]]]
+        self,
+        nlp: Language,
+        dev_corpus: Callable[[Language], Iterable[Example]],
+        evaluate_alone: Callable[[], tuple[float, dict[str, Any]]],
     ) -> tuple[float, dict[str, Any]]:
-        """The main score and the others, the same in all processes."""
+        """The main score, the same in all processes, and, in the first, the others.
+
+        evaluate_alone: what one process does.
+        """
         return evaluate_alone()
 
     def agree(self, value: Value) -> Value:
