@@ -12,4 +12,4 @@ bertcrf_app = typer.Typer(
 )
 app.add_typer(bertcrf_app)
 
-from spacy_bertcrf.cli import calibrate, convert, init_bert, plot  # noqa: E402, F401
+from spacy_bertcrf.cli import calibrate, convert, init_bert, plot, train  # noqa: E402, F401

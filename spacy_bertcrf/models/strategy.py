@@ -12,6 +12,7 @@ from thinc.api import Optimizer
 from ..layers import LinearChainCRF
 from ..tagging import TagSet
 from .bert_shim import BertShim
+from .resumable import State
 from .torch_shim import torch_shim
 from .types import Array, CRFTaggerModel, TagTargets
 
@@ -94,6 +95,18 @@ class Strategy:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Called when the optimizer has changed the model's weights."""
+
+    def training_state(self) -> State:
+        """As of a `Resumable`: what a strategy learns or counts, between two steps."""
+        return {}
+
+    def restore_training_state(self, state: State) -> None:
+        """As of a `Resumable`."""
+
+    def optimizer_ids(self) -> dict[str, int]:
+        """The ids that the optimizer has the strategy's own parameters under, each by a name that
+        is the same in every process."""
+        return {}
 
 
 def inner_bert(model: CRFTaggerModel) -> BertShim | None:

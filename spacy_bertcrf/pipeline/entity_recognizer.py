@@ -16,6 +16,7 @@ from thinc.types import Ragged
 
 from ..models.growth import grow
 from ..models.in_place_update import begin_step
+from ..models.resumable import State
 from ..models.strategy import Strategy
 from ..models.types import Array, CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
@@ -28,7 +29,7 @@ from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .objective import objective
 from .posterior import Posterior, Prediction, asked_spans
 from .step_count import StepCount
-from .strategies import checked_strategies, with_strategies
+from .strategies import checked_strategies, optimizer_ids, with_strategies
 from .survey import survey
 from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
@@ -416,6 +417,20 @@ class CRFEntityRecognizer(TrainablePipe):
         for strategy in self.strategies.values():
             strategy.before_step(self.model)
         return factor
+
+    def training_state(self) -> State:
+        """What a training has changed beside the model: by strategy, its state."""
+        return {name: strategy.training_state() for name, strategy in self.strategies.items()}
+
+    def restore_training_state(self, state: State) -> None:
+        """Let the strategies go on where those were that gave this state."""
+        for name, strategy in self.strategies.items():
+            strategy.restore_training_state(state[name])
+
+    def optimizer_ids(self) -> dict[str, int]:
+        """The ids that an optimizer has parameters of strategies under, by a name that is the
+        same in every process."""
+        return optimizer_ids(self.strategies)
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The CRF's loss of a batch, as the config reduces it, and its gradient.

@@ -38,6 +38,15 @@ def checked_strategies(strategies: Mapping[str, Any], model: CRFTaggerModel) -> 
     return dict(strategies)
 
 
+def optimizer_ids(strategies: Mapping[str, Strategy]) -> dict[str, int]:
+    """The ids of the strategies' own parameters, by strategy and name."""
+    return {
+        f"{name}/{part}": key
+        for name, strategy in strategies.items()
+        for part, key in strategy.optimizer_ids().items()
+    }
+
+
 def with_strategies(
     learn: Learn, strategies: Mapping[str, Strategy], model: CRFTaggerModel
 ) -> Learn:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.bert_shim import BertShim
+from ..models.module_state import module_state, restore_module
+from ..models.resumable import State
 from ..models.strategy import ScoredBatch, Strategy, trained_bert
 from ..models.torch_shim import TorchShim
 from ..models.types import CRFTaggerModel
@@ -79,6 +81,23 @@ class ContextLoss(Strategy):
     def after_step(self, optimizer: Optimizer) -> None:
         self.weight.step()
         self._head.finish_update(optimizer)
+
+    def training_state(self) -> State:
+        return {
+            "weight": self.weight.training_state(),
+            "settings": self._head.cfg,
+            "head": module_state(self._head.module),
+        }
+
+    def restore_training_state(self, state: State) -> None:
+        self.weight.restore_training_state(state["weight"])
+        # A head is there from the first loss on.
+        if state["settings"]:
+            self._head.rebuild(**state["settings"])
+            restore_module(self._head.module, state["head"])
+
+    def optimizer_ids(self) -> dict[str, int]:
+        return {"head": self._head.id}
 
     def _choose(self, ids: Tensor, mask: Tensor | None, shim: BertShim) -> Tensor:
         special = torch.tensor(shim.tokenizer.tokenizer.all_special_ids, device=ids.device)

@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
 from spacy.language import Language
 
+from ..models.resumable import State, is_resuming
 from .log_records import (
     Logger,
     Record,
@@ -39,6 +42,9 @@ def jsonl_logger(
     overwrite: erase a file that is there.
     append: continue it, with a first line of its own.
 
+    A training that is resumed continues the file as if it had not been stopped, whatever these
+    say.
+
     Raises ValueError for wrong settings, and if the file is there and neither is set.
     """
     check_log_settings(log_every, overwrite, append)
@@ -46,12 +52,14 @@ def jsonl_logger(
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Name a file for the log.")
     # Not later: before it sets up its logger, spaCy has deleted the old model-best.
-    if path.exists() and not (overwrite or append):
+    if path.exists() and not (overwrite or append or is_resuming()):
         raise old_log_error(f"{path} is the log")
 
     def setup(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr) -> Any:
-        writer = JsonLines(path, "a" if append else "w" if overwrite else "x")
-        writer.write({"run": describe_run(nlp)})
+        is_resumed = is_resuming() and path.exists()
+        writer = JsonLines(path, "a" if append or is_resumed else "w" if overwrite else "x")
+        if not is_resumed:
+            writer.write({"run": describe_run(nlp)})
         return write_records(nlp, writer, log_every, dev_loss)
 
     return setup
@@ -65,6 +73,7 @@ class JsonLines:
     """
 
     def __init__(self, path: Path, mode: str):
+        self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         if mode == "a" and path.exists():
             _drop_unfinished_line(path)
@@ -79,6 +88,22 @@ class JsonLines:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def training_state(self) -> State:
+        """The size of the file, as far as it is on the disk."""
+        os.fsync(self._file.fileno())
+        return {"bytes": self.path.stat().st_size}
+
+    def restore_training_state(self, state: State) -> None:
+        """Cut off what was written after that."""
+        if self.path.stat().st_size < state["bytes"]:
+            warnings.warn(
+                f"{self.path} has lost lines since the checkpoint was written; the log goes on "
+                "without them.",
+                stacklevel=2,
+            )
+            return
+        self._file.truncate(state["bytes"])
 
 
 def _finite(value: Any) -> Any:

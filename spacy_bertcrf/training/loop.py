@@ -1,28 +1,33 @@
-"""The training loop: what `spacy train` does, with the same numbers."""
+"""The training loop: what `spacy train` does, with the same numbers, and checkpoints."""
 
 import random
+import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import IO, Any
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
-from spacy.training import Example
-from spacy.training.loop import (
-    clean_output_dir,
-    create_before_to_disk_callback,
-    create_evaluation_callback,
-    create_train_batches,
-    subdivide_batch,
-    update_meta,
-)
+from spacy.training.loop import clean_output_dir, create_before_to_disk_callback, update_meta
 from spacy.util import registry, resolve_dot_names
-from thinc.api import constant, fix_random_seed, set_gpu_allocator
+from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
+from ..models.resumable import Resumable, setting_up
+from .checkpoints import Checkpoints, read_checkpoint
+from .data_stream import DataStream
+from .interruption import Interruption, TrainingInterrupted, noticing
+from .model_state import ComponentStates, trained_components
+from .optimizer_state import OptimizerState
 from .ranks import ALONE, Ranks
+from .run_identity import run_identity
+from .steps import Steps
+from .training_state import TrainingState, require_same_run
+from .whole_folder import remove_leftovers, write_folder
 
 MODEL_BEST, MODEL_LAST = "model-best", "model-last"
 
@@ -33,6 +38,8 @@ def train(
     *,
     ranks: Ranks = ALONE,
     use_gpu: int = -1,
+    checkpoints: Checkpoints | None = None,
+    resume: bool = False,
     stdout: IO = sys.stdout,
     stderr: IO = sys.stderr,
 ) -> Path | None:
@@ -41,11 +48,17 @@ def train(
     output: folder for model-best and model-last; None to save nothing.
     ranks: the processes that train together.
     use_gpu: the GPU, which the caller has chosen already; -1 for none.
+    checkpoints: where to keep them; None for none.
+    resume: go on from the newest whole checkpoint, if there is one. Otherwise those that are
+        there are removed.
     stdout, stderr: where the logger writes to.
 
-    Returns the path of model-last.
+    Returns the path of model-last. Raises NotResumableError if what is to be resumed is
+    another training, and if something trains whose state is not known; OSError if a checkpoint or a
+    pipeline cannot be written, which harms none that is there; TrainingInterrupted when a signal
+    has asked to stop, and a checkpoint is written.
     """
-    message = Printer(no_print=True)
+    say = partial(_say, stdout) if ranks.is_first else _say_nothing
     config = nlp.config.interpolate()
     settings = config["training"]
     seed = settings["seed"]
@@ -55,148 +68,164 @@ def train(
         fix_random_seed(seed)
     if use_gpu >= 0 and settings["gpu_allocator"]:
         set_gpu_allocator(settings["gpu_allocator"])
-    training = registry.resolve(settings, schema=ConfigSchemaTraining)
-    train_corpus, dev_corpus = resolve_dot_names(
-        config, [training["train_corpus"], training["dev_corpus"]]
-    )
-    frozen = training["frozen_components"]
-    before_to_disk = create_before_to_disk_callback(training["before_to_disk"])
-    optimizer = training["optimizer"]
-
-    def save(name: str) -> None:
-        assert output is not None
-        with nlp.use_params(optimizer.averages):
-            before_to_disk(nlp).to_disk(output / name)
-
-    steps = _Steps(nlp, training, dev_corpus, ranks)
-    batches = create_train_batches(nlp, train_corpus, training["batcher"], training["max_epochs"])
+    checkpoint, state = _newest(checkpoints, resume, ranks)
+    identity = {} if checkpoints is None else run_identity(nlp, ranks.size)
+    if checkpoint is not None:
+        require_same_run(identity, state, checkpoint)
+        if state["finished"]:
+            say("info", f"The training of {checkpoint} is finished; there is nothing to resume.")
+            return None if output is None else output / MODEL_LAST
+    with setting_up(is_resuming=checkpoint is not None) as set_up:
+        training = registry.resolve(settings, schema=ConfigSchemaTraining)
+        train_corpus, dev_corpus = resolve_dot_names(
+            config, [training["train_corpus"], training["dev_corpus"]]
+        )
+        frozen, optimizer = training["frozen_components"], training["optimizer"]
+        # A size that grows over the steps is a block of its own.
+        is_repeatable = not any(isinstance(value, dict) for value in settings["batcher"].values())
+        stream = DataStream(
+            nlp, train_corpus, training["batcher"], training["max_epochs"], is_repeatable
+        )
+        steps = Steps(nlp, training, dev_corpus, ranks)
+        parts: dict[str, Resumable] = {"steps": steps}
+        if checkpoints is not None:
+            components = ComponentStates(trained_components(nlp, frozen))
+            names = components.optimizer_names
+            parts["components"] = components
+            parts["optimizer"] = OptimizerState(optimizer, names, lambda: steps.n_taken)
+            parts["stream"] = stream
+        log_step, finalize = _silent, _nothing
+        if ranks.is_first:
+            _prepare(output, is_resuming=checkpoint is not None)
+            _announce(nlp, training, say)
+            for line in ranks.describe(settings["batcher"].get("size")):
+                say("info", line)
+            with nlp.select_pipes(disable=frozen):
+                log_step, finalize = training["logger"](nlp, stdout, stderr)
     ranks.begin(nlp)
-    log_step, finalize = _silent, _nothing
-    if ranks.is_first:
-        clean_output_dir(output)
-        stdout.write(message.info(f"Pipeline: {nlp.pipe_names}") + "\n")
-        if frozen:
-            stdout.write(message.info(f"Frozen components: {frozen}") + "\n")
-        if training["annotating_components"]:
-            names = training["annotating_components"]
-            stdout.write(message.info(f"Set annotations on update for: {names}") + "\n")
-        stdout.write(message.info(f"Initial learn rate: {optimizer.learn_rate}") + "\n")
-        for line in ranks.describe(_batch_size(settings["batcher"])):
-            stdout.write(message.info(line) + "\n")
-        with nlp.select_pipes(disable=frozen):
-            log_step, finalize = training["logger"](nlp, stdout, stderr)
+    training_state = TrainingState(identity, {**parts, **set_up.parts}, ranks)
+    pipelines = _Pipelines(nlp, output if ranks.is_first else None, training)
+    if checkpoint is not None:
+        training_state.restore(state)
+        say("info", f"Resumed from {checkpoint}, after {steps.n_taken:,} steps")
+    del state
+
+    say_aside = partial(_say, stderr) if ranks.is_first else _say_nothing
+    noticed = nullcontext(Interruption()) if checkpoints is None else noticing(say_aside)
     try:
-        for epoch, batch in batches:
-            info, is_best = steps.take(epoch, batch)
-            if is_best is not None and ranks.is_first:
-                with nlp.select_pipes(disable=frozen):
-                    update_meta(training, nlp, info)
-                if output is not None:
-                    save(MODEL_LAST)
-                    if is_best:
-                        save(MODEL_BEST)
-                    info["output_path"] = str(output / MODEL_LAST)
-            log_step(None if is_best is None else info)
-            if steps.are_over():
-                break
-    finally:
-        finalize()
-        if output is not None and ranks.is_first:
-            save(MODEL_LAST)
+        with noticed as interruption:
+            for epoch, batch in stream:
+                info, is_best = steps.take(epoch, batch)
+                if is_best is not None:
+                    pipelines.save_evaluated(info, is_best)
+                log_step(None if is_best is None else info)
+                if steps.are_over():
+                    break
+                if checkpoints is None:
+                    continue
+                is_asked = ranks.any(interruption.signal_number is not None)
+                if is_asked or steps.n_taken % checkpoints.frequency == 0:
+                    training_state.write(checkpoints, steps.n_taken)
+                if is_asked:
+                    raise TrainingInterrupted(interruption.signal_number or signal.SIGTERM)
+    except KeyboardInterrupt:
+        # The second, where checkpoints are kept: whoever sends it does not want to wait.
+        if checkpoints is None:
+            _end_after_error(finalize, pipelines, say)
+        raise
+    except Exception as error:
+        if not isinstance(error, TrainingInterrupted):
+            say("warn", f"Aborting and saving the last pipeline. Encountered: {error!r}")
+        _end_after_error(finalize, pipelines, say)
+        raise
+    finalize()
+    pipelines.save_last()
+    if checkpoints is not None:
+        training_state.write(checkpoints, steps.n_taken, finished=True)
+    if output is not None:
+        say("good", f"Saved pipeline to output directory {output / MODEL_LAST}")
     return None if output is None else output / MODEL_LAST
 
 
-class _Steps:
-    def __init__(self, nlp: Language, training: dict[str, Any], dev_corpus: Callable, ranks: Ranks):
+class _Pipelines:
+    """Saves model-last and model-best, each whole or not at all.
+
+    output: None to save nothing.
+    """
+
+    def __init__(self, nlp: Language, output: Path | None, training: dict[str, Any]):
         self._nlp = nlp
+        self._output = output
         self._training = training
-        self._ranks = ranks
-        self._dev_corpus = dev_corpus
-        self._optimizer = training["optimizer"]
-        dropout = training["dropout"]
-        self._dropouts: Iterator[float] = (
-            constant(dropout) if isinstance(dropout, float) else dropout
-        )
-        self._evaluate = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
-        self.n_taken = 0
-        self.results: list[tuple[float, int]] = []
-        self.losses: dict[str, float] = {}
-        self.words = 0
-        self._start = perf_counter()
+        self._before_to_disk = create_before_to_disk_callback(training["before_to_disk"])
 
-    def take(self, epoch: int, batch: list[Example]) -> tuple[dict[str, Any], bool | None]:
-        """Learn from a batch; evaluate if it is time.
+    def save_evaluated(self, info: dict[str, Any], is_best: bool) -> None:
+        """Save the pipeline with the scores in its meta data."""
+        with self._nlp.select_pipes(disable=self._training["frozen_components"]):
+            update_meta(self._training, self._nlp, info)
+        if self._output is None:
+            return
+        self.save_last()
+        if is_best:
+            last = self._output / MODEL_LAST
+            write_folder(self._output / MODEL_BEST, partial(shutil.copytree, last))
+        info["output_path"] = str(self._output / MODEL_LAST)
 
-        Returns spaCy's info for loggers, and whether the pipeline was evaluated as better than
-        ever; None if it was not evaluated.
-        """
-        step = self.n_taken
-        if self._training["before_update"]:
-            self._training["before_update"](self._nlp, {"step": step, "epoch": epoch})
-        dropout = next(self._dropouts)
-        for part in subdivide_batch(batch, self._training["accumulate_gradient"]):
-            self._ranks.update(
-                self._nlp,
-                part,
-                drop=dropout,
-                losses=self.losses,
-                sgd=False,
-                exclude=self._training["frozen_components"],
-                annotates=self._training["annotating_components"],
-            )
-        with self._ranks.step(self._nlp, self._training["frozen_components"]):
-            self._finish_update()
-        self._optimizer.step_schedules()
-        self.n_taken += 1
-        self.words += sum(map(len, batch))
-        score, other_scores, is_best = None, None, None
-        losses = self.losses
-        if step % self._training["eval_frequency"] == 0:
-            with self._nlp.use_params(self._optimizer.averages or {}):
-                score, other_scores = self._ranks.evaluate(
-                    self._nlp, self._dev_corpus, self._evaluate
-                )
-            self.results.append((score, step))
-            is_best = score == max(self.results)[0]
-            self.losses = {}
-        info = {
-            "epoch": epoch,
-            "step": step,
-            "score": score,
-            "other_scores": other_scores,
-            "losses": losses,
-            "checkpoints": self.results,
-            "seconds": int(perf_counter() - self._start),
-            "words": self.words,
-        }
-        return info, is_best
-
-    def are_over(self) -> bool:
-        """Whether the last step was the last of all."""
-        step = self.n_taken - 1
-        _, best_step = max((score, -step) for score, step in self.results)
-        patience, max_steps = self._training["patience"], self._training["max_steps"]
-        is_out_of_patience = patience and step + best_step >= patience
-        return self._ranks.agree(bool(is_out_of_patience or (max_steps and step >= max_steps)))
-
-    def _finish_update(self) -> None:
-        for name, pipe in self._nlp.pipeline:
-            if (
-                name not in self._training["frozen_components"]
-                and getattr(pipe, "is_trainable", False)
-                and getattr(pipe, "model", None) not in (True, False, None)
-            ):
-                pipe.finish_update(self._optimizer)  # type: ignore[attr-defined]
+    def save_last(self) -> None:
+        """Save the pipeline as it is, with averages if the optimizer keeps any."""
+        if self._output is not None:
+            with self._nlp.use_params(self._training["optimizer"].averages):
+                write_folder(self._output / MODEL_LAST, self._before_to_disk(self._nlp).to_disk)
 
 
-def _batch_size(batcher: dict[str, Any]) -> int | None:
-    size = batcher.get("size")
-    return size if isinstance(size, int) else None
+def _newest(
+    checkpoints: Checkpoints | None, resume: bool, ranks: Ranks
+) -> tuple[Path | None, dict[str, Any]]:
+    newest = None
+    if checkpoints is not None and ranks.is_first:
+        newest = checkpoints.newest_whole() if resume else None
+        checkpoints.begin(newest)
+    path = ranks.agree(None if newest is None else str(newest))
+    return (None, {}) if path is None else (Path(path), read_checkpoint(Path(path)))
+
+
+def _prepare(output: Path | None, is_resuming: bool) -> None:
+    if output is not None and output.exists():
+        remove_leftovers(output)
+    if not is_resuming:
+        clean_output_dir(output)
+
+
+def _announce(nlp: Language, training: dict[str, Any], say: Callable[[str, str], None]) -> None:
+    say("info", f"Pipeline: {nlp.pipe_names}")
+    if training["frozen_components"]:
+        say("info", f"Frozen components: {training['frozen_components']}")
+    if training["annotating_components"]:
+        say("info", f"Set annotations on update for: {training['annotating_components']}")
+    say("info", f"Initial learn rate: {training['optimizer'].learn_rate}")
+
+
+def _end_after_error(
+    finalize: Callable[[], None], pipelines: _Pipelines, say: Callable[[str, str], None]
+) -> None:
+    finalize()
+    try:
+        pipelines.save_last()
+    except OSError as error:
+        say("warn", f"{MODEL_LAST} could not be saved ({error}); an earlier one is as it was.")
+
+
+def _say(stream: IO, kind: str, text: str) -> None:
+    stream.write(getattr(Printer(no_print=True), kind)(text) + "\n")
+
+
+def _say_nothing(kind: str, text: str) -> None:
+    """What the processes say that are not the first."""
 
 
 def _silent(info: dict[str, Any] | None) -> None:
-    """The log of a process that logs nothing."""
+    """The log of such a process."""
 
 
 def _nothing() -> None:
-    """The end of such a log."""
+    """Its end."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from thinc.api import Model, Optimizer
 
+from ..models.resumable import State
 from ..models.strategy import Strategy
 from ..models.types import Array, CRFTaggerModel
 
@@ -22,18 +23,29 @@ class LossWeight:
 
     def __init__(self, weight: float | Iterator[float]):
         self._schedule = iter(weight) if isinstance(weight, Iterator) else None
+        self._n_steps = 0
         self.value = next(self._schedule) if self._schedule else float(weight)  # type: ignore[arg-type]
         if self.value < 0:
             raise ValueError(f"The weight of a loss is {self.value}; it must not be negative.")
 
     def step(self) -> None:
         """Go on to the next optimizer step."""
+        self._n_steps += 1
         if self._schedule is not None:
             self.value = next(self._schedule, self.value)
 
+    def training_state(self) -> State:
+        """The steps so far."""
+        return {"n_steps": self._n_steps}
+
+    def restore_training_state(self, state: State) -> None:
+        """Go on to that step."""
+        while self._n_steps < state["n_steps"]:
+            self.step()
+
     def __getstate__(self) -> dict[str, Any]:
         # Generators cannot be pickled, and the processes that a pipeline is sent to only predict.
-        return {"_schedule": None, "value": self.value}
+        return {"_schedule": None, "_n_steps": self._n_steps, "value": self.value}
 
 
 class UncertaintyWeights(Strategy):
@@ -76,7 +88,16 @@ class UncertaintyWeights(Strategy):
             if not n_batches:
                 continue
             weight: Array = np.asarray([self.log_variances[name]], dtype=np.float32)
-            gradient: Array = np.asarray([total / n_batches], dtype=np.float32)
+            gradient: Array = np.asarray([float(total / n_batches)], dtype=np.float32)
             updated, _ = optimizer((self._key, name), weight, gradient)
             self.log_variances[name] = float(updated[0])
         self._sums = {}
+
+    def training_state(self) -> State:
+        return {"log_variances": self.log_variances}
+
+    def restore_training_state(self, state: State) -> None:
+        self.log_variances = dict(state["log_variances"])
+
+    def optimizer_ids(self) -> dict[str, int]:
+        return {"log_variances": self._key}

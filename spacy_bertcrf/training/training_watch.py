@@ -12,6 +12,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from ..models.resumable import State
 from .dev_loss import LossScorer, Lossy
 
 
@@ -99,6 +100,16 @@ class TrainingWatch:
         for key, loss in losses.items():
             self.losses[key] += loss
         self.words += words
+
+    def training_state(self) -> State:
+        """The counts."""
+        return {"losses": dict(self.losses), "words": self.words, "seconds": self.seconds}
+
+    def restore_training_state(self, state: State) -> None:
+        """Count on from there."""
+        self.losses = defaultdict(float, state["losses"])
+        self.words = state["words"]
+        self._seconds, self._since = state["seconds"], None
 
     def release(self) -> None:
         """Leave the pipeline as it was, when the last who watches it says so."""

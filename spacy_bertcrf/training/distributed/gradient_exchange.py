@@ -10,6 +10,7 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim, xp2torch
 
 from ...models.types import Array
+from ..model_state import trained_components
 from .process_group import ProcessGroup
 
 BUCKET_BYTES = 25 * 2**20  # as torch's DistributedDataParallel has it
@@ -43,20 +44,12 @@ class Slot(NamedTuple):
     make: Callable[[], torch.Tensor]
 
 
-def trained_components(nlp: Language, frozen: Iterable[str]) -> Iterator[tuple[str, object]]:
-    """The components that the training steps, by name."""
-    for name, pipe in nlp.pipeline:
-        trainable = name not in frozen and getattr(pipe, "is_trainable", False)
-        if trainable and isinstance(getattr(pipe, "model", None), Model):
-            yield name, pipe
-
-
 def gradient_slots(nlp: Language, frozen: Iterable[str]) -> list[Slot]:
     """Those of all parameters that can learn, each once, in an order that is the same in all
     processes."""
     slots: dict[object, Slot] = {}
-    for _, pipe in trained_components(nlp, frozen):
-        for node in pipe.model.walk():  # type: ignore[attr-defined]
+    for pipe in trained_components(nlp, frozen).values():
+        for node in pipe.model.walk():
             for shim in node.shims:
                 if isinstance(shim, PyTorchShim):
                     for parameter in shim._model.parameters():
@@ -72,8 +65,8 @@ def gradient_scalers(nlp: Language, frozen: Iterable[str]) -> list:
     """The scalers of the gradients of half precision, which note when these overflow."""
     return [
         shim._grad_scaler
-        for _, pipe in trained_components(nlp, frozen)
-        for node in pipe.model.walk()  # type: ignore[attr-defined]
+        for pipe in trained_components(nlp, frozen).values()
+        for node in pipe.model.walk()
         for shim in node.shims
         if isinstance(shim, PyTorchShim) and shim._grad_scaler._enabled
     ]

@@ -14,6 +14,7 @@ from spacy.language import Language
 from spacy.pipeline import TextCategorizer
 from spacy.training import Example
 
+from ..model_state import trained_components
 from ..ranks import Ranks
 from ..training_watch import watch_of
 from .evaluation import evaluate
@@ -22,7 +23,6 @@ from .gradient_exchange import (
     LearnsInParts,
     gradient_scalers,
     gradient_slots,
-    trained_components,
 )
 from .parts import balanced_parts
 from .process_group import ProcessGroup
@@ -70,8 +70,9 @@ class ProcessRanks(Ranks):
 
     def begin(self, nlp: Language) -> None:
         equalize_weights(self._group, nlp)
+        # NumPy's are those of the corpus too, until it is read.
         torch.manual_seed((torch.initial_seed() + self.rank) % MAX_SEED)
-        np.random.seed((int(np.random.randint(MAX_SEED)) + self.rank) % MAX_SEED)
+        self._loss_names = []
 
     def update(
         self,
@@ -83,7 +84,7 @@ class ProcessRanks(Ranks):
         **settings: Any,
     ) -> None:
         lengths = [len(example.predicted) for example in examples]
-        for _, pipe in trained_components(nlp, exclude):
+        for pipe in trained_components(nlp, exclude).values():
             if isinstance(pipe, LearnsInParts):
                 pipe.expect_part(lengths)
         own = [examples[i] for i in balanced_parts(lengths, self.size)[self.rank]]
@@ -137,7 +138,7 @@ class ProcessRanks(Ranks):
             if has_any:
                 gradient = slot.get()
                 gradients.append(slot.make() if gradient is None else gradient)
-        for _, pipe in trained_components(nlp, frozen):
+        for pipe in trained_components(nlp, frozen).values():
             if isinstance(pipe, LearnsInParts):
                 gradients += pipe.strategy_gradients()
         self._exchange.sum_up(gradients)
