@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.processes import joined_processes, start_processes
 
 if TYPE_CHECKING:
     from spacy_bertcrf.training.checkpoints import Checkpoints
@@ -44,12 +45,23 @@ def train_cli(
         int, typer.Option(help="Steps from one checkpoint to the next", min=1)
     ] = 200,
     keep: Annotated[int, typer.Option(help="How many checkpoints are kept", min=1)] = 2,
+    nproc: Annotated[
+        int | None, typer.Option(help="Processes on this machine, one a GPU", min=1)
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for a process that does not answer", min=1)
+    ] = 600.0,
 ) -> None:
     """Train a pipeline as `spacy train` does, so that it can be stopped and resumed.
 
     Same config and overrides (--training.max_steps 100), same numbers, same model-best and
     model-last. Beside them, in OUTPUT/checkpoints, is all that --resume needs to go on after a
     crash as if nothing had been. Ctrl-C and SIGTERM write a checkpoint and end the training.
+
+    With --nproc, several processes share the work of each batch, with the result of one. On
+    several machines, run on each:
+    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500
+    -m spacy_bertcrf.cli train …
     """
     from spacy.cli._util import (
         import_code,
@@ -61,9 +73,14 @@ def train_cli(
     from spacy.util import load_config, logger
 
     from spacy_bertcrf.training.checkpoints import Checkpoints, NotResumableError
+    from spacy_bertcrf.training.distributed import started_as_rank
     from spacy_bertcrf.training.interruption import TrainingInterrupted
     from spacy_bertcrf.training.loop import train
 
+    if nproc is not None and not started_as_rank():
+        if str(config) == "-":
+            msg.fail("Several processes cannot read one standard input: give a file.", exits=1)
+        start_processes(nproc, sys.argv[sys.argv.index("train") :])
     if verbose:
         logger.setLevel(logging.DEBUG)
     overrides = parse_config_overrides(ctx.args)
@@ -79,27 +96,29 @@ def train_cli(
         check_start(checkpoints, resume=resume, overwrite=overwrite)
     except ValueError as error:
         msg.fail("Nothing was trained", str(error), exits=1)
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        msg.info(f"Saving to output directory: {output}")
-    setup_gpu(gpu_id)
-    with show_validation_error(config):
-        loaded = load_config(config, overrides=overrides, interpolate=False)
-    msg.divider("Initializing pipeline")
-    with show_validation_error(config, hint_fill=False):
-        nlp = init_nlp(loaded, use_gpu=gpu_id)
-    msg.good("Initialized pipeline")
-    msg.divider("Training pipeline")
     try:
-        train(
-            nlp,
-            output,
-            use_gpu=gpu_id,
-            checkpoints=checkpoints,
-            resume=resume,
-            stdout=sys.stdout,
-            stderr=sys.stderr,
-        )
+        with joined_processes(timeout, gpu_id) as (ranks, gpu):
+            if output is not None:
+                output.mkdir(parents=True, exist_ok=True)
+                msg.info(f"Saving to output directory: {output}")
+            setup_gpu(gpu, silent=not ranks.is_first)
+            with show_validation_error(config):
+                loaded = load_config(config, overrides=overrides, interpolate=False)
+            msg.divider("Initializing pipeline")
+            with show_validation_error(config, hint_fill=False):
+                nlp = init_nlp(loaded, use_gpu=gpu)
+            msg.good("Initialized pipeline")
+            msg.divider("Training pipeline")
+            train(
+                nlp,
+                output,
+                ranks=ranks,
+                use_gpu=gpu,
+                checkpoints=checkpoints,
+                resume=resume,
+                stdout=sys.stdout,
+                stderr=sys.stderr,
+            )
     except TrainingInterrupted as stopped:
         msg.warn(str(stopped), "Go on with the same command and --resume.")
         raise typer.Exit(128 + stopped.signal_number) from stopped

@@ -41,8 +41,9 @@ def objective(
         factors.update(strategy.factors(losses))
     d_losses = model.ops.xp.full_like(crf_losses, share * weight * factors["crf"])
     gradient = backprop_crf(d_losses)
-    if terms:
-        weighted = [share * factors[name] * term for name, term in terms.items()]
+    # A loss over a random choice of a small batch may be that of nothing.
+    weighted = [share * factors[n] * term for n, term in terms.items() if term.requires_grad]
+    if weighted:
         torch.stack(weighted).sum().backward()
     if scores.grad is not None:
         gradient = Ragged(gradient.dataXd + torch2xp(scores.grad), gradient.lengths)

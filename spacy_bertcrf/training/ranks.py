@@ -34,7 +34,7 @@ class Ranks:
 
     def begin(self, nlp: Language) -> None:
         """Called once before the first batch, with random states that are the same in all
-        processes. Afterwards the weights are the same too, and torch draws other dropout in each."""
+        processes. Afterwards the weights are the same too, and torch's random numbers differ."""
 
     def update(
         self,

@@ -6,7 +6,7 @@ all of them, and the same as in one process that learns from the whole batches.
 """
 
 from .errors import RankError
-from .process_group import ProcessGroup, join, started_as_rank
+from .process_group import ProcessGroup, join, local_rank, started_as_rank
 from .process_ranks import ProcessRanks
 
-__all__ = ["ProcessGroup", "ProcessRanks", "RankError", "join", "started_as_rank"]
+__all__ = ["ProcessGroup", "ProcessRanks", "RankError", "join", "local_rank", "started_as_rank"]

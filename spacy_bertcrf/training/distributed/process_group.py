@@ -26,6 +26,11 @@ def started_as_rank() -> bool:
     return all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
 
 
+def local_rank() -> int:
+    """The number of this process on its machine."""
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
 @contextmanager
 def join(timeout: float, use_gpu: bool) -> Iterator["ProcessGroup"]:
     """Join the processes that torchrun has started with this one, for a with block.
@@ -34,14 +39,21 @@ def join(timeout: float, use_gpu: bool) -> Iterator["ProcessGroup"]:
     use_gpu: NCCL, and the GPU with the number LOCAL_RANK, which is made the current one; else
         gloo.
 
-    Raises RankError if they do not all come within the time, and inside the block if one dies or
-    does not answer. What else is raised inside it is told to the others.
+    Raises ValueError if there are too few GPUs, RankError if not all processes come within the
+    time, and inside the block if one dies or does not answer. What else is raised inside it is
+    told to the others.
     """
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     address = os.environ["MASTER_ADDR"]
     device = torch.device("cpu")
     if use_gpu:
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        n_gpus = torch.cuda.device_count()
+        if local_rank() >= n_gpus:
+            raise ValueError(
+                f"There are {n_gpus} GPUs for the process with the number {local_rank()} on this "
+                "machine, and each needs its own: start fewer by --nproc or --nproc-per-node."
+            )
+        device = torch.device("cuda", local_rank())
         torch.cuda.set_device(device)
         # Else a process that does not answer ends the others without a word.
         os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")
@@ -80,12 +92,12 @@ def join(timeout: float, use_gpu: bool) -> Iterator["ProcessGroup"]:
         group.meet("begin")
         yield group
         group.meet("end")
+        dist.destroy_process_group()
     except BaseException as error:
         _tell_failure(heartbeat, error)
         raise
     finally:
         heartbeat.stop()
-        dist.destroy_process_group()
 
 
 class ProcessGroup:

@@ -136,7 +136,7 @@ def main(cases, output):
                 }
             group.meet("go on")
     if results:
-        Path(output).write_text(json.dumps(results))
+        Path(output).write_text(json.dumps(results, default=float))
 
 
 if __name__ == "__main__":
