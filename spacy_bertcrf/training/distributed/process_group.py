@@ -12,12 +12,17 @@ import torch
 import torch.distributed as dist
 
 from .errors import RankError
+from .gathering import gather_processes
 from .heartbeat import Heartbeat
 
 Value = TypeVar("Value")
 
 STORE_TIMEOUT = timedelta(seconds=30)
 INLINE_BYTES = 4096
+HOW_TO_START = (
+    "Start as many as --nnodes and --nproc-per-node say, with the same address and port, on "
+    "machines that reach one another (gloo and NCCL take ports of their own)."
+)
 
 
 def started_as_rank() -> bool:
@@ -62,13 +67,15 @@ def join(timeout: float, use_gpu: bool) -> Iterator["ProcessGroup"]:
     limit = timedelta(seconds=timeout)
     try:
         store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))
+        name = gather_processes(store, rank, size, timeout)
         dist.init_process_group(
             "nccl" if use_gpu else "gloo",
-            store=dist.PrefixStore("collectives", store),
+            store=dist.PrefixStore(f"collectives/{name}", store),
             rank=rank,
             world_size=size,
             timeout=limit,
         )
+        # A client of its own, for waiting in one keeps all who use it waiting.
         statuses = dist.TCPStore(
             address,
             int(os.environ["MASTER_PORT"]),
@@ -76,16 +83,14 @@ def join(timeout: float, use_gpu: bool) -> Iterator["ProcessGroup"]:
             wait_for_workers=False,
             timeout=STORE_TIMEOUT,
         )
+    except RankError as error:
+        raise RankError(f"{error} {HOW_TO_START}") from error
     except RuntimeError as error:
         raise RankError(
-            f"Rank {rank} did not find all {size} processes at {address} within {timeout:g} s: "
-            f"{str(error).strip().partition(chr(10))[0]}. Start as many as --nnodes and "
-            "--nproc-per-node say, with the same address and port, which must be open between "
-            "the machines."
+            f"Rank {rank} could not be connected with the {size} processes at {address}: "
+            f"{str(error).strip().partition(chr(10))[0]}. {HOW_TO_START}"
         ) from error
-    # The store outlives a restart, and with it what the processes before said.
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    heartbeat = Heartbeat(dist.PrefixStore(f"statuses/{attempt}", statuses), rank, size, timeout)
+    heartbeat = Heartbeat(dist.PrefixStore(f"statuses/{name}", statuses), rank, size, timeout)
     heartbeat.start()
     group = ProcessGroup(rank, size, device, heartbeat)
     try:

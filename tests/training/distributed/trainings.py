@@ -1,13 +1,14 @@
 """Trainings by one of several processes, beside the same by one alone: a script that the tests
 start once for each rank.
 
-    python trainings.py CASES.json OUTPUT.json
+    python trainings.py CASES.json OUTPUT.json RANK
 
-writes for each case what rank 0 found out. The folder of the cases file has the corpus.
+Rank 0 writes what it found out of each case.
 """
 
 import io
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -110,34 +111,48 @@ def difference(found, expected):
     return max(float(np.abs(found[name] - expected[name]).max(initial=0)) for name in expected)
 
 
-def main(cases, output):
+def main(cases, output, rank):
+    """cases: by name, each with its number of processes."""
+    cases = json.loads(Path(cases).read_text())
     results = {}
-    with join(timeout=60, use_gpu=False) as group:
-        ranks = ProcessRanks(group)
-        for name, case in json.loads(Path(cases).read_text()).items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                nlp, _, infos, printed = trained(case, ranks)
-                different = different_weights(group, nlp)
-                if group.rank == 0:
-                    alone, before, infos_alone, _ = trained(case, ALONE)
-            if group.rank == 0:
-                results[name] = {
-                    "different between ranks": different,
-                    "difference to one process": difference(weights(nlp), weights(alone)),
-                    "learned": difference(weights(alone), before),
-                    "scores": [info["score"] for info in infos],
-                    "scores alone": [info["score"] for info in infos_alone],
-                    "losses": [info["losses"] for info in infos],
-                    "losses alone": [info["losses"] for info in infos_alone],
-                    "bytes sent": ranks.bytes_sent,
-                    "bytes of weights": sum(array.nbytes for array in before.values()),
-                    "printed": printed,
-                }
-            group.meet("go on")
-    if results:
+    for n in sorted({case["n"] for case in cases.values()}):
+        if rank < n:
+            os.environ.update(
+                RANK=str(rank), WORLD_SIZE=str(n), MASTER_PORT=os.environ[f"PORT_{n}"]
+            )
+            with join(timeout=60, use_gpu=False) as group:
+                for name, case in cases.items():
+                    if case["n"] == n:
+                        results[name] = compared(case, group)
+                        group.meet("go on")
+    if rank == 0:
         Path(output).write_text(json.dumps(results, default=float))
 
 
+def compared(case, group):
+    ranks = ProcessRanks(group)
+    nlp, _, infos, printed = trained(case, ranks)
+    different = different_weights(group, nlp)
+    if group.rank > 0:
+        return None
+    alone, before, infos_alone, _ = trained(case, ALONE)
+    return {
+        "different between ranks": different,
+        "difference to one process": difference(weights(nlp), weights(alone)),
+        "learned": difference(weights(alone), before),
+        "scores": [info["other_scores"] for info in infos],
+        "scores alone": [info["other_scores"] for info in infos_alone],
+        "losses": [info["losses"] for info in infos],
+        "losses alone": [info["losses"] for info in infos_alone],
+        "bytes sent": ranks.bytes_sent,
+        "bytes of weights": {
+            name: sum(array.nbytes for key, array in before.items() if key.startswith(name))
+            for name, _ in nlp.components
+        },
+        "printed": printed,
+    }
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    warnings.simplefilter("ignore")
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
