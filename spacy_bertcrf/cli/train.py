@@ -11,6 +11,7 @@ from wasabi import msg
 from spacy_bertcrf.cli import bertcrf_app
 
 if TYPE_CHECKING:
+    from spacy_bertcrf.models.resumable import setting_up
     from spacy_bertcrf.training.checkpoints import Checkpoints
 
 CHECKPOINTS = "checkpoints"
@@ -76,7 +77,7 @@ def train_cli(
     else:
         checkpoints = Checkpoints(output / CHECKPOINTS, checkpoint_frequency, keep)
     try:
-        check_start(checkpoints, resume=resume, overwrite=overwrite)
+        is_resuming = goes_on(checkpoints, resume=resume, overwrite=overwrite)
     except ValueError as error:
         msg.fail("Nothing was trained", str(error), exits=1)
     if output is not None:
@@ -86,7 +87,8 @@ def train_cli(
     with show_validation_error(config):
         loaded = load_config(config, overrides=overrides, interpolate=False)
     msg.divider("Initializing pipeline")
-    with show_validation_error(config, hint_fill=False):
+    # The loggers are made here for the first time, and may find the log that they go on with.
+    with show_validation_error(config, hint_fill=False), setting_up(is_resuming):
         nlp = init_nlp(loaded, use_gpu=gpu_id)
     msg.good("Initialized pipeline")
     msg.divider("Training pipeline")
@@ -112,14 +114,17 @@ def train_cli(
         msg.fail("The training ended early", str(error), exits=1)
 
 
-def check_start(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: bool) -> None:
-    """Raise ValueError if options contradict one another or what is on disk."""
+def goes_on(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: bool) -> bool:
+    """Whether a training goes on from a checkpoint.
+
+    Raises ValueError if options contradict one another or what is on disk.
+    """
     if resume and overwrite:
         raise ValueError("--resume goes on with the checkpoints and --overwrite removes them.")
     if checkpoints is None:
         if resume:
             raise ValueError("--resume needs the --output of the training that is resumed.")
-        return
+        return False
     found = checkpoints.newest_whole()
     if found is not None and not resume and not overwrite:
         raise ValueError(
@@ -128,3 +133,4 @@ def check_start(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: b
         )
     if resume and found is None:
         msg.info(f"No checkpoint in {checkpoints.folder}: the training begins with its first step")
+    return resume and found is not None

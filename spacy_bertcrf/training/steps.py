@@ -1,13 +1,12 @@
 """The steps of a training, with the numbers of `spacy train`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback, subdivide_batch
-from thinc.api import constant
 
 from ..models.resumable import Resumable, State
 from .model_state import trained_components
@@ -28,10 +27,6 @@ class Steps:
         self._training = training
         self._ranks = ranks
         self._optimizer = training["optimizer"]
-        dropout = training["dropout"]
-        self._dropouts: Iterator[float] = (
-            iter(constant(dropout)) if isinstance(dropout, float) else dropout
-        )
         self._evaluate = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
         self.n_taken = 0
         self._results: list[tuple[float, int]] = []
@@ -97,8 +92,6 @@ class Steps:
 
     def restore_training_state(self, state: State) -> None:
         """Go on with the next step."""
-        for _ in range(state["n_taken"]):
-            next(self._dropouts)
         self.n_taken = state["n_taken"]
         self._results = [(score, step) for score, step in state["results"]]
         self._losses = dict(state["losses"])
@@ -110,11 +103,10 @@ class Steps:
 
     def _update(self, batch: list[Example]) -> None:
         training, frozen = self._training, self._training["frozen_components"]
-        dropout = next(self._dropouts)
         for part in subdivide_batch(batch, training["accumulate_gradient"]):
             self._nlp.update(
                 self._ranks.share(part),
-                drop=dropout,
+                drop=training["dropout"],
                 losses=self._losses,
                 sgd=False,  # type: ignore[arg-type]
                 exclude=frozen,
