@@ -11,7 +11,6 @@ from wasabi import msg
 from spacy_bertcrf.cli import bertcrf_app
 
 if TYPE_CHECKING:
-    from spacy_bertcrf.models.resumable import setting_up
     from spacy_bertcrf.training.checkpoints import Checkpoints
 
 CHECKPOINTS = "checkpoints"
@@ -61,6 +60,7 @@ def train_cli(
     from spacy.training.initialize import init_nlp
     from spacy.util import load_config, logger
 
+    from spacy_bertcrf.models.resumable import setting_up
     from spacy_bertcrf.training.checkpoints import Checkpoints, NotResumableError
     from spacy_bertcrf.training.interruption import TrainingInterrupted
     from spacy_bertcrf.training.loop import train
