@@ -72,6 +72,7 @@ def train_cli(
     from spacy.training.initialize import init_nlp
     from spacy.util import load_config, logger
 
+    from spacy_bertcrf.models.resumable import setting_up
     from spacy_bertcrf.training.checkpoints import Checkpoints, NotResumableError
     from spacy_bertcrf.training.distributed import started_as_rank
     from spacy_bertcrf.training.interruption import TrainingInterrupted
@@ -93,7 +94,7 @@ def train_cli(
     else:
         checkpoints = Checkpoints(output / CHECKPOINTS, checkpoint_frequency, keep)
     try:
-        check_start(checkpoints, resume=resume, overwrite=overwrite)
+        is_resuming = goes_on(checkpoints, resume=resume, overwrite=overwrite)
     except ValueError as error:
         msg.fail("Nothing was trained", str(error), exits=1)
     try:
@@ -105,7 +106,9 @@ def train_cli(
             with show_validation_error(config):
                 loaded = load_config(config, overrides=overrides, interpolate=False)
             msg.divider("Initializing pipeline")
-            with show_validation_error(config, hint_fill=False):
+            # The loggers are made here for the first time, and may find the log that they go on
+            # with.
+            with show_validation_error(config, hint_fill=False), setting_up(is_resuming):
                 nlp = init_nlp(loaded, use_gpu=gpu)
             msg.good("Initialized pipeline")
             msg.divider("Training pipeline")
@@ -131,14 +134,17 @@ def train_cli(
         msg.fail("The training ended early", str(error), exits=1)
 
 
-def check_start(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: bool) -> None:
-    """Raise ValueError if options contradict one another or what is on disk."""
+def goes_on(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: bool) -> bool:
+    """Whether a training goes on from a checkpoint.
+
+    Raises ValueError if options contradict one another or what is on disk.
+    """
     if resume and overwrite:
         raise ValueError("--resume goes on with the checkpoints and --overwrite removes them.")
     if checkpoints is None:
         if resume:
             raise ValueError("--resume needs the --output of the training that is resumed.")
-        return
+        return False
     found = checkpoints.newest_whole()
     if found is not None and not resume and not overwrite:
         raise ValueError(
@@ -147,3 +153,4 @@ def check_start(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: b
         )
     if resume and found is None:
         msg.info(f"No checkpoint in {checkpoints.folder}: the training begins with its first step")
+    return resume and found is not None

@@ -14,6 +14,7 @@ from ..tagging import TagSet
 from .bert_shim import BertShim
 from .resumable import State
 from .torch_shim import torch_shim
+from .trained_parameters import Key
 from .types import Array, CRFTaggerModel, TagTargets
 
 Learn: TypeAlias = Callable[[list[Example]], dict[str, float]]
@@ -103,9 +104,9 @@ class Strategy:
     def restore_training_state(self, state: State) -> None:
         """As of a `Resumable`."""
 
-    def optimizer_ids(self) -> dict[str, int]:
-        """The ids that the optimizer has the strategy's own parameters under, each by a name that
-        is the same in every process."""
+    def optimizer_keys(self) -> dict[str, Key]:
+        """What the optimizer has the strategy's own parameters under, by names that are the same
+        in every process."""
         return {}
 
 

@@ -18,6 +18,7 @@ from ..models.growth import grow
 from ..models.in_place_update import begin_step
 from ..models.resumable import State
 from ..models.strategy import Strategy
+from ..models.trained_parameters import Key
 from ..models.types import Array, CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .accumulation import GradientAccumulation
@@ -29,7 +30,7 @@ from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .objective import objective
 from .posterior import Posterior, Prediction, asked_spans
 from .step_count import StepCount
-from .strategies import checked_strategies, optimizer_ids, with_strategies
+from .strategies import checked_strategies, optimizer_keys, with_strategies
 from .survey import survey
 from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
@@ -427,10 +428,10 @@ class CRFEntityRecognizer(TrainablePipe):
         for name, strategy in self.strategies.items():
             strategy.restore_training_state(state[name])
 
-    def optimizer_ids(self) -> dict[str, int]:
-        """The ids that an optimizer has parameters of strategies under, by a name that is the
-        same in every process."""
-        return optimizer_ids(self.strategies)
+    def optimizer_keys(self) -> dict[str, Key]:
+        """What an optimizer has the parameters of strategies under, by names that are the same in
+        every process."""
+        return optimizer_keys(self.strategies)
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The CRF's loss of a batch, as the config reduces it, and its gradient.

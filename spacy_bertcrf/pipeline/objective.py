@@ -41,10 +41,12 @@ def objective(
         factors.update(strategy.factors(losses))
     d_losses = model.ops.xp.full_like(crf_losses, share * weight * factors["crf"])
     gradient = backprop_crf(d_losses)
-    # A loss over a random choice of a small batch may be that of nothing.
-    weighted = [share * factors[n] * term for n, term in terms.items() if term.requires_grad]
-    if weighted:
-        torch.stack(weighted).sum().backward()
+    if terms:
+        weighted = [share * factors[name] * term for name, term in terms.items()]
+        total = torch.stack(weighted).sum()
+        # Not where a strategy has found nothing to learn, in a batch of a few short texts.
+        if total.requires_grad:
+            total.backward()
     if scores.grad is not None:
         gradient = Ragged(gradient.dataXd + torch2xp(scores.grad), gradient.lengths)
     return {name: factors[name] * loss for name, loss in losses.items()}, gradient

@@ -13,6 +13,7 @@ from ..models.module_state import module_state, restore_module
 from ..models.resumable import State
 from ..models.strategy import ScoredBatch, Strategy, trained_bert
 from ..models.torch_shim import TorchShim
+from ..models.trained_parameters import Key
 from ..models.types import CRFTaggerModel
 from .loss_weights import LossWeight
 
@@ -96,8 +97,8 @@ class ContextLoss(Strategy):
             self._head.rebuild(**state["settings"])
             restore_module(self._head.module, state["head"])
 
-    def optimizer_ids(self) -> dict[str, int]:
-        return {"head": self._head.id}
+    def optimizer_keys(self) -> dict[str, Key]:
+        return {name: (self._head.id, name) for name, _ in self._head.module.named_parameters()}
 
     def _choose(self, ids: Tensor, mask: Tensor | None, shim: BertShim) -> Tensor:
         special = torch.tensor(shim.tokenizer.tokenizer.all_special_ids, device=ids.device)

@@ -58,9 +58,9 @@ class DataStream(Iterator[tuple[int, list[Example]]]):
             return next(self._batches)
 
     def training_state(self) -> State:
-        """Where it is; asked for after the first batch."""
-        assert self._at_start is not None
-        assert self._mark is not None
+        """Where it is."""
+        if self._mark is None or self._at_start is None:
+            return {"n_taken": 0}
         epoch, order, at_mark = self._mark
         return {
             "at_start": self._at_start.to_json(),
@@ -75,6 +75,8 @@ class DataStream(Iterator[tuple[int, list[Example]]]):
 
         Raises NotResumableError if the corpus has another number of examples or fewer batches.
         """
+        if not state["n_taken"]:
+            return
         self._at_start = PlainRandomState.from_json(state["at_start"])
         at_mark = PlainRandomState.from_json(state["at_epoch"])
         self._random = self._at_start

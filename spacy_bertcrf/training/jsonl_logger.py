@@ -56,10 +56,7 @@ def jsonl_logger(
         raise old_log_error(f"{path} is the log")
 
     def setup(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr) -> Any:
-        is_resumed = is_resuming() and path.exists()
-        writer = JsonLines(path, "a" if append or is_resumed else "w" if overwrite else "x")
-        if not is_resumed:
-            writer.write({"run": describe_run(nlp)})
+        writer = JsonLines(path, "a" if append else "w" if overwrite else "x", describe_run(nlp))
         return write_records(nlp, writer, log_every, dev_loss)
 
     return setup
@@ -70,40 +67,59 @@ class JsonLines:
 
     mode: as of `open`: "x", "w" or "a". If a file to append to ends within a line, as a crash of
         the machine can leave it, this line is dropped.
+    run: written as the first line, together with the first record. Before that, the file is left
+        as it is.
     """
 
-    def __init__(self, path: Path, mode: str):
+    def __init__(self, path: Path, mode: str, run: Record | None = None):
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "a" and path.exists():
-            _drop_unfinished_line(path)
-        self._file = path.open(mode, encoding="utf-8")
+        self._mode = mode
+        self._run = run
+        self._file: IO[str] | None = None
 
     def write(self, record: Record) -> None:
         """Write one line."""
-        line = json.dumps(_finite(record), ensure_ascii=False, allow_nan=False, default=_plain)
-        self._file.write(line + "\n")
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._mode == "a" and self.path.exists():
+                _drop_unfinished_line(self.path)
+            self._file = self.path.open(self._mode, encoding="utf-8")
+            if self._run is not None:
+                self._file.write(_line({"run": self._run}))
+        self._file.write(_line(record))
         self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def training_state(self) -> State:
         """The size of the file, as far as it is on the disk."""
-        os.fsync(self._file.fileno())
-        return {"bytes": self.path.stat().st_size}
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            return {"bytes": self.path.stat().st_size, "is_begun": True}
+        is_kept = self._mode == "a" and self.path.exists()
+        return {"bytes": self.path.stat().st_size if is_kept else 0, "is_begun": False}
 
     def restore_training_state(self, state: State) -> None:
         """Cut off what was written after that."""
-        if self.path.stat().st_size < state["bytes"]:
+        self._mode = "a"
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size < state["bytes"]:
             warnings.warn(
                 f"{self.path} has lost lines since the checkpoint was written; the log goes on "
                 "without them.",
                 stacklevel=2,
             )
-            return
-        self._file.truncate(state["bytes"])
+        elif size:
+            os.truncate(self.path, state["bytes"])
+        if state["is_begun"] and size:
+            self._run = None
+
+
+def _line(record: Record) -> str:
+    return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
 def _finite(value: Any) -> Any:

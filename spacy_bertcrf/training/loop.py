@@ -108,6 +108,9 @@ def train(
     if checkpoint is not None:
         training_state.restore(state)
         say("info", f"Resumed from {checkpoint}, after {steps.n_taken:,} steps")
+    elif checkpoints is not None:
+        # So that from now on no kill leaves a log without the state that it goes on from.
+        training_state.write(checkpoints, 0)
     del state
 
     say_aside = partial(_say, stderr) if ranks.is_first else _say_nothing
@@ -141,7 +144,7 @@ def train(
     finalize()
     pipelines.save_last()
     if checkpoints is not None:
-        training_state.write(checkpoints, steps.n_taken, finished=True)
+        training_state.finish(checkpoints, steps.n_taken)
     if output is not None:
         say("good", f"Saved pipeline to output directory {output / MODEL_LAST}")
     return None if output is None else output / MODEL_LAST

@@ -10,6 +10,7 @@ from thinc.api import Model, Optimizer
 
 from ..models.resumable import State
 from ..models.strategy import Strategy
+from ..models.trained_parameters import Key
 from ..models.types import Array, CRFTaggerModel
 
 
@@ -99,5 +100,5 @@ class UncertaintyWeights(Strategy):
     def restore_training_state(self, state: State) -> None:
         self.log_variances = dict(state["log_variances"])
 
-    def optimizer_ids(self) -> dict[str, int]:
-        return {"log_variances": self._key}
+    def optimizer_keys(self) -> dict[str, Key]:
+        return {name: (self._key, name) for name in self.log_variances}

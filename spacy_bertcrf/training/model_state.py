@@ -9,6 +9,7 @@ from thinc.api import Model, PyTorchShim
 
 from ..models.module_state import module_state, restore_module
 from ..models.resumable import Resumable, State
+from ..models.trained_parameters import Key
 from .checkpoints import NotResumableError
 
 ALL_ZERO = "zeros"
@@ -45,15 +46,19 @@ class ComponentStates:
             if isinstance(pipe, Resumable):
                 pipe.restore_training_state(state[name]["own"])
 
-    def optimizer_names(self) -> dict[int, str]:
-        """What is the same in another process in the place of the ids that an optimizer has its
-        parameters under: component and position."""
-        names = {}
+    def optimizer_names(self) -> dict[Key, str]:
+        """What is the same in every process in the place of the keys that an optimizer has its
+        parameters under: component, position, name."""
+        names: dict[Key, str] = {}
         for component, pipe in self._components.items():
             for i, node in enumerate(pipe.model.walk()):
-                names[node.id] = f"{component}/{i}"
-                names.update({s.id: f"{component}/{i}.{j}" for j, s in enumerate(node.shims)})
-            own: Mapping[str, int] = getattr(pipe, "optimizer_ids", dict)()
+                names.update(
+                    {(node.id, name): f"{component}/{i}/{name}" for name in node.param_names}
+                )
+                for j, shim in enumerate(node.shims):
+                    for name, _ in shim._model.named_parameters():
+                        names[shim.id, name] = f"{component}/{i}.{j}/{name}"
+            own: Mapping[str, Key] = getattr(pipe, "optimizer_keys", dict)()
             names.update({key: f"{component}/own/{name}" for name, key in own.items()})
         return names
 

@@ -16,14 +16,14 @@ SETTINGS = ("learn_rate", "grad_clip", "b1", "b2", "eps", "L2")
 class OptimizerState:
     """The state of an optimizer.
 
-    names: gives what is the same in another process in the place of the ids of layers and shims.
+    names: gives names of parameters that are the same in every process, by the optimizer's keys.
     n_steps: gives the number of steps that were taken.
 
     Raises NotResumableError for an optimizer that is neither thinc's own nor a Resumable.
     """
 
     def __init__(
-        self, optimizer: Any, names: Callable[[], Mapping[int, str]], n_steps: Callable[[], int]
+        self, optimizer: Any, names: Callable[[], Mapping[Key, str]], n_steps: Callable[[], int]
     ):
         if type(optimizer) is not Optimizer and not isinstance(optimizer, Resumable):
             raise NotResumableError(
@@ -54,10 +54,10 @@ class OptimizerState:
 
     def restore_training_state(self, state: State) -> None:
         """Go on from there; called when all components, and the number of steps, are restored."""
-        ids = {name: key for key, name in self._names().items()}
+        keys = {name: key for key, name in self._names().items()}
         for table, values in state["tables"].items():
             getattr(self._optimizer, table).update(
-                {_key(name, ids): value for name, value in values.items()}
+                {keys[name]: value for name, value in values.items()}
             )
         if isinstance(self._optimizer, Resumable):
             self._optimizer.restore_training_state(state["own"])
@@ -69,17 +69,11 @@ class OptimizerState:
         self._optimizer._radam_buffer = state["radam"]
 
 
-def _name(key: Key, names: Mapping[int, str]) -> str:
-    number, name = key
-    if number not in names:
+def _name(key: Key, names: Mapping[Key, str]) -> str:
+    if key not in names:
         raise NotResumableError(
-            f"The optimizer has stepped a parameter '{name}' that belongs to no trained component, "
-            "so no checkpoint can hold its state. A component or strategy that has parameters "
-            "beside its model tells them by `optimizer_ids`."
+            f"The optimizer has stepped a parameter '{key[1]}' that belongs to no trained "
+            "component, so no checkpoint can hold its state. A component or strategy that has "
+            "parameters beside its model tells them by `optimizer_keys`."
         )
-    return f"{names[number]}:{name}"
-
-
-def _key(name: str, ids: Mapping[str, int]) -> Key:
-    place, _, parameter = name.partition(":")
-    return ids[place], parameter
+    return names[key]

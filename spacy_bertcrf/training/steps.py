@@ -1,13 +1,12 @@
 """The steps of a training, with the numbers of `spacy train`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback, subdivide_batch
-from thinc.api import constant
 
 from ..models.resumable import Resumable, State
 from .model_state import trained_components
@@ -29,10 +28,6 @@ class Steps:
         self._dev_corpus = dev_corpus
         self._ranks = ranks
         self._optimizer = training["optimizer"]
-        dropout = training["dropout"]
-        self._dropouts: Iterator[float] = (
-            iter(constant(dropout)) if isinstance(dropout, float) else dropout
-        )
         self._evaluate = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
         self.n_taken = 0
         self._results: list[tuple[float, int]] = []
@@ -99,8 +94,6 @@ class Steps:
 
     def restore_training_state(self, state: State) -> None:
         """Go on with the next step."""
-        for _ in range(state["n_taken"]):
-            next(self._dropouts)
         self.n_taken = state["n_taken"]
         self._results = [(score, step) for score, step in state["results"]]
         self._losses = dict(state["losses"])
@@ -112,12 +105,11 @@ class Steps:
 
     def _update(self, batch: list[Example]) -> None:
         training, frozen = self._training, self._training["frozen_components"]
-        dropout = next(self._dropouts)
         for part in subdivide_batch(batch, training["accumulate_gradient"]):
             self._ranks.update(
                 self._nlp,
                 part,
-                drop=dropout,
+                drop=training["dropout"],
                 losses=self._losses,
                 sgd=False,
                 exclude=frozen,

@@ -88,8 +88,10 @@ class Events:
         if self._writer is None:
             # Only now it is known from which step on an older event file is to be hidden.
             first = self._last_step + 1 if self._is_resumed else step
-            self._writer = _summary_writer()(self.path, purge_step=first or None)
-            if not self._is_resumed:
+            self._writer = _summary_writer()(
+                self.path, purge_step=first if first or self._is_resumed else None
+            )
+            if self._last_step < 0:
                 text = json.dumps(self._run, indent=2, ensure_ascii=False, default=str)
                 self._writer.add_text("run", f"```\n{text}\n```", step)
         for tag, number in _numbers(record):
@@ -110,7 +112,7 @@ class Events:
     def restore_training_state(self, state: State) -> None:
         """Hide what was written after that."""
         self._last_step = state["last_step"]
-        self._is_resumed = self._last_step >= 0
+        self._is_resumed = True
 
 
 def _numbers(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -22,20 +22,23 @@ class TrainingState:
         self._parts = parts
         self._ranks = ranks
 
-    def write(self, checkpoints: Checkpoints, n_steps: int, *, finished: bool = False) -> None:
-        """Write a checkpoint; called by all processes, the first of which writes it.
-
-        finished: no step will follow.
-        """
+    def write(self, checkpoints: Checkpoints, n_steps: int) -> None:
+        """Write a checkpoint; called by all processes, the first of which writes it."""
         random_states = self._ranks.gather(random_state())
         if random_states is not None:
             state = {
                 "identity": self._identity,
-                "finished": finished,
+                "finished": False,
                 "parts": {name: part.training_state() for name, part in self._parts.items()},
                 "random": random_states,
             }
             checkpoints.write(n_steps, state)
+        self._ranks.barrier()
+
+    def finish(self, checkpoints: Checkpoints, n_steps: int) -> None:
+        """Write that no step will follow; called by all processes, as `write`."""
+        if self._ranks.is_first:
+            checkpoints.write(n_steps, {"identity": self._identity, "finished": True})
         self._ranks.barrier()
 
     def restore(self, state: State) -> None:
