@@ -19,4 +19,5 @@ from spacy_bertcrf.cli import (  # noqa: E402
     extend_vocab,  # noqa: F401
     plot,  # noqa: F401
     pretrain,  # noqa: F401
+    train,  # noqa: F401
 )

@@ -1,6 +1,6 @@
 """What a training strategy can do in each update of a component."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,7 +12,9 @@ from thinc.api import Optimizer
 from ..layers import LinearChainCRF
 from ..tagging import TagSet
 from .bert_shim import BertShim
+from .resumable import State
 from .torch_shim import torch_shim
+from .trained_parameters import Key
 from .types import Array, CRFTaggerModel, TagTargets
 
 Learn: TypeAlias = Callable[[list[Example]], dict[str, float]]
@@ -61,6 +63,19 @@ class Strategy:
     def check(self, model: CRFTaggerModel) -> None:
         """Raises ValueError if it cannot work with this model. The model has no weights yet."""
 
+    def begin_batch(self, model: CRFTaggerModel, losses: Sequence[str], fraction: float) -> None:
+        """Called before each batch, and with the model's weights there.
+
+        losses: the names that `factors` will be asked with, at most.
+        fraction: of the batch that this process learns from; others learn from the rest.
+        """
+
+    def gradients(self) -> list[torch.Tensor]:
+        """What it has gathered for the next step beside the model's gradients. Processes that
+        share batches sum it up, in these tensors; each has the same ones, also one whose
+        part of the batch was empty."""
+        return []
+
     def around(self, learn: Learn, model: CRFTaggerModel) -> Learn:
         """What is done instead of `learn`, mostly with its help."""
         return learn
@@ -81,6 +96,18 @@ class Strategy:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Called when the optimizer has changed the model's weights."""
+
+    def training_state(self) -> State:
+        """As of a `Resumable`: what a strategy learns or counts, between two steps."""
+        return {}
+
+    def restore_training_state(self, state: State) -> None:
+        """As of a `Resumable`."""
+
+    def optimizer_keys(self) -> dict[str, Key]:
+        """What the optimizer has the strategy's own parameters under, by names that are the same
+        in every process."""
+        return {}
 
 
 def inner_bert(model: CRFTaggerModel) -> BertShim | None:

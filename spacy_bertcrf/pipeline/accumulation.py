@@ -13,7 +13,7 @@ class GradientAccumulation:
         self._of_means = of_means
         self._sizes: list[float] = []
 
-    def share(self, size: float) -> float:
+    def begin_batch(self, size: float) -> float:
         """What the gradients of the next batch are to be multiplied by.
 
         size: of the batch, in what the mean is taken over.

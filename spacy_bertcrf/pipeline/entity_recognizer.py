@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
+import torch
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -15,8 +16,10 @@ from thinc.types import Ragged
 
 from ..models.growth import grow
 from ..models.in_place_update import begin_step
+from ..models.resumable import State
 from ..models.strategy import Strategy
-from ..models.types import CRFTaggerModel
+from ..models.trained_parameters import Key
+from ..models.types import Array, CRFTaggerModel
 from ..tagging import EntitySpan, TagSet
 from .accumulation import GradientAccumulation
 from .annotations import set_entities, set_span_group, tag_targets, trimmed
@@ -26,7 +29,7 @@ from .loss_reduction import LOSS_REDUCTIONS, loss_weight
 from .objective import objective
 from .posterior import Posterior, Prediction, asked_spans
 from .step_count import StepCount
-from .strategies import checked_strategies, with_strategies
+from .strategies import checked_strategies, optimizer_keys, with_strategies
 from .survey import survey
 from .temperature import fitted_temperature, judge_entities
 from .upstream import update_upstream_in_place
@@ -84,7 +87,10 @@ class CRFEntityRecognizer(TrainablePipe):
         self.strategies = checked_strategies(strategies, model)
         self.scorer = scorer
         self._accumulation = GradientAccumulation(of_means=loss_reduction != "sum")
+        self._share = 1.0
         self._has_gradients = False
+        # The Docs' lengths of the batch that the next update's examples are a part of.
+        self._whole_batch: Array | None = None
         self._freed_memory = FreedMemory()
         self.step_count = StepCount()
 
@@ -333,10 +339,15 @@ class CRFEntityRecognizer(TrainablePipe):
             return losses
         self._freed_memory.before_update()
         set_dropout_rate(self.model, drop)
-        share = self._accumulation.share(1 / loss_weight(self.loss_reduction, lengths))
-        learn = with_strategies(partial(self._learn, share=share), self.strategies, self.model)
+        if self._whole_batch is None:
+            self.expect_part(lengths)
+        assert self._whole_batch is not None
+        whole, self._whole_batch = self._whole_batch, None
+        self._begin_batch(lengths.sum() / whole.sum())
+        # The mean over the part as a share of that over the whole.
+        share = loss_weight(self.loss_reduction, whole) / loss_weight(self.loss_reduction, lengths)
+        learn = with_strategies(partial(self._learn, part=share), self.strategies, self.model)
         parts = learn(examples)
-        self._has_gradients = True
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += sum(parts.values())
@@ -346,10 +357,37 @@ class CRFEntityRecognizer(TrainablePipe):
                 losses[key] = losses.get(key, 0.0) + loss
         return losses
 
-    def _learn(self, examples: list[Example], share: float) -> dict[str, float]:
-        """One forward and backward pass; the gradients are multiplied by `share`."""
+    def expect_part(self, lengths: Sequence[int] | Array) -> None:
+        """Take the examples of the next update for a part of a batch, from the rest of which
+        other processes learn: the sum of the losses and gradients of all is then what the batch
+        as a whole would give. Where the part is empty there need not be an update.
+
+        lengths: (n_docs,), in tokens, of all Docs of the batch.
+        """
+        whole = np.asarray(lengths)
+        if not whole.any():
+            return
+        self._whole_batch = whole
+        self._share = self._accumulation.begin_batch(1 / loss_weight(self.loss_reduction, whole))
+        self._begin_batch(0.0)
+        self._has_gradients = True
+
+    def _begin_batch(self, fraction: float) -> None:
+        losses = ["crf", *(name for name, strategy in self.strategies.items() if strategy.has_loss)]
+        for strategy in self.strategies.values():
+            strategy.begin_batch(self.model, losses, fraction)
+
+    def strategy_gradients(self) -> list[torch.Tensor]:
+        """What the strategies have gathered for the next step beside the model's gradients, to be
+        summed up over the processes, in place."""
+        return [g for strategy in self.strategies.values() for g in strategy.gradients()]
+
+    def _learn(self, examples: list[Example], part: float) -> dict[str, float]:
+        """One forward and backward pass. Losses and gradients are multiplied by `part`."""
         emissions, backprop = self.model.begin_update([example.predicted for example in examples])
-        losses, d_emissions = self._losses(examples, emissions, self.strategies, share)
+        losses, d_emissions = self._losses(
+            examples, emissions, self.strategies, part=part, share=self._share
+        )
         backprop(d_emissions)
         return losses
 
@@ -372,10 +410,25 @@ class CRFEntityRecognizer(TrainablePipe):
         if not self._has_gradients:
             return 1.0
         self._has_gradients = False
+        self._whole_batch = None
         factor = self._accumulation.finish(self.model)
         for strategy in self.strategies.values():
             strategy.before_step(self.model)
         return factor
+
+    def training_state(self) -> State:
+        """What a training has changed beside the model: by strategy, its state."""
+        return {name: strategy.training_state() for name, strategy in self.strategies.items()}
+
+    def restore_training_state(self, state: State) -> None:
+        """Let the strategies go on where those were that gave this state."""
+        for name, strategy in self.strategies.items():
+            strategy.restore_training_state(state[name])
+
+    def optimizer_keys(self) -> dict[str, Key]:
+        """What an optimizer has the parameters of strategies under, by names that are the same in
+        every process."""
+        return optimizer_keys(self.strategies)
 
     def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
         """The CRF's loss of a batch, as the config reduces it, and its gradient.
@@ -394,6 +447,7 @@ class CRFEntityRecognizer(TrainablePipe):
         examples: list[Example],
         emissions: Ragged,
         strategies: Mapping[str, Strategy] = {},
+        part: float = 1.0,
         share: float = 1.0,
     ) -> tuple[dict[str, float], Ragged]:
         # A strategy may have the emissions computed several times.
@@ -405,7 +459,7 @@ class CRFEntityRecognizer(TrainablePipe):
             emissions,
             targets,
             strategies,
-            weight=loss_weight(self.loss_reduction, emissions.lengths),
+            weight=part * loss_weight(self.loss_reduction, emissions.lengths),
             share=share,
         )
 

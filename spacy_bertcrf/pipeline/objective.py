@@ -43,7 +43,10 @@ def objective(
     gradient = backprop_crf(d_losses)
     if terms:
         weighted = [share * factors[name] * term for name, term in terms.items()]
-        torch.stack(weighted).sum().backward()
+        total = torch.stack(weighted).sum()
+        # Not where a strategy has found nothing to learn, in a batch of a few short texts.
+        if total.requires_grad:
+            total.backward()
     if scores.grad is not None:
         gradient = Ragged(gradient.dataXd + torch2xp(scores.grad), gradient.lengths)
     return {name: factors[name] * loss for name, loss in losses.items()}, gradient

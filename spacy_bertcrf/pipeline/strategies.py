@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models.strategy import Learn, Strategy
+from ..models.trained_parameters import Key
 from ..models.types import CRFTaggerModel
 
 
@@ -36,6 +37,15 @@ def checked_strategies(strategies: Mapping[str, Any], model: CRFTaggerModel) -> 
             "CRF's. Add one, such as spacy-bertcrf.TokenCrossEntropy.v1."
         )
     return dict(strategies)
+
+
+def optimizer_keys(strategies: Mapping[str, Strategy]) -> dict[str, Key]:
+    """What the optimizer has the strategies' own parameters under, by strategy and name."""
+    return {
+        f"{name}/{part}": key
+        for name, strategy in strategies.items()
+        for part, key in strategy.optimizer_keys().items()
+    }
 
 
 def with_strategies(

@@ -13,16 +13,17 @@ from thinc.types import Generator
 from torch.optim.adamw import adamw
 
 from ..models.adam import moment
+from ..models.resumable import State
 from ..models.trained_parameters import Key, TrainedParameter
 from ..models.types import Array
+from .adamw_settings import check_settings
 from .averages import Averaging
+from .learn_rates import Rate, tell_total_steps
 from .parameter_groups import (
     DEFAULT,
     Group,
-    Rate,
     best_match,
     is_bias_or_norm,
-    needs_total_steps,
     read_groups,
 )
 
@@ -89,7 +90,7 @@ class AdamW(Optimizer):
         decay_biases: bool = False,
         averages: Averaging | None = None,
     ):
-        _check(weight_decay, beta1, beta2, eps, grad_clip, layer_decay)
+        check_settings(weight_decay, beta1, beta2, eps, grad_clip, layer_decay)
         super().__init__(
             0.0,
             L2=weight_decay,
@@ -105,7 +106,7 @@ class AdamW(Optimizer):
         self._layer_decay = layer_decay
         self._decay_biases = decay_biases
         self._averaging = averages
-        self._n_averaged: dict[Key, int] = defaultdict(int)
+        self.n_averaged: dict[Key, int] = defaultdict(int)
         self._settings: dict[Key, _Settings] = {}
         self._names: list[str] = []
         self._is_checked = False
@@ -136,9 +137,33 @@ class AdamW(Optimizer):
         """Go on to the learning rates of the next step."""
         self._check_groups()
         self._factors.clear()
-        for rate in (self._rate, *(group.rate for group in self._groups)):
-            if rate is not None:
-                rate.advance()
+        for rate in self._rates():
+            rate.advance()
+
+    def training_state(self) -> State:
+        """What the steps have changed, but for what is kept by parameter: the moments and
+        averages, and `nr_update`, `last_seen` and `n_averaged`."""
+        return {
+            "step": self._step,
+            "is_checked": self._is_checked,
+            "knows_total_steps": self._knows_total_steps,
+            "total_steps": [getattr(part, "total_steps", None) for part in self._told()],
+            "rates": [rate.training_state() for rate in self._rates()],
+            "n_skipped": self.n_skipped,
+            "gradient_norm": self.gradient_norm,
+        }
+
+    def restore_training_state(self, state: State) -> None:
+        """Go on from there. The steps are not counted again."""
+        self._step = state["step"]
+        self._is_checked = state["is_checked"]
+        self._knows_total_steps = state["knows_total_steps"]
+        for part, number in zip(self._told(), state["total_steps"], strict=True):
+            tell_total_steps([part], lambda number=number: number)  # type: ignore[misc]
+        for rate, rate_state in zip(self._rates(), state["rates"], strict=True):
+            rate.restore_training_state(rate_state)
+        self.n_skipped = state["n_skipped"]
+        self.gradient_norm = state["gradient_norm"]
 
     def begin_step(
         self,
@@ -178,12 +203,15 @@ class AdamW(Optimizer):
         if self._knows_total_steps:
             return
         self._knows_total_steps = True
-        rates = [self._rate, *(group.rate for group in self._groups if group.rate is not None)]
-        for part in (*(rate.schedule for rate in rates), self._averaging):
-            if needs_total_steps(part) and (number := count_steps()) is not None:
-                part.total_steps = number
-        for rate in rates:
+        tell_total_steps(self._told(), count_steps)
+        for rate in self._rates():
             rate.begin()
+
+    def _rates(self) -> list[Rate]:
+        return [self._rate, *(group.rate for group in self._groups if group.rate is not None)]
+
+    def _told(self) -> list[Any]:
+        return [*(rate.schedule for rate in self._rates()), self._averaging]
 
     @torch.no_grad()
     def step_parameters(self, parameters: Mapping[Key, torch.nn.Parameter]) -> None:
@@ -262,10 +290,10 @@ class AdamW(Optimizer):
         by_share: dict[float, tuple[list[torch.Tensor], list[torch.Tensor]]]
         by_share = defaultdict(lambda: ([], []))
         for key, weights in zip(batch.keys, batch.weights, strict=True):
-            share = averaging.share(self._step, self._n_averaged[key])
+            share = averaging.share(self._step, self.n_averaged[key])
             if share is None:
                 continue
-            self._n_averaged[key] += 1
+            self.n_averaged[key] += 1
             if key not in self.averages:
                 first: Array = torch2xp(weights.clone())
                 self.averages[key] = first
@@ -334,21 +362,3 @@ def _tensor(array: torch.Tensor | Array) -> torch.Tensor:
     if isinstance(array, torch.Tensor):
         return array
     return xp2torch(array, device=torch.device("cpu") if isinstance(array, np.ndarray) else None)
-
-
-def _check(
-    weight_decay: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    grad_clip: float,
-    layer_decay: float,
-) -> None:
-    for name, value in (("beta1", beta1), ("beta2", beta2)):
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} is {value}; it must be from 0 to below 1.")
-    for name, value in (("weight_decay", weight_decay), ("grad_clip", grad_clip), ("eps", eps)):
-        if value < 0:
-            raise ValueError(f"{name} is {value}; it must not be negative.")
-    if not 0 < layer_decay <= 1:
-        raise ValueError(f"layer_decay is {layer_decay}; it must be above 0 and at most 1.")

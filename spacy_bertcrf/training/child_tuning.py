@@ -6,6 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
+from ..models.resumable import State
 from ..models.strategy import Strategy, trained_bert
 from ..models.types import CRFTaggerModel
 
@@ -83,6 +84,14 @@ class ChildTuningD(ChildTuning):
             # What had no gradient while the information was measured has none.
             mask = self._masks.get(name)
             parameter.grad.mul_(0.0 if mask is None else mask)
+
+    def training_state(self) -> State:
+        return {"n_measured": self._n_measured, "fisher": self._fisher, "masks": self._masks}
+
+    def restore_training_state(self, state: State) -> None:
+        self._n_measured = state["n_measured"]
+        self._fisher = state["fisher"]
+        self._masks = state["masks"]
 
     def _measure(self, parameters: dict[str, nn.Parameter]) -> None:
         for name, parameter in parameters.items():

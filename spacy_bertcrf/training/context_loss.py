@@ -1,6 +1,6 @@
 """Masked words as a second task on the same texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.bert_shim import BertShim
+from ..models.module_state import module_state, restore_module
+from ..models.resumable import State
 from ..models.strategy import ScoredBatch, Strategy, trained_bert
 from ..models.torch_shim import TorchShim
+from ..models.trained_parameters import Key
 from ..models.types import CRFTaggerModel
 from .loss_weights import LossWeight
 
@@ -47,14 +50,24 @@ class ContextLoss(Strategy):
     def check(self, model: CRFTaggerModel) -> None:
         trained_bert(model, "The context loss")
 
+    def begin_batch(self, model: CRFTaggerModel, losses: Sequence[str], fraction: float) -> None:
+        if not self._head.cfg:
+            bert = trained_bert(model, "The context loss").module.bert
+            vocabulary, width = bert.get_input_embeddings().weight.shape
+            self._head.rebuild(vocabulary=vocabulary, width=width)
+        for parameter in self._head.module.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+
+    def gradients(self) -> list[Tensor]:
+        return [p.grad for p in self._head.module.parameters() if p.grad is not None]
+
     def loss(self, batch: ScoredBatch) -> Tensor:
         shim = trained_bert(batch.model, "The context loss")
         tok2vec = batch.model.get_ref("tok2vec")
         encoder = next(node for node in tok2vec.walk() if shim in node.shims)
         inputs, _ = encoder.attrs["convert_inputs"](encoder, batch.docs, True)
         embeddings: Tensor = shim.module.bert.get_input_embeddings().weight
-        if not self._head.cfg:
-            self._head.rebuild(vocabulary=embeddings.shape[0], width=embeddings.shape[1])
         total = batch.emissions.new_zeros(())
         for ids, mask in zip(*inputs.args[:2], strict=True):
             chosen = self._choose(ids, mask, shim)
@@ -69,6 +82,23 @@ class ContextLoss(Strategy):
     def after_step(self, optimizer: Optimizer) -> None:
         self.weight.step()
         self._head.finish_update(optimizer)
+
+    def training_state(self) -> State:
+        return {
+            "weight": self.weight.training_state(),
+            "settings": self._head.cfg,
+            "head": module_state(self._head.module),
+        }
+
+    def restore_training_state(self, state: State) -> None:
+        self.weight.restore_training_state(state["weight"])
+        # A head is there from the first loss on.
+        if state["settings"]:
+            self._head.rebuild(**state["settings"])
+            restore_module(self._head.module, state["head"])
+
+    def optimizer_keys(self) -> dict[str, Key]:
+        return {name: (self._head.id, name) for name, _ in self._head.module.named_parameters()}
 
     def _choose(self, ids: Tensor, mask: Tensor | None, shim: BertShim) -> Tensor:
         special = torch.tensor(shim.tokenizer.tokenizer.all_special_ids, device=ids.device)

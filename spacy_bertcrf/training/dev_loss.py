@@ -64,6 +64,12 @@ def mean_loss(component: Lossy, examples: Iterable[Example]) -> float | None:
 
     Returns None if no Doc is left.
     """
+    total, n_units = summed_loss(component, examples)
+    return total / n_units if n_units else None
+
+
+def summed_loss(component: Lossy, examples: Iterable[Example]) -> tuple[float, int]:
+    """What `mean_loss` divides: the sum of the losses, and the number of Docs or tokens."""
     labels = set(component.labels)
     known = [
         example
@@ -78,7 +84,7 @@ def mean_loss(component: Lossy, examples: Iterable[Example]) -> float | None:
             n = sum(map(len, batch)) if component.loss_reduction == "token_mean" else len(batch)
             total += loss if component.loss_reduction == "sum" else loss * n
             n_units += n
-    return total / n_units if n_units else None
+    return total, n_units
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import IO, Any
 
 from spacy.language import Language
 
+from ..models.resumable import State, is_resuming
 from .log_records import (
     Logger,
     Record,
@@ -39,6 +42,9 @@ def jsonl_logger(
     overwrite: erase a file that is there.
     append: continue it, with a first line of its own.
 
+    A training that is resumed continues the file as if it had not been stopped, whatever these
+    say.
+
     Raises ValueError for wrong settings, and if the file is there and neither is set.
     """
     check_log_settings(log_every, overwrite, append)
@@ -46,12 +52,11 @@ def jsonl_logger(
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Name a file for the log.")
     # Not later: before it sets up its logger, spaCy has deleted the old model-best.
-    if path.exists() and not (overwrite or append):
+    if path.exists() and not (overwrite or append or is_resuming()):
         raise old_log_error(f"{path} is the log")
 
     def setup(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr) -> Any:
-        writer = JsonLines(path, "a" if append else "w" if overwrite else "x")
-        writer.write({"run": describe_run(nlp)})
+        writer = JsonLines(path, "a" if append else "w" if overwrite else "x", describe_run(nlp))
         return write_records(nlp, writer, log_every, dev_loss)
 
     return setup
@@ -62,23 +67,59 @@ class JsonLines:
 
     mode: as of `open`: "x", "w" or "a". If a file to append to ends within a line, as a crash of
         the machine can leave it, this line is dropped.
+    run: written as the first line, together with the first record. Before that, the file is left
+        as it is.
     """
 
-    def __init__(self, path: Path, mode: str):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "a" and path.exists():
-            _drop_unfinished_line(path)
-        self._file = path.open(mode, encoding="utf-8")
+    def __init__(self, path: Path, mode: str, run: Record | None = None):
+        self.path = path
+        self._mode = mode
+        self._run = run
+        self._file: IO[str] | None = None
 
     def write(self, record: Record) -> None:
         """Write one line."""
-        line = json.dumps(_finite(record), ensure_ascii=False, allow_nan=False, default=_plain)
-        self._file.write(line + "\n")
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._mode == "a" and self.path.exists():
+                _drop_unfinished_line(self.path)
+            self._file = self.path.open(self._mode, encoding="utf-8")
+            if self._run is not None:
+                self._file.write(_line({"run": self._run}))
+        self._file.write(_line(record))
         self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    def training_state(self) -> State:
+        """The size of the file, as far as it is on the disk."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            return {"bytes": self.path.stat().st_size, "is_begun": True}
+        is_kept = self._mode == "a" and self.path.exists()
+        return {"bytes": self.path.stat().st_size if is_kept else 0, "is_begun": False}
+
+    def restore_training_state(self, state: State) -> None:
+        """Cut off what was written after that."""
+        self._mode = "a"
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size < state["bytes"]:
+            warnings.warn(
+                f"{self.path} has lost lines since the checkpoint was written; the log goes on "
+                "without them.",
+                stacklevel=2,
+            )
+        elif size:
+            os.truncate(self.path, state["bytes"])
+        if state["is_begun"] and size:
+            self._run = None
+
+
+def _line(record: Record) -> str:
+    return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
 
 
 def _finite(value: Any) -> Any:

@@ -4,12 +4,14 @@ import platform
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeAlias
 
 from spacy.language import Language
 from thinc.api import Model, Optimizer
 
 from ..models.in_place_update import optimizer_of
+from ..models.resumable import State, announce
 from .training_watch import watch_training
 
 Record: TypeAlias = dict[str, Any]
@@ -22,11 +24,19 @@ PACKAGES = ("spacy-bertcrf", "spacy", "spacy-transformers", "thinc", "torch", "t
 class RecordWriter(Protocol):
     """Where records go."""
 
+    path: Path
+
     def write(self, record: Record) -> None:
         """Write one record, so that it is there if the process is killed afterwards."""
 
     def close(self) -> None:
         """Called once, after the last record."""
+
+    def training_state(self) -> State:
+        """How far it is written; what is written so far stays, whatever happens to the machine."""
+
+    def restore_training_state(self, state: State) -> None:
+        """Go on behind what was written then, and drop what was written later."""
 
 
 class _Counts(NamedTuple):
@@ -62,42 +72,68 @@ def write_records(
     log_every: steps from one record to the next between evaluations; 0 for evaluations alone.
     dev_loss: whether to take it, at each evaluation.
     """
-    watch = watch_training(nlp, dev_loss)
+    log = _RecordLog(nlp, writer, log_every, dev_loss)
+    announce(f"log {writer.path}", log)
+    return log.log_step, log.finalize
 
-    def count(step: int) -> _Counts:
-        return _Counts(step, watch.words, watch.seconds, dict(watch.losses))
 
-    last = count(-1)
-    step = -1
+class _RecordLog:
+    def __init__(self, nlp: Language, writer: RecordWriter, log_every: int, dev_loss: bool):
+        self._nlp = nlp
+        self._writer = writer
+        self._log_every = log_every
+        self._dev_loss = dev_loss
+        self._watch = watch_training(nlp, dev_loss)
+        self._step = -1
+        self._last = self._count()
 
-    def record(info: dict[str, Any] | None) -> None:
-        nonlocal last
-        now = count(step)
-        writer.write(
+    def log_step(self, info: dict[str, Any] | None) -> None:
+        """Called after each step; info as of an evaluation."""
+        self._step = self._step + 1 if info is None else info["step"]
+        if info is not None or (self._log_every and self._step % self._log_every == 0):
+            self._record(info)
+
+    def finalize(self) -> None:
+        """Called once, at the end."""
+        try:
+            if self._step > self._last.step:
+                self._record(None)
+        finally:
+            self._watch.release()
+            self._writer.close()
+
+    def training_state(self) -> State:
+        """How far the log and its counts are."""
+        return {
+            "step": self._step,
+            "last": self._last._asdict(),
+            "watch": self._watch.training_state(),
+            "writer": self._writer.training_state(),
+        }
+
+    def restore_training_state(self, state: State) -> None:
+        """Go on behind what was written then; what was written later is dropped."""
+        self._step = state["step"]
+        self._last = _Counts(**state["last"])
+        self._watch.restore_training_state(state["watch"])
+        self._writer.restore_training_state(state["writer"])
+
+    def _count(self) -> _Counts:
+        watch = self._watch
+        return _Counts(self._step, watch.words, watch.seconds, dict(watch.losses))
+
+    def _record(self, info: dict[str, Any] | None) -> None:
+        now = self._count()
+        evaluated = info is not None and self._dev_loss
+        self._writer.write(
             {
-                **_progress(last, now),
-                **_optimizer_state(nlp),
+                **_progress(self._last, now),
+                **_optimizer_state(self._nlp),
                 **({} if info is None else _evaluation(info)),
-                **({"dev_losses": watch.dev_losses} if dev_loss and info is not None else {}),
+                **({"dev_losses": self._watch.dev_losses} if evaluated else {}),
             }
         )
-        last = now
-
-    def log_step(info: dict[str, Any] | None) -> None:
-        nonlocal step
-        step = step + 1 if info is None else info["step"]
-        if info is not None or (log_every and step % log_every == 0):
-            record(info)
-
-    def finalize() -> None:
-        try:
-            if step > last.step:
-                record(None)
-        finally:
-            watch.release()
-            writer.close()
-
-    return log_step, finalize
+        self._last = now
 
 
 def describe_run(nlp: Language) -> Record:

@@ -1,43 +1,16 @@
 """Which learning rate and weight decay each parameter has."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import torch
 
 from ..models.types import Array
+from .learn_rates import Rate
 
 DEFAULT = "default"
 SETTINGS = ("pattern", "learn_rate", "learn_rate_scale", "weight_decay")
-
-
-class Rate:
-    """A learning rate: a number, or a schedule whose first value is asked for when it is used."""
-
-    def __init__(self, value: float | Iterator[float]):
-        self.schedule: Any = value if isinstance(value, Iterator) else None
-        self._value: float | None = None if isinstance(value, Iterator) else float(value)
-
-    @property
-    def value(self) -> float:
-        """The rate of the present step; before the first, of a schedule that is to be told the
-        number of steps, its highest."""
-        if self._value is not None:
-            return self._value
-        return self.schedule.initial_rate if needs_total_steps(self.schedule) else self.begin()
-
-    def begin(self) -> float:
-        """The rate of the first step, with what is known of their number, or of the present."""
-        if self._value is None:
-            self._value = float(next(self.schedule))
-        return self._value
-
-    def advance(self) -> None:
-        """Go on to the next step; behind a schedule's end the last rate stays."""
-        last = self.begin()
-        if self.schedule is not None:
-            self._value = float(next(self.schedule, last))
 
 
 class Group(NamedTuple):
@@ -103,12 +76,6 @@ def best_match(groups: list[Group], name: str) -> Group | None:
     matches, that with the longest, for a config does not keep the order of its blocks."""
     matching = [group for group in groups if fnmatchcase(name, group.pattern)]
     return max(matching, key=lambda group: (len(group.pattern), group.pattern), default=None)
-
-
-def needs_total_steps(part: object) -> bool:
-    """Whether a schedule, or an average, has to be told how many steps there will be, by its
-    `total_steps`."""
-    return bool(getattr(part, "needs_total_steps", False))
 
 
 def is_bias_or_norm(name: str, weights: torch.Tensor | Array) -> bool:

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from spacy.language import Language
 
+from ..models.resumable import State, is_resuming
 from .log_records import (
     Logger,
     Record,
@@ -45,6 +46,8 @@ def tensorboard_logger(
     overwrite: erase event files that are in the folder.
     append: continue them; of their records, those from the first new step on are hidden.
 
+    A training that is resumed continues them too, whatever these say.
+
     Raises ValueError for wrong settings, and if there are event files and neither is set;
     ImportError without the package tensorboard.
     """
@@ -54,11 +57,11 @@ def tensorboard_logger(
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file. Name a folder for the log.")
     # Not later: before it sets up its logger, spaCy has deleted the old model-best.
-    if any(path.glob(EVENT_FILES)) and not (overwrite or append):
+    if any(path.glob(EVENT_FILES)) and not (overwrite or append or is_resuming()):
         raise old_log_error(f"{path} has event files")
 
     def setup(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr) -> Any:
-        if overwrite:
+        if overwrite and not is_resuming():
             for old in path.glob(EVENT_FILES):
                 old.unlink()
         return write_records(nlp, Events(path, describe_run(nlp)), log_every, dev_loss)
@@ -73,8 +76,10 @@ class Events:
     """
 
     def __init__(self, path: Path, run: Record):
-        self._path = path
+        self.path = path
         self._run = run
+        self._last_step = -1
+        self._is_resumed = False
         self._writer: SummaryWriter | None = None
 
     def write(self, record: Record) -> None:
@@ -82,18 +87,32 @@ class Events:
         step = record["step"]
         if self._writer is None:
             # Only now it is known from which step on an older event file is to be hidden.
-            self._writer = _summary_writer()(self._path, purge_step=step or None)
-            text = json.dumps(self._run, indent=2, ensure_ascii=False, default=str)
-            self._writer.add_text("run", f"```\n{text}\n```", step)
+            first = self._last_step + 1 if self._is_resumed else step
+            self._writer = _summary_writer()(
+                self.path, purge_step=first if first or self._is_resumed else None
+            )
+            if self._last_step < 0:
+                text = json.dumps(self._run, indent=2, ensure_ascii=False, default=str)
+                self._writer.add_text("run", f"```\n{text}\n```", step)
         for tag, number in _numbers(record):
             if tag != "step":
                 self._writer.add_scalar(tag, number, step)
         self._writer.flush()
+        self._last_step = step
 
     def close(self) -> None:
         """Close the file."""
         if self._writer is not None:
             self._writer.close()
+
+    def training_state(self) -> State:
+        """The step of the last record."""
+        return {"last_step": self._last_step}
+
+    def restore_training_state(self, state: State) -> None:
+        """Hide what was written after that."""
+        self._last_step = state["last_step"]
+        self._is_resumed = True
 
 
 def _numbers(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:

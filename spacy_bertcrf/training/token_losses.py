@@ -6,6 +6,7 @@ import torch
 from thinc.api import Optimizer
 from torch import Tensor
 
+from ..models.resumable import State
 from ..models.strategy import ScoredBatch, Strategy
 from .loss_weights import LossWeight
 
@@ -58,6 +59,12 @@ class TokenCrossEntropy(Strategy):
     def after_step(self, optimizer: Optimizer) -> None:
         self.weight.step()
 
+    def training_state(self) -> State:
+        return self.weight.training_state()
+
+    def restore_training_state(self, state: State) -> None:
+        self.weight.restore_training_state(state)
+
 
 class EntityBoundaries(Strategy):
     """Cross-entropy of whether an entity, of any label, starts at a token, and of whether one
@@ -102,6 +109,12 @@ class EntityBoundaries(Strategy):
 
     def after_step(self, optimizer: Optimizer) -> None:
         self.weight.step()
+
+    def training_state(self) -> State:
+        return self.weight.training_state()
+
+    def restore_training_state(self, state: State) -> None:
+        self.weight.restore_training_state(state)
 
 
 def _fitting(batch: ScoredBatch) -> Tensor:

@@ -12,7 +12,8 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
-from .dev_loss import LossScorer
+from ..models.resumable import State
+from .dev_loss import LossScorer, Lossy
 
 
 def watch_training(nlp: Language, dev_loss: bool) -> "TrainingWatch":
@@ -21,11 +22,16 @@ def watch_training(nlp: Language, dev_loss: bool) -> "TrainingWatch":
 
     dev_loss: take the losses of the trained components at each evaluation too.
     """
-    owner = getattr(nlp.update, "__self__", None)
-    watch = owner if isinstance(owner, TrainingWatch) else TrainingWatch(nlp)
+    watch = watch_of(nlp) or TrainingWatch(nlp)
     watch.n_watchers += 1
     watch.takes_dev_loss |= dev_loss
     return watch
+
+
+def watch_of(nlp: Language) -> "TrainingWatch | None":
+    """The watch of a pipeline that is watched."""
+    owner = getattr(nlp.update, "__self__", None)
+    return owner if isinstance(owner, TrainingWatch) else None
 
 
 class TrainingWatch:
@@ -69,7 +75,7 @@ class TrainingWatch:
 
     def evaluate(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
         """`nlp.evaluate`, watched. The clock stands still until the next update."""
-        self._seconds, self._since = self.seconds, None
+        self.stop_clock()
         # The training loop's evaluation has no settings.
         if settings or not self.takes_dev_loss:
             return self._evaluate(examples, **settings)
@@ -77,6 +83,33 @@ class TrainingWatch:
         scores = self._evaluate(examples, scorer=scorer)
         self.dev_losses = scorer.losses
         return scores
+
+    def stop_clock(self) -> None:
+        """Let the clock stand still until the next update."""
+        self._seconds, self._since = self.seconds, None
+
+    @property
+    def lossy(self) -> list[str]:
+        """The components whose losses are taken at evaluations."""
+        if not self.takes_dev_loss:
+            return []
+        return [name for name in self._trained if isinstance(self._nlp.get_pipe(name), Lossy)]
+
+    def add(self, losses: dict[str, float], words: int) -> None:
+        """Count what other processes learned from."""
+        for key, loss in losses.items():
+            self.losses[key] += loss
+        self.words += words
+
+    def training_state(self) -> State:
+        """The counts."""
+        return {"losses": dict(self.losses), "words": self.words, "seconds": self.seconds}
+
+    def restore_training_state(self, state: State) -> None:
+        """Count on from there."""
+        self.losses = defaultdict(float, state["losses"])
+        self.words = state["words"]
+        self._seconds, self._since = state["seconds"], None
 
     def release(self) -> None:
         """Leave the pipeline as it was, when the last who watches it says so."""

@@ -1,5 +1,7 @@
 """What is recorded of the optimizer, and of the time."""
 
+from pathlib import Path
+
 import pytest
 from thinc.api import Optimizer
 
@@ -9,6 +11,8 @@ from spacy_bertcrf.training.log_records import write_records
 
 class Kept:
     """A writer that keeps the records."""
+
+    path = Path("kept")
 
     def __init__(self):
         self.records = []

@@ -5,12 +5,8 @@ import pytest
 import torch
 from thinc.api import constant
 
-from spacy_bertcrf.training.parameter_groups import (
-    Rate,
-    best_match,
-    is_bias_or_norm,
-    read_groups,
-)
+from spacy_bertcrf.training.learn_rates import Rate
+from spacy_bertcrf.training.parameter_groups import best_match, is_bias_or_norm, read_groups
 
 BLOCKS = {
     "bert": {"pattern": "bert_encoder.*", "learn_rate_scale": 0.1},

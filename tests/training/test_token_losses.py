@@ -109,8 +109,10 @@ def test_uncertainty_weights_find_the_minimum():
     strategy, optimizer = UncertaintyWeights(), Adam(0.05)
     losses = {"crf": 3.0, "tokens": 0.2}
     for _ in range(400):
+        strategy.begin_batch(None, list(losses), 1.0)
         strategy.factors(losses)
         strategy.after_step(optimizer)
+    strategy.begin_batch(None, list(losses), 1.0)
     factors = strategy.factors(losses)
     for name, loss in losses.items():
         assert strategy.log_variances[name] == pytest.approx(math.log(2 * loss), abs=0.01)

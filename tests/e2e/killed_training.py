@@ -1,0 +1,43 @@
+"""Run by tests in a process of its own: trains, and is killed from within or from without.
+
+ARGUMENTS: those of `bertcrf train`.
+KILL_AT: the number of the change to the output's folder at which the process kills itself, or None.
+SIZE_LIMIT: no file becomes larger than so many bytes, as on a full disk; or None.
+"""
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from spacy.cli import app
+
+import spacy_bertcrf.cli  # noqa: F401
+
+ARGUMENTS: list
+KILL_AT: int | None
+SIZE_LIMIT: int | None
+
+CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree", "os.truncate")
+n_changes = 0
+
+
+def watch(event, args):
+    global n_changes
+    is_written = event == "open" and isinstance(args[2], int) and args[2] & os.O_CREAT
+    if event in CHANGES or is_written:
+        n_changes += 1
+        if n_changes == KILL_AT:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if KILL_AT is not None:
+    sys.addaudithook(watch)
+if SIZE_LIMIT is not None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, SIZE_LIMIT))
+folder = Path(ARGUMENTS[ARGUMENTS.index("--output") + 1])
+with (folder.parent / "printed.txt").open("a") as printed:
+    os.dup2(printed.fileno(), 1)
+    os.dup2(printed.fileno(), 2)
+    app(["bertcrf", "train", *map(str, ARGUMENTS)], prog_name="spacy")

@@ -1,0 +1,185 @@
+"""`bertcrf train` as a process that is killed, stopped, or out of disk, and resumed."""
+
+import json
+import multiprocessing
+import os
+import random
+import re
+import runpy
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from spacy.util import load_config
+from thinc.api import Config
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("killed_training.py")
+N_KILLS = 6
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Start a training in a new process; what it imports is imported only once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["spacy.cli", "spacy_bertcrf.cli.train", "spacy_transformers"])
+
+    def start(*arguments, kill_at=None, size_limit=None):
+        given = {"ARGUMENTS": arguments, "KILL_AT": kill_at, "SIZE_LIMIT": size_limit}
+        process = context.Process(target=runpy.run_path, args=(str(SCRIPT), given))
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def config(train_corpus, tmp_path_factory):
+    config = load_config(ROOT / "configs" / "cpu_cnn_crf.cfg")
+    config["paths"].update({"train": str(train_corpus), "dev": str(train_corpus)})
+    config["components"]["bertcrf"]["model"]["tok2vec"].update(width=16, depth=1, embed_size=50)
+    config["components"]["bertcrf"]["model"]["encoder"]["hidden_width"] = 8
+    config["training"].update(
+        {
+            "max_epochs": 0,
+            "max_steps": 24,
+            "eval_frequency": 8,
+            "dropout": 0.3,
+            "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 2, "get_length": None},
+            "logger": {
+                "@loggers": "spacy-bertcrf.JSONL.v1",
+                "path": "log.jsonl",
+                "log_every": 5,
+            },
+        }
+    )
+    averages = {"@misc": "spacy-bertcrf.EMA.v1", "decay": 0.9}
+    config["training"]["optimizer"]["averages"] = averages
+    path = tmp_path_factory.mktemp("config") / "config.cfg"
+    Config(config).to_disk(path, interpolate=False)
+    return path
+
+
+@pytest.fixture
+def arguments(config, tmp_path):
+    # A log of its own would be another config.
+    log = ["--training.logger.path", tmp_path / "log.jsonl"]
+    output = ["--output", tmp_path / "output"]
+    return [config, *output, "--checkpoint-frequency", 3, *log]
+
+
+@pytest.fixture(scope="module")
+def unharmed(start, config, tmp_path_factory):
+    """The outcome of a training that nobody has killed, and the seconds that it took."""
+    folder = tmp_path_factory.mktemp("unharmed")
+    began = time.monotonic()
+    process = start(
+        config, "--output", folder / "output", "--checkpoint-frequency", 3,
+        "--training.logger.path", folder / "log.jsonl",
+    )  # fmt: skip
+    process.join()
+    assert process.exitcode == 0, (folder / "printed.txt").read_text()
+    return outcome(folder), time.monotonic() - began
+
+
+def outcome(folder):
+    weights = {
+        name: (folder / "output" / name / "bertcrf" / "model").read_bytes()
+        for name in ("model-best", "model-last")
+    }
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert list(records[0]) == ["run"]
+    for record in records[1:]:
+        del record["seconds"], record["words_per_second"]
+        record.get("scores", {}).pop("speed", None)
+    return weights, records[1:]
+
+
+def whole_pipelines(folder):
+    """Raises an error if a pipeline is there in part."""
+    import spacy
+
+    for name in ("model-best", "model-last"):
+        if (folder / "output" / name).exists():
+            spacy.load(folder / "output" / name)
+
+
+def printed(folder):
+    return re.sub(r"\s+", " ", (folder / "printed.txt").read_text())
+
+
+def test_kills_at_random_moments_change_nothing(start, arguments, unharmed, tmp_path):
+    """A node that is taken away must not cost the training, nor give another model."""
+    expected, seconds = unharmed
+    rng = random.Random()
+    for _ in range(N_KILLS):
+        process = start(*arguments, "--resume")
+        process.join(rng.uniform(0.2, 1) * seconds)
+        if process.exitcode is None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        whole_pipelines(tmp_path)
+    process = start(*arguments, "--resume")
+    process.join()
+    assert process.exitcode == 0, printed(tmp_path)
+    assert outcome(tmp_path) == expected
+
+
+def test_kills_while_files_are_written_change_nothing(start, arguments, unharmed, tmp_path):
+    """A kill while a checkpoint or a pipeline replaces the last one must leave one of them."""
+    rng = random.Random()
+    for _ in range(N_KILLS):
+        process = start(*arguments, "--resume", kill_at=rng.randint(1, 120))
+        process.join()
+        assert process.exitcode in (-signal.SIGKILL, 0), printed(tmp_path)
+        whole_pipelines(tmp_path)
+    process = start(*arguments, "--resume")
+    process.join()
+    assert process.exitcode == 0, printed(tmp_path)
+    assert outcome(tmp_path) == unharmed[0]
+    left = [path.name for path in (tmp_path / "output").rglob(".*")]
+    assert left == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_with_a_checkpoint(number, code, start, arguments, unharmed, tmp_path):
+    """Batch systems send SIGTERM before they kill, and users press Ctrl-C."""
+    slow = [*arguments, "--checkpoint-frequency", 1000]
+    process = start(*slow)
+    while not (tmp_path / "output" / "model-last").exists():
+        time.sleep(0.01)
+        assert process.is_alive(), printed(tmp_path)
+    os.kill(process.pid, number)
+    process.join()
+    if process.exitcode != 0:  # The signal may come in the last step.
+        assert process.exitcode == code, printed(tmp_path)
+        assert "--resume" in printed(tmp_path)
+        steps = sorted(path.name for path in (tmp_path / "output" / "checkpoints").iterdir())
+        assert steps[0] == "step-0"
+        assert len(steps) == 2
+    process = start(*slow, "--resume")
+    process.join()
+    assert process.exitcode == 0, printed(tmp_path)
+    assert outcome(tmp_path) == unharmed[0]
+
+
+def test_a_full_disk_loses_no_checkpoint(start, arguments, unharmed, tmp_path):
+    """Else the user frees some space and finds that there is nothing to go on with."""
+    process = start(*arguments, kill_at=100)
+    process.join()
+    before = sorted((tmp_path / "output" / "checkpoints").iterdir())
+    process = start(*arguments, "--resume", size_limit=30_000)
+    process.join()
+    assert process.exitcode == 1
+    assert "could not be written" in printed(tmp_path)
+    assert sorted((tmp_path / "output" / "checkpoints").iterdir()) == before
+    whole_pipelines(tmp_path)
+    process = start(*arguments, "--resume")
+    process.join()
+    assert process.exitcode == 0, printed(tmp_path)
+    assert outcome(tmp_path) == unharmed[0]
