@@ -101,6 +101,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         convert(args, folder)
         print(f"{args.corpus}, {args.limit or 'all'} sentences, {args.epochs} epochs,", end=" ")
+        print(f"batches of {args.pieces} wordpieces,", end=" ")
         print(f"{platform.machine()}, {args.threads} threads,", end=" ")
         print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
         print("\n| | seed | P | R | F1 | F1 after each epoch | minutes |")
@@ -116,6 +117,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--corpus", choices=("cluener", "conll2003"), default="cluener")
     parser.add_argument("--bert", help="its folder; for CLUENER, models/zh-char-bert-4l in FOLDER")
     parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
+    parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--limit", type=int, help="the first so many sentences of train")
@@ -150,6 +152,7 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
         "system.seed": seed,
         "training.optimizer.learn_rate.initial_rate": args.rate,
         "training.max_epochs": args.epochs,
+        "training.batcher.size": args.pieces,
     }
     config = {"cluener": "bert_bilstm_crf", "conll2003": "bert_bilstm_crf_en"}[args.corpus]
     path = ROOT / "configs" / f"{config}.cfg"
