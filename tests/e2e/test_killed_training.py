@@ -18,6 +18,15 @@ from thinc.api import Config
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("killed_training.py")
 N_KILLS = 4
+IMPORTS = [
+    "spacy.lang.zh",
+    "spacy.ml.models",
+    "spacy_transformers",
+    "spacy_bertcrf.cli.train",
+    "spacy_bertcrf.models.bert_encoder",
+    "spacy_bertcrf.pipeline.factory",
+    "spacy_bertcrf.training.loop",
+]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
 
@@ -26,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills o
 def start():
     """Start a training in a new process; what it imports is imported only once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["spacy_bertcrf.training.loop", "spacy_bertcrf.cli.train"])
+    context.set_forkserver_preload(IMPORTS)
     first = context.Process(target=len, args=("",))
     first.start()
     first.join()
@@ -186,14 +195,38 @@ def test_a_full_disk_loses_no_checkpoint(start, arguments, unharmed, tmp_path):
     """Else the user frees some space and finds that there is nothing to go on with."""
     process = start(*arguments, kill_at=100)
     process.join()
-    before = sorted((tmp_path / "output" / "checkpoints").iterdir())
+    folder = tmp_path / "output" / "checkpoints"
+    before = sorted(folder.glob("step-*"))
     process = start(*arguments, "--resume", size_limit=30_000)
     process.join()
     assert process.exitcode == 1
     assert "could not be written" in printed(tmp_path)
-    assert sorted((tmp_path / "output" / "checkpoints").iterdir()) == before
+    assert sorted(folder.iterdir()) == before
     whole_pipelines(tmp_path)
     process = start(*arguments, "--resume")
     process.join()
     assert process.exitcode == 0, printed(tmp_path)
     assert outcome(tmp_path) == unharmed[0]
+
+
+def test_an_earlier_training_is_not_lost_by_mistake(start, arguments, tmp_path):
+    """Without --resume, one more call of the same command would erase days of training."""
+    process = start(*arguments, kill_at=100)
+    process.join()
+    folder = tmp_path / "output" / "checkpoints"
+    before = sorted(folder.glob("step-*"))
+    process = start(*arguments)
+    process.join()
+    assert process.exitcode == 1
+    assert "--resume" in printed(tmp_path)
+    process = start(*arguments, "--resume", "--training.dropout", 0.2)
+    process.join()
+    assert process.exitcode == 1
+    assert "training.dropout was 0.3 and is 0.2" in printed(tmp_path)
+    for path in before:
+        (path / "state.json").write_text("{}")
+    process = start(*arguments, "--resume")
+    process.join()
+    assert process.exitcode == 1
+    assert "is whole" in printed(tmp_path)
+    assert sorted(folder.glob("step-*")) == before
