@@ -129,7 +129,7 @@ def train_cli(
         msg.warn("The training was stopped at once, without a last checkpoint.")
         raise typer.Exit(130) from stopped
     except NotResumableError as error:
-        msg.fail("Nothing was trained", str(error), exits=1)
+        msg.fail("The training cannot be resumed", str(error), exits=1)
     except OSError as error:
         msg.fail("The training ended early", str(error), exits=1)
 
@@ -150,6 +150,11 @@ def goes_on(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: bool)
         raise ValueError(
             f"{found} is a checkpoint of an earlier training. Go on with it by --resume, or remove "
             "it by --overwrite."
+        )
+    if resume and found is None and checkpoints.paths():
+        raise ValueError(
+            f"No checkpoint in {checkpoints.folder} is whole: files have been changed since they "
+            "were written. Put them back, or begin anew by --overwrite."
         )
     if resume and found is None:
         msg.info(f"No checkpoint in {checkpoints.folder}: the training begins with its first step")

@@ -161,9 +161,10 @@ def _unshared(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The arrays with memory of their own: safetensors refuses tied weights."""
     seen: set[int] = set()
     own = {}
-    for name, tensor in arrays.items():
+    for name, array in arrays.items():
+        tensor = array.contiguous()
         memory = tensor.untyped_storage().data_ptr()
-        own[name] = tensor.clone() if memory in seen else tensor.contiguous()
+        own[name] = tensor.clone() if memory in seen else tensor
         seen.add(memory)
     return own
 

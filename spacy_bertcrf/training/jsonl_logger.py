@@ -98,9 +98,10 @@ class JsonLines:
         """The size of the file, as far as it is on the disk."""
         if self._file is not None:
             os.fsync(self._file.fileno())
-            return {"bytes": self.path.stat().st_size, "is_begun": True}
-        is_kept = self._mode == "a" and self.path.exists()
-        return {"bytes": self.path.stat().st_size if is_kept else 0, "is_begun": False}
+        is_kept = self._file is not None or (self._mode == "a" and self.path.exists())
+        size = self.path.stat().st_size if is_kept else 0
+        # A resumed log is not open before its first record.
+        return {"bytes": size, "is_begun": self._file is not None or self._run is None}
 
     def restore_training_state(self, state: State) -> None:
         """Cut off what was written after that."""

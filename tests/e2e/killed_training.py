@@ -15,10 +15,7 @@ from spacy.cli import app
 
 import spacy_bertcrf.cli  # noqa: F401
 
-ARGUMENTS: list
-KILL_AT: int | None
-SIZE_LIMIT: int | None
-
+ARGUMENTS, KILL_AT, SIZE_LIMIT = (globals()[n] for n in ("ARGUMENTS", "KILL_AT", "SIZE_LIMIT"))
 CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree", "os.truncate")
 n_changes = 0
 

@@ -17,7 +17,16 @@ from thinc.api import Config
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("killed_training.py")
-N_KILLS = 6
+N_KILLS = 4
+IMPORTS = [
+    "spacy.lang.zh",
+    "spacy.ml.models",
+    "spacy_transformers",
+    "spacy_bertcrf.cli.train",
+    "spacy_bertcrf.models.bert_encoder",
+    "spacy_bertcrf.pipeline.factory",
+    "spacy_bertcrf.training.loop",
+]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
 
@@ -26,7 +35,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills o
 def start():
     """Start a training in a new process; what it imports is imported only once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["spacy.cli", "spacy_bertcrf.cli.train", "spacy_transformers"])
+    context.set_forkserver_preload(IMPORTS)
+    first = context.Process(target=len, args=("",))
+    first.start()
+    first.join()
 
     def start(*arguments, kill_at=None, size_limit=None):
         given = {"ARGUMENTS": arguments, "KILL_AT": kill_at, "SIZE_LIMIT": size_limit}
@@ -46,14 +58,14 @@ def config(train_corpus, tmp_path_factory):
     config["training"].update(
         {
             "max_epochs": 0,
-            "max_steps": 24,
-            "eval_frequency": 8,
+            "max_steps": 150,
+            "eval_frequency": 50,
             "dropout": 0.3,
             "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 2, "get_length": None},
             "logger": {
                 "@loggers": "spacy-bertcrf.JSONL.v1",
                 "path": "log.jsonl",
-                "log_every": 5,
+                "log_every": 7,
             },
         }
     )
@@ -69,20 +81,21 @@ def arguments(config, tmp_path):
     # A log of its own would be another config.
     log = ["--training.logger.path", tmp_path / "log.jsonl"]
     output = ["--output", tmp_path / "output"]
-    return [config, *output, "--checkpoint-frequency", 3, *log]
+    return [config, *output, "--checkpoint-frequency", 10, *log]
 
 
 @pytest.fixture(scope="module")
 def unharmed(start, config, tmp_path_factory):
     """The outcome of a training that nobody has killed, and the seconds that it took."""
     folder = tmp_path_factory.mktemp("unharmed")
-    began = time.monotonic()
     process = start(
-        config, "--output", folder / "output", "--checkpoint-frequency", 3,
+        config, "--output", folder / "output", "--checkpoint-frequency", 10,
         "--training.logger.path", folder / "log.jsonl",
     )  # fmt: skip
+    wait_until_it_trains(folder, process, n_earlier=0)
+    began = time.monotonic()
     process.join()
-    assert process.exitcode == 0, (folder / "printed.txt").read_text()
+    assert process.exitcode == 0, printed(folder)
     return outcome(folder), time.monotonic() - began
 
 
@@ -98,6 +111,13 @@ def outcome(folder):
         del record["seconds"], record["words_per_second"]
         record.get("scores", {}).pop("speed", None)
     return weights, records[1:]
+
+
+def wait_until_it_trains(folder, process, n_earlier):
+    path = folder / "printed.txt"
+    while not path.exists() or path.read_text().count("Training pipeline") <= n_earlier:
+        assert process.is_alive(), printed(folder)
+        time.sleep(0.02)
 
 
 def whole_pipelines(folder):
@@ -117,15 +137,18 @@ def test_kills_at_random_moments_change_nothing(start, arguments, unharmed, tmp_
     """A node that is taken away must not cost the training, nor give another model."""
     expected, seconds = unharmed
     rng = random.Random()
-    for _ in range(N_KILLS):
+    n_kills = 0
+    while True:
         process = start(*arguments, "--resume")
-        process.join(rng.uniform(0.2, 1) * seconds)
-        if process.exitcode is None:
-            os.kill(process.pid, signal.SIGKILL)
+        wait_until_it_trains(tmp_path, process, n_earlier=n_kills)
+        process.join(rng.uniform(0, 0.4) * seconds if n_kills < N_KILLS else None)
+        if process.exitcode is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
         process.join()
+        n_kills += 1
         whole_pipelines(tmp_path)
-    process = start(*arguments, "--resume")
-    process.join()
+    assert n_kills
     assert process.exitcode == 0, printed(tmp_path)
     assert outcome(tmp_path) == expected
 
@@ -172,14 +195,38 @@ def test_a_full_disk_loses_no_checkpoint(start, arguments, unharmed, tmp_path):
     """Else the user frees some space and finds that there is nothing to go on with."""
     process = start(*arguments, kill_at=100)
     process.join()
-    before = sorted((tmp_path / "output" / "checkpoints").iterdir())
+    folder = tmp_path / "output" / "checkpoints"
+    before = sorted(folder.glob("step-*"))
     process = start(*arguments, "--resume", size_limit=30_000)
     process.join()
     assert process.exitcode == 1
     assert "could not be written" in printed(tmp_path)
-    assert sorted((tmp_path / "output" / "checkpoints").iterdir()) == before
+    assert sorted(folder.iterdir()) == before
     whole_pipelines(tmp_path)
     process = start(*arguments, "--resume")
     process.join()
     assert process.exitcode == 0, printed(tmp_path)
     assert outcome(tmp_path) == unharmed[0]
+
+
+def test_an_earlier_training_is_not_lost_by_mistake(start, arguments, tmp_path):
+    """Without --resume, one more call of the same command would erase days of training."""
+    process = start(*arguments, kill_at=100)
+    process.join()
+    folder = tmp_path / "output" / "checkpoints"
+    before = sorted(folder.glob("step-*"))
+    process = start(*arguments)
+    process.join()
+    assert process.exitcode == 1
+    assert "--resume" in printed(tmp_path)
+    process = start(*arguments, "--resume", "--training.dropout", 0.2)
+    process.join()
+    assert process.exitcode == 1
+    assert "training.dropout was 0.3 and is 0.2" in printed(tmp_path)
+    for path in before:
+        (path / "state.json").write_text("{}")
+    process = start(*arguments, "--resume")
+    process.join()
+    assert process.exitcode == 1
+    assert "is whole" in printed(tmp_path)
+    assert sorted(folder.glob("step-*")) == before

@@ -6,13 +6,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import catalogue
 import pytest
+import spacy
+from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
+from thinc.api import Optimizer
 
 from spacy_bertcrf.models.resumable import setting_up
-from spacy_bertcrf.training.checkpoints import Checkpoints
+from spacy_bertcrf.training import run_identity
+from spacy_bertcrf.training.checkpoints import Checkpoints, NotResumableError
 from spacy_bertcrf.training.loop import train
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +69,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "thinc's Adam": ("cpu_cnn_crf", {"optimizer": thinc("Adam", use_averages=True)}, {}),
     "RAdam": ("cpu_cnn_crf", {"optimizer": thinc("RAdam")}, {}),
-    "SGD": ("cpu_cnn_crf", {"optimizer": thinc("SGD")}, {}),
     "batches that grow": (
         "cpu_cnn_crf",
         {"batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": COMPOUNDING}},
@@ -240,3 +244,51 @@ def test_without_a_stop_it_is_as_spacy_trains(name, make_config, tmp_path):
     spacy_train(init_nlp(config), tmp_path / "spacy", stdout=io.StringIO(), stderr=io.StringIO())
     assert files_of(tmp_path / "spacy" / "model-last") == models
     assert log_of(tmp_path)[1] == records
+
+
+def resumed(config, output, message):
+    with pytest.raises(NotResumableError, match=message):
+        run(config, output, resume=True)
+
+
+def test_what_differs_is_named(make_config, train_corpus, tmp_path, monkeypatch):
+    """Weights of one training and data or settings of another would be a model of neither."""
+    corpus = tmp_path / "train.spacy"
+    shutil.copy(train_corpus, corpus)
+    short = {"max_steps": 2, "accumulate_gradient": 1}
+    here = {"corpora.train.path": str(corpus)}
+    run(make_config("cpu_cnn_crf", short, here), tmp_path)
+    changed = make_config("cpu_cnn_crf", {**short, "dropout": 0.25}, here)
+    resumed(changed, tmp_path, r"training\.dropout was 0\.3 and is 0\.25")
+    unchanged = make_config("cpu_cnn_crf", short, here)
+    monkeypatch.setattr(run_identity, "version", lambda package: "0")
+    resumed(unchanged, tmp_path, "the version of torch was .* and is 0")
+    monkeypatch.undo()
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("zh").vocab))
+    DocBin(docs=docs[::-1]).to_disk(corpus)
+    resumed(unchanged, tmp_path, r"corpora\.train\.path names has other content")
+
+
+def test_a_finished_training_is_not_begun_again(make_config, tmp_path):
+    """A script that resumes whatever there is would train for ever, or lose the model."""
+    config = make_config("cpu_cnn_crf", {"max_steps": 2}, {})
+    run(config, tmp_path)
+    models = files_of(tmp_path / "model-last")
+    assert "finished" in run(config, tmp_path, resume=True)
+    assert files_of(tmp_path / "model-last") == models
+
+
+def test_an_optimizer_of_unknown_state_is_refused_before_the_training(make_config, tmp_path):
+    """Else its state would be lost at the first crash, and nobody would know."""
+
+    class Unknown(Optimizer):
+        pass
+
+    spacy.registry.optimizers.register("tests.unknown.v1", func=lambda: Unknown(0.1))
+    config = make_config("cpu_cnn_crf", {"optimizer": {"@optimizers": "tests.unknown.v1"}}, {})
+    try:
+        with pytest.raises(NotResumableError, match="The optimizer is a Unknown"):
+            run(config, tmp_path)
+    finally:
+        catalogue.REGISTRY.pop((*spacy.registry.optimizers.namespace, "tests.unknown.v1"))
+    assert not (tmp_path / "log.jsonl").exists()

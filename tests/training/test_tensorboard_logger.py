@@ -2,12 +2,13 @@
 
 import json
 import sys
+import time
 
 import pytest
 from spacy.util import registry
 
 from spacy_bertcrf.training import dev_loss
-from spacy_bertcrf.training.tensorboard_logger import tensorboard_logger
+from spacy_bertcrf.training.tensorboard_logger import Events, tensorboard_logger
 
 NAME = "spacy-bertcrf.TensorBoard.v1"
 
@@ -64,6 +65,25 @@ def test_an_old_run_is_neither_mixed_up_nor_erased(train_with, tmp_path):
     train_with({**config, "overwrite": True}, **short)
     assert set(read(tmp_path / "run")["losses/bertcrf"]) == {0, 3}
     assert (tmp_path / "run" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("last_step", [-1, 4])
+def test_a_resumed_run_hides_what_came_after_the_checkpoint(last_step, tmp_path):
+    """Steps that were taken twice would be drawn as a curve that goes back."""
+    killed = Events(tmp_path, {})
+    states = {-1: killed.training_state()}
+    for step, loss in ((0, 1.0), (4, 2.0), (7, 3.0)):
+        killed.write({"step": step, "loss": loss})
+        states[step] = killed.training_state()
+    killed.close()
+    # TensorBoard reads files in the order of their names, in which the time is in seconds.
+    time.sleep(1.1)
+    resumed = Events(tmp_path, {})
+    resumed.restore_training_state(states[last_step])
+    resumed.write({"step": 8, "loss": 4.0})
+    resumed.close()
+    kept = {} if last_step < 0 else {0: 1.0, 4: 2.0}
+    assert read(tmp_path)["loss"] == {**kept, 8: 4.0}
 
 
 def test_without_tensorboard_the_config_is_refused(tmp_path, monkeypatch):
