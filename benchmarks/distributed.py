@@ -4,8 +4,9 @@ give on GPUs.
     SPACY_BERTCRF_REAL=FOLDER python benchmarks/distributed.py cluener \
         --bert FOLDER/models/zh-char-bert-4l --processes 2
 
-One process and several take turns, each process with one thread, on the same batches. What each
-sends in a step is compared with the size of what is trained; with --freeze BERT stands still.
+One process and several take turns, each process with one thread: several on the same batches as
+one, and on batches so many times as large, of which each has as much as one alone. What each sends
+in a step is compared with the size of what is trained; with --freeze BERT stands still.
 
 The estimate is for n GPUs, each with a batch as large as one alone would have:
 
@@ -28,6 +29,7 @@ from typing import Any, NamedTuple
 
 import torch
 from peers import LANGUAGES, describe_machine, examples_for, our_pipeline, read_dev
+from thinc.api import fix_random_seed
 from turns import Setting, add_arguments, setting_of
 
 from spacy_bertcrf.training.adamw import AdamW
@@ -60,21 +62,23 @@ def main() -> None:
     parser.add_argument("--tflops", type=float, default=60.0, help="that one GPU sustains")
     args = parser.parse_args()
     setting = setting_of(args)._replace(threads=1)
-    groups = {size: start(size, setting, args.freeze) for size in (1, args.processes)}
-    seconds: dict[int, list[float]] = {size: [] for size in groups}
+    n = args.processes
+    turns = [(1, MAX_PIECES), (n, MAX_PIECES), (n, n * MAX_PIECES)]
+    groups = {turn: start(*turn, setting, args.freeze) for turn in turns}
+    seconds: dict[tuple[int, int], list[float]] = {turn: [] for turn in turns}
     order = list(groups)
     for _ in range(args.rounds):
         order.reverse()
-        for size in order:
-            seconds[size].append(take_turn(groups[size]))
+        for turn in order:
+            seconds[turn].append(take_turn(groups[turn]))
     n_words = sum(map(len, read_dev(setting.corpus, setting.n_texts)))
     print(f"{setting.n_texts} texts of {setting.corpus}, {n_words} words, {args.rounds} rounds")
     print(describe_machine(setting))
-    print("\n| processes | words/s | times one |\n|---|---|---|")
-    alone = statistics.median(seconds[1])
-    for size, found in seconds.items():
+    print("\n| processes | wordpieces of a batch | words/s | times one |\n|---|---|---|---|")
+    alone = statistics.median(seconds[turns[0]])
+    for (size, max_pieces), found in seconds.items():
         median = statistics.median(found)
-        print(f"| {size} | {n_words / median:.0f} | {alone / median:.2f} |")
+        print(f"| {size} | {max_pieces} | {n_words / median:.0f} | {alone / median:.2f} |")
     sizes = [stop(connections) for connections in groups.values()][-1]
     print(
         f"\nEach process sends {sizes.sent / 1e6:.2f} MB of gradients a step; trained are "
@@ -94,7 +98,7 @@ def print_estimate(step: float) -> None:
         print(f"| {name} | {exchange:.3f} | {n * step / (step + exchange):.2f} |")
 
 
-def start(size: int, setting: Setting, freeze: bool) -> list[Connection]:
+def start(size: int, max_pieces: int, setting: Setting, freeze: bool) -> list[Connection]:
     """Start the processes that train together; they are warm when this comes back."""
     context = get_context("spawn")
     with closing(socket.socket()) as probe:
@@ -103,8 +107,9 @@ def start(size: int, setting: Setting, freeze: bool) -> list[Connection]:
     connections = []
     for rank in range(size):
         ours, theirs = context.Pipe()
-        arguments = (rank, size, port, setting, freeze, theirs)
+        arguments = (rank, size, port, max_pieces, setting, freeze, theirs)
         context.Process(target=_serve, args=arguments, daemon=True).start()
+        theirs.close()
         connections.append(ours)
     for connection in connections:
         connection.recv()
@@ -127,7 +132,13 @@ def stop(connections: list[Connection]) -> Sizes:
 
 
 def _serve(
-    rank: int, size: int, port: int, setting: Setting, freeze: bool, connection: Connection
+    rank: int,
+    size: int,
+    port: int,
+    max_pieces: int,
+    setting: Setting,
+    freeze: bool,
+    connection: Connection,
 ) -> None:
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank))
@@ -137,7 +148,7 @@ def _serve(
         if size > 1:
             ranks = ProcessRanks(stack.enter_context(join(600, use_gpu=False)))
         docs = read_dev(setting.corpus, setting.n_texts)
-        torch.manual_seed(0)
+        fix_random_seed(0)  # all processes are to make the same batches
         nlp = our_pipeline(setting.corpus, setting.bert, docs)
         component: Any = nlp.get_pipe("bertcrf")
         component.model.attrs["freeze_tok2vec"] = freeze
@@ -146,7 +157,7 @@ def _serve(
                 for shim in node.shims:
                     shim._model.requires_grad_(False)
         ranks.begin(nlp)
-        batches = list(batch_by_pieces(MAX_PIECES, setting.bert)(examples_for(nlp, docs)))
+        batches = list(batch_by_pieces(max_pieces, setting.bert)(examples_for(nlp, docs)))
         run = _training(nlp, batches, ranks)
         run()
         connection.send("warm")

@@ -14,6 +14,9 @@ from ..model_state import trained_components
 from .process_group import ProcessGroup
 
 BUCKET_BYTES = 25 * 2**20  # as torch's DistributedDataParallel has it
+# From so many rows a column on, a matrix is taken for embeddings: a batch uses few of their rows.
+ROWS_PER_COLUMN = 8
+PIECE_ROWS = 1024
 PURPOSE = "sum up the gradients"
 
 
@@ -73,7 +76,8 @@ def gradient_scalers(nlp: Language, frozen: Iterable[str]) -> list:
 
 
 class GradientExchange:
-    """Sums up gradients over the processes, in float32 and in few large pieces.
+    """Sums up gradients over the processes, in float32 and in few large pieces. Of embeddings only
+    the rows that are not zero everywhere are sent.
 
     bytes_sent: of gradients, in the last step, by each process; a ring of n processes carries
         them 2 · (n - 1) / n times over each link.
@@ -86,14 +90,40 @@ class GradientExchange:
     def sum_up(self, gradients: Sequence[torch.Tensor]) -> None:
         """Sum up gradients over all processes, in place. All of them have the same ones."""
         self.bytes_sent = 0
+        rows = self._used_rows(gradients)
+        sent = [
+            gradient[rows[i]] if i in rows else gradient for i, gradient in enumerate(gradients)
+        ]
         # While one piece is under way, the next is put together.
         under_way: deque[Callable[[], None]] = deque()
-        for bucket in _buckets(gradients):
+        for bucket in _buckets(sent):
             under_way.append(self._begin(bucket))
             if len(under_way) > 1:
                 under_way.popleft()()
         for finish in under_way:
             finish()
+        for i, used in rows.items():
+            gradients[i].index_copy_(0, used, sent[i])
+
+    def _used_rows(self, gradients: Sequence[torch.Tensor]) -> dict[int, torch.Tensor]:
+        """For each of the gradients of embeddings, by its number, the rows that are not zero in
+        all processes."""
+        tables = {
+            i: gradient
+            for i, gradient in enumerate(gradients)
+            if gradient.dim() == 2 and len(gradient) >= ROWS_PER_COLUMN * gradient.shape[1]
+        }
+        if not tables:
+            return {}
+        # Not by squares, which are zero for what is small; and in pieces, for what is that large
+        # takes as long to allocate as to send.
+        pieces = [piece for table in tables.values() for piece in table.split(PIECE_ROWS)]
+        flags = torch.cat([piece.abs().sum(1) for piece in pieces]) != 0
+        counts = flags.to(self._group.device, torch.int32)
+        self.bytes_sent += counts.numel() * counts.element_size()
+        self._group.begin_sum(counts, PURPOSE)()
+        parts = counts.to(flags.device).split([len(gradient) for gradient in tables.values()])
+        return {i: part.nonzero()[:, 0] for i, part in zip(tables, parts, strict=True)}
 
     def _begin(self, bucket: list[torch.Tensor]) -> Callable[[], None]:
         first = bucket[0]
