@@ -5,9 +5,9 @@
 FOLDER has data/cluener/{train,dev}.json, data/conll2003/{train,dev}.txt and models/zh-char-bert-4l.
 The baseline is configs/bert_bilstm_crf.cfg (for CoNLL-2003 bert_bilstm_crf_en.cfg) with one
 learning rate for all parameters, and every variant is that with what it changes: "faster_head" is
-the config as it ships. All have the same number of epochs, are evaluated after each, and the best
-evaluation counts; P and R are those of the same evaluation. Rows are printed, as Markdown, as soon
-as they are there; the trainings' own reports go to stderr.
+the first config as it ships. All have the same number of epochs, are evaluated after each, and the
+best evaluation counts; P and R are those of the same evaluation. Rows are printed, as Markdown, as
+soon as they are there; the trainings' own reports go to stderr.
 """
 
 import argparse
