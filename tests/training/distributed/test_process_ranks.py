@@ -89,6 +89,7 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
             "cpu_cnn_crf",
             more={"tagger": {"factory": "tagger"}, "textcat": TEXTCAT},
             **small,
+            # The tagger's gradients are sums, of which larger steps amplify the rounding.
             **{"training.optimizer.learn_rate": 0.002},
         ),
         "bilstm": case(2, "bert_bilstm_crf", **small),
@@ -180,12 +181,6 @@ def test_nothing_frozen_is_sent(results):
     whole = results["bilstm"]["bytes sent"]
     assert 0 < sent < 0.5 * whole
     assert whole <= weights["bertcrf"]
-
-
-def test_embeddings_that_no_text_uses_are_not_sent(results):
-    """With a large vocabulary they would be most of what goes over the network."""
-    found = results["thinc layers and a tagger"]
-    assert 0 < found["bytes sent"] < 0.6 * sum(found["bytes of weights"].values())
 
 
 def test_the_start_says_what_a_batch_is(results):
