@@ -16,10 +16,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import spacy
 import torch
 from peers import ROOT, describe_machine
-from seeded_training import Recipe, batches_of, pipeline_step, spread, train
+from seeded_training import (
+    Recipe,
+    add_arguments,
+    batches_of,
+    pipeline_step,
+    recipe_of,
+    spread,
+    train,
+)
 from spacy.cli.init_config import init_config
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -39,23 +46,15 @@ Step = Callable[[list[Doc], float], None]
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
-    parser.add_argument("--limit", type=int, help="read so many titles of each part")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
-    parser.add_argument("--learn-rate", type=float, default=3e-4)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--gpu-id", type=int, default=-1)
+    add_arguments(parser, epochs=2)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    if args.gpu_id >= 0:
-        spacy.require_gpu(args.gpu_id)
-    bert = str(Path(os.environ["SPACY_BERTCRF_REAL"]) / "models" / "zh-char-bert-4l")
-    recipe = Recipe(bert, args.pieces, args.epochs, args.learn_rate, args.gpu_id)
+    recipe = recipe_of(args)
     training, dev = (read_titles(part, args.limit) for part in ("train", "dev"))
     n_words = sum(map(len, training)) * args.epochs
     print(f"{len(training)} titles, {len(dev)} in dev, {n_words} words in training, {recipe}")
-    print(describe_machine(Setting("thucnews", len(training), bert, args.threads, args.gpu_id)))
+    print(
+        describe_machine(Setting("thucnews", len(training), recipe.bert, args.threads, args.gpu_id))
+    )
     scores: dict[str, list[tuple[float, float, float]]] = {name: [] for name in args.programs}
     for seed in args.seeds:
         batches = batches_of(training, recipe, seed)

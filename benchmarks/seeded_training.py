@@ -1,11 +1,15 @@
 """One way of training for all pipelines that are compared: same batches, same learning rates."""
 
+import argparse
+import os
 import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import spacy
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -30,6 +34,26 @@ class Recipe(NamedTuple):
     def synchronize(self) -> None:
         if self.gpu_id >= 0:
             torch.cuda.synchronize()
+
+
+def add_arguments(parser: argparse.ArgumentParser, epochs: int) -> None:
+    """What all comparisons of several seeds can be told."""
+    parser.add_argument("--limit", type=int, help="read so many documents of each corpus and part")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
+    parser.add_argument("--learn-rate", type=float, default=3e-4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--gpu-id", type=int, default=-1)
+
+
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """The recipe that they give, with the machine set up for it."""
+    torch.set_num_threads(args.threads)
+    if args.gpu_id >= 0:
+        spacy.require_gpu(args.gpu_id)
+    bert = str(Path(os.environ["SPACY_BERTCRF_REAL"]) / "models" / "zh-char-bert-4l")
+    return Recipe(bert, args.pieces, args.epochs, args.learn_rate, args.gpu_id)
 
 
 def batches_of(docs: Sequence[Doc], recipe: Recipe, seed: int) -> list[list[Doc]]:

@@ -16,11 +16,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import spacy
-import torch
 from classification import read_titles
 from peers import ROOT, describe_machine
-from seeded_training import Recipe, batches_of, examples_for, pipeline_step, spread, train
+from seeded_training import (
+    Recipe,
+    add_arguments,
+    batches_of,
+    examples_for,
+    pipeline_step,
+    recipe_of,
+    spread,
+    train,
+)
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import fix_random_seed, load_config, load_model_from_config
@@ -40,23 +47,13 @@ SCORES = {"bertcrf": "ents_f", "textcat": "cats_macro_f"}
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--limit", type=int, help="read so many documents of each corpus and part")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
-    parser.add_argument("--learn-rate", type=float, default=3e-4)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--gpu-id", type=int, default=-1)
+    add_arguments(parser, epochs=4)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    if args.gpu_id >= 0:
-        spacy.require_gpu(args.gpu_id)
-    bert = str(Path(os.environ["SPACY_BERTCRF_REAL"]) / "models" / "zh-char-bert-4l")
-    recipe = Recipe(bert, args.pieces, args.epochs, args.learn_rate, args.gpu_id)
+    recipe = recipe_of(args)
     corpora = {part: read_both(part, args.limit) for part in ("train", "dev")}
     sizes = {part: {task: len(docs) for task, docs in of.items()} for part, of in corpora.items()}
     print(f"{sizes}, {recipe}")
-    print(describe_machine(Setting("both", 0, bert, args.threads, args.gpu_id)))
+    print(describe_machine(Setting("both", 0, recipe.bert, args.threads, args.gpu_id)))
     results: dict[str, list[dict[str, float]]] = {name: [] for name in PIPELINES}
     for seed in args.seeds:
         for name, pipes in PIPELINES.items():
