@@ -11,6 +11,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.named_component import named_component
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -142,15 +143,7 @@ def read_examples(nlp: "Language", data: Path) -> "list[Example]":
 def _recognizer(nlp: "Language", name: str) -> "CRFEntityRecognizer":
     from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 
-    if name not in nlp.pipe_names:
-        raise ValueError(
-            f"The pipeline has no component '{name}' that is enabled, only: "
-            f"{', '.join(nlp.pipe_names)}. Name it with --component."
-        )
-    recognizer = nlp.get_pipe(name)
-    if not isinstance(recognizer, CRFEntityRecognizer):
-        raise ValueError(f"The component '{name}' is no bertcrf. Name one with --component.")
-    return recognizer
+    return named_component(nlp, name, CRFEntityRecognizer, "bertcrf")
 
 
 def _measured(nlp: "Language", component: str, data: Path, n_bins: int) -> "Calibration":

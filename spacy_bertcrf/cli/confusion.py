@@ -8,6 +8,8 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.calibrate import read_examples
+from spacy_bertcrf.cli.missing_characters import warn_of_missing
+from spacy_bertcrf.cli.named_component import named_component
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -52,12 +54,7 @@ def confusion_cli(
         write_whole(output, content)
     except (ValueError, ImportError, OSError) as err:
         msg.fail("No figure was written", str(err), exits=1)
-    if missing:
-        msg.warn(
-            f"No installed font has the characters {missing}: they are drawn as boxes",
-            "Install one, such as Noto Sans CJK (on Debian and Ubuntu: fonts-noto-cjk), or write "
-            "an .svg, whose text is drawn with the fonts of its reader.",
-        )
+    warn_of_missing(missing)
     _print_confusion(confusion, labels)
     msg.good(f"Wrote the figure to {output}")
 
@@ -65,15 +62,7 @@ def confusion_cli(
 def _labels(nlp: "Language", component: str) -> tuple[str, ...]:
     from spacy.pipeline import TextCategorizer
 
-    if component not in nlp.pipe_names:
-        raise ValueError(
-            f"The pipeline has no component '{component}' that is enabled, only: "
-            f"{', '.join(nlp.pipe_names)}. Name it with --component."
-        )
-    pipe = nlp.get_pipe(component)
-    if not isinstance(pipe, TextCategorizer):
-        raise ValueError(f"The component '{component}' is no textcat. Name one with --component.")
-    return tuple(pipe.labels)
+    return tuple(named_component(nlp, component, TextCategorizer, "textcat").labels)
 
 
 def _print_confusion(confusion: "Confusion", known: tuple[str, ...]) -> None:

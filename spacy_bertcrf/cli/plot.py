@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.missing_characters import warn_of_missing
 
 
 @bertcrf_app.command("plot")
@@ -42,12 +43,7 @@ def plot_cli(
         write_whole(output, content)
     except (ValueError, ImportError, OSError) as err:
         msg.fail("No figure was written", str(err), exits=1)
-    if missing:
-        msg.warn(
-            f"No installed font has the characters {missing}: they are drawn as boxes",
-            "Install one, such as Noto Sans CJK (on Debian and Ubuntu: fonts-noto-cjk), or write "
-            "an .svg, whose text is drawn with the fonts of its reader.",
-        )
+    warn_of_missing(missing)
     for name, log in read.items():
         if log.best_step is not None:
             msg.text(f"{name}: best at step {log.best_step:,} of {log.records[-1]['step']:,}")
