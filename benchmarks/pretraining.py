@@ -4,8 +4,9 @@
 
 FOLDER has data/text/zh.txt, data/cluener/{train,dev}.json and models/zh-char-bert-4l. The BERT is
 adapted by `bertcrf pretrain` on the first --characters of the text (it prints the held-out loss),
-and both are fine-tuned by benchmarks/strategies.py, which prints P, R and F1 of each seed. What
-that one should get besides goes behind `--`, e.g. `-- --epochs 2 --limit 2000`.
+and both are fine-tuned by benchmarks/strategies.py, in the --variant of it that is named, which
+prints P, R and F1 of each seed. What that one should get besides goes behind `--`, e.g. `--
+--epochs 2 --limit 2000`.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=128, help="of a sequence")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
+    parser.add_argument("--variant", default="faster_head", help="of the fine-tuning")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, help="keep the text and the adapted BERT here")
@@ -82,7 +84,7 @@ def pretrain(text: Path, bert: Path, output: Path, args: argparse.Namespace) -> 
 def finetune(bert: Path, args: argparse.Namespace) -> None:
     seeds = map(str, args.seeds)
     options = ["--bert", str(bert), "--threads", str(args.threads), *args.finetuning]
-    run([str(STRATEGIES), "baseline", *options, "--seeds", *seeds], args.threads)
+    run([str(STRATEGIES), args.variant, *options, "--seeds", *seeds], args.threads)
 
 
 def run(arguments: list[str], threads: int) -> None:

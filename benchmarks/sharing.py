@@ -92,7 +92,9 @@ def measure(
     training and of predicting both development sets."""
     docs = [doc for task, of_task in training.items() if task in pipes for doc in of_task]
     nlp = shared_pipeline(pipes, recipe, seed)
-    step = pipeline_step(nlp, docs, AdamW(recipe.learn_rate), seed)
+    # They are of the recogniser's parameters.
+    groups = nlp.config["training"]["optimizer"]["groups"] if "bertcrf" in pipes else {}
+    step = pipeline_step(nlp, docs, AdamW(recipe.learn_rate, groups=groups), seed)
     found = {"training": train(batches_of(docs, recipe, seed), step, recipe)}
     for task, score in SCORES.items():
         if task in pipes:

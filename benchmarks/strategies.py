@@ -3,11 +3,11 @@
     SPACY_BERTCRF_REAL=FOLDER python benchmarks/strategies.py baseline fgm rdrop --limit 2000
 
 FOLDER has data/cluener/{train,dev}.json, data/conll2003/{train,dev}.txt and models/zh-char-bert-4l.
-The baseline is configs/bert_bilstm_crf.cfg (for CoNLL-2003 bert_bilstm_crf_en.cfg) with one
-learning rate for all parameters, and every variant is that with what it changes: "faster_head" is
-the first config as it ships. All have the same number of epochs, are evaluated after each, and the
-best evaluation counts; P and R are those of the same evaluation. Rows are printed, as Markdown, as
-soon as they are there; the trainings' own reports go to stderr.
+The baseline is configs/bert_bilstm_crf.cfg (for CoNLL-2003 bert_bilstm_crf_en.cfg), or that of
+--config, with one learning rate for all parameters, and every variant is that with what it changes:
+"faster_head" has the groups of the configs that ship. All have the same number of epochs, are
+evaluated after each, and the best evaluation counts; P and R are those of the same evaluation. Rows
+are printed, as Markdown, as soon as they are there; the trainings' own reports go to stderr.
 """
 
 import argparse
@@ -117,6 +117,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("variants", nargs="+", help=f"of {', '.join(VARIANTS)}; a+b for both")
     parser.add_argument("--corpus", choices=("cluener", "conll2003"), default="cluener")
+    parser.add_argument("--config", help="a name in configs/, if not the BiLSTM's")
     parser.add_argument("--bert", help="its folder; for CLUENER, models/zh-char-bert-4l in FOLDER")
     parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
     parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
@@ -156,8 +157,8 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
         "training.max_epochs": args.epochs,
         "training.batcher.size": args.pieces,
     }
-    config = {"cluener": "bert_bilstm_crf", "conll2003": "bert_bilstm_crf_en"}[args.corpus]
-    path = ROOT / "configs" / f"{config}.cfg"
+    of_corpus = {"cluener": "bert_bilstm_crf", "conll2003": "bert_bilstm_crf_en"}[args.corpus]
+    path = ROOT / "configs" / f"{args.config or of_corpus}.cfg"
     overrides["training.eval_frequency"] = evaluation_frequency(path, overrides)
     overrides["training.logger"] = {
         "@loggers": "spacy-bertcrf.JSONL.v1",
