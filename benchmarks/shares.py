@@ -20,6 +20,7 @@ from turns import add_arguments, setting_of
 
 from spacy_bertcrf.layers import BiLSTM, SequenceTagger, WordpieceEncoder
 from spacy_bertcrf.models import bert_encoder
+from spacy_bertcrf.pipeline import learning
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 from spacy_bertcrf.pipeline.freed_memory import FreedMemory
 from spacy_bertcrf.pipeline.posterior import Posterior
@@ -39,7 +40,7 @@ TRAINING = [
     (torch.Tensor, "backward", "backward of BERT and of the CRF"),
     (bert_encoder, "_read", "wordpieces, windows and batches"),
     (SequenceTagger, "forward", "BiLSTM and projection, forward"),
-    (CRFEntityRecognizer, "get_loss", "CRF, loss and the rest of its gradient"),
+    (learning, "objective", "CRF, loss and the rest of its gradient"),
     (AdamW, "step_parameters", "AdamW"),
     (AdamW, "begin_step", "norm of the gradients"),
     (FreedMemory, "after_step", "memory given back"),

@@ -7,20 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import (
-    ArgsKwargs,
-    PyTorchWrapper_v3,
-    get_torch_default_device,
-    torch2xp,
-    xp2torch,
-)
+from thinc.api import ArgsKwargs, get_torch_default_device
 from thinc.types import Floats2d
 
 from .. import layers
 from . import pretrained
 from .bert_shim import BertShim, bert_shim
 from .encoder_input import POOLINGS, EncoderInput, encoder_input
-from .types import Array, Tok2Vec
+from .torch_layer import torch_layer, torch_to_array
+from .types import Tok2Vec
 from .windows import plan_windows
 
 # What a batch costs beyond its wordpieces, in wordpieces: on a GPU the time in which Python
@@ -84,19 +79,15 @@ def BertEncoder(
         gradient_checkpointing=gradient_checkpointing,
         mixed_precision=mixed_precision,
     )
-    model: Tok2Vec = PyTorchWrapper_v3(
-        torch.nn.Module(),
-        convert_inputs=partial(
-            _docs_to_torch, reading=_Reading(pooling, window, overlap, max_batch_pieces)
-        ),
-        convert_outputs=_torch_to_arrays,
-    )
-    model.name = "bert_encoder"
-    model.shims[0] = BertShim(
+    shim = BertShim(
         build,
         alignment,
         save_dtype,
         scale_gradients=_autocast_dtype(mixed_precision) == torch.float16,
+    )
+    reading = _Reading(pooling, window, overlap, max_batch_pieces)
+    model: Tok2Vec = torch_layer(
+        "bert_encoder", shim, partial(_docs_to_torch, reading=reading), _torch_to_arrays
     )
     model.init = partial(
         _init, name=name, tokenizer_config=tokenizer_config, transformer_config=transformer_config
@@ -238,16 +229,11 @@ def _torch_to_arrays(
     *,
     of_texts: bool = False,
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], ArgsKwargs]]:
-    docs, vectors = inputs_outputs
-
-    def to_torch(d_vectors: list[Floats2d]) -> ArgsKwargs:
-        gradient = xp2torch(model.ops.xp.concatenate(d_vectors), device=vectors.device)
-        return ArgsKwargs(args=((vectors,),), kwargs={"grad_tensors": (gradient,)})
-
+    docs, _ = inputs_outputs
+    rows, to_torch = torch_to_array(model, inputs_outputs, is_train)
     bounds = np.cumsum([1 if of_texts else len(doc) for doc in docs])[:-1]
-    rows: Array = torch2xp(vectors)
     arrays = model.ops.xp.split(rows, bounds.tolist()) if docs else []
-    return arrays, to_torch
+    return arrays, lambda d_vectors: to_torch(model.ops.xp.concatenate(d_vectors))
 
 
 def _check(pooling: str, window: int, overlap: int, max_batch_pieces: int) -> None:

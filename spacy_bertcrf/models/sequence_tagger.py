@@ -5,10 +5,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model
 from thinc.types import Ragged
 
 from .. import layers
+from .torch_layer import ragged_to_torch, torch_layer, torch_to_array
 from .torch_shim import TorchShim, torch_shim
 from .types import Array, EncoderBuilder
 
@@ -22,11 +23,8 @@ def SequenceTagger(build_encoder: EncoderBuilder) -> Model[Ragged, Ragged]:
     The torch module is made by `build_sequence_tagger`, or when the model is loaded, since
     its sizes are not known before.
     """
-    model: Model[Ragged, Ragged] = PyTorchWrapper_v3(
-        torch.nn.Module(), convert_inputs=_ragged_to_torch, convert_outputs=_torch_to_ragged
-    )
-    model.name = "sequence_tagger"
-    model.shims[0] = TorchShim(partial(_build, build_encoder))
+    shim = TorchShim(partial(_build, build_encoder))
+    model = torch_layer("sequence_tagger", shim, _ragged_to_torch, _torch_to_ragged)
     model.attrs["dropout_rate"] = 0.0
     model.attrs["dropout_samples"] = 1
     return model
@@ -46,28 +44,16 @@ def _build(build_encoder: EncoderBuilder, input_width: int, num_tags: int) -> to
 def _ragged_to_torch(
     model: Model, vectors: Ragged, is_train: bool
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Ragged]]:
-    shim = torch_shim(model)
-    shim.module.dropout.p = model.attrs["dropout_rate"]
-    data = xp2torch(vectors.dataXd, requires_grad=is_train, device=shim.device)
-    # Packed sequences want the lengths in main memory, so they never leave it.
-    lengths = torch.from_numpy(np.asarray(vectors.lengths, dtype=np.int64))
-
-    def to_ragged(gradients: ArgsKwargs) -> Ragged:
-        return Ragged(torch2xp(gradients.args[0]), vectors.lengths)
-
+    inputs, to_ragged = ragged_to_torch(model, vectors, is_train)
     samples = model.attrs["dropout_samples"] if is_train else 1
-    return ArgsKwargs(args=(data, lengths, samples), kwargs={}), to_ragged
+    return ArgsKwargs(args=(*inputs.args, samples), kwargs={}), to_ragged
 
 
 def _torch_to_ragged(
     model: Model, inputs_outputs: tuple[Ragged, torch.Tensor], is_train: bool
 ) -> tuple[Ragged, Callable[[Ragged], ArgsKwargs]]:
-    vectors, emissions = inputs_outputs
-
-    def to_torch(d_emissions: Ragged) -> ArgsKwargs:
-        gradient = xp2torch(d_emissions.dataXd, device=emissions.device)
-        return ArgsKwargs(args=((emissions,),), kwargs={"grad_tensors": (gradient,)})
-
+    vectors, _ = inputs_outputs
+    emissions, to_torch = torch_to_array(model, inputs_outputs, is_train)
     samples = len(emissions) // len(vectors.dataXd)
     lengths: Array = np.concatenate([vectors.lengths] * samples)
-    return Ragged(torch2xp(emissions), lengths), to_torch
+    return Ragged(emissions, lengths), lambda d_emissions: to_torch(d_emissions.dataXd)

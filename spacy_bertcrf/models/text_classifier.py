@@ -1,16 +1,14 @@
 """The thinc layer around layers.TextClassifier: vectors to logits."""
 
-from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
-from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
+from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
 from .. import layers
+from .torch_layer import ragged_to_torch, torch_layer, torch_to_array
 from .torch_shim import TorchShim, torch_shim
-from .types import Array
 
 NEW_LABEL_RESERVE = 1.0  # that new labels score lower than the mean of the old ones
 
@@ -23,11 +21,8 @@ def TextClassifier(attention: bool) -> Model[Ragged, Floats2d]:
     The torch module is made by `build_text_classifier`, or when the model is loaded, since its
     sizes are not known before.
     """
-    model: Model[Ragged, Floats2d] = PyTorchWrapper_v3(
-        torch.nn.Module(), convert_inputs=_ragged_to_torch, convert_outputs=_torch_to_array
-    )
-    model.name = "text_classifier"
-    model.shims[0] = TorchShim(partial(layers.TextClassifier, attention=attention))
+    shim = TorchShim(partial(layers.TextClassifier, attention=attention))
+    model = torch_layer("text_classifier", shim, ragged_to_torch, torch_to_array)
     model.attrs["dropout_rate"] = 0.0
     return model
 
@@ -51,30 +46,3 @@ def grow_text_classifier(model: Model[Ragged, Floats2d], n_labels: int) -> None:
     shim.rebuild(input_width=model.get_dim("nI"), n_labels=n_labels)
     shim.module.load_state_dict(weights)
     model.set_dim("nO", n_labels, force=True)
-
-
-def _ragged_to_torch(
-    model: Model, vectors: Ragged, is_train: bool
-) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Ragged]]:
-    shim = torch_shim(model)
-    shim.module.dropout.p = model.attrs["dropout_rate"]
-    data = xp2torch(vectors.dataXd, requires_grad=is_train, device=shim.device)
-    lengths = torch.from_numpy(np.asarray(vectors.lengths, dtype=np.int64))
-
-    def to_ragged(gradients: ArgsKwargs) -> Ragged:
-        return Ragged(torch2xp(gradients.args[0]), vectors.lengths)
-
-    return ArgsKwargs(args=(data, lengths), kwargs={}), to_ragged
-
-
-def _torch_to_array(
-    model: Model, inputs_outputs: tuple[Ragged, torch.Tensor], is_train: bool
-) -> tuple[Floats2d, Callable[[Floats2d], ArgsKwargs]]:
-    _, logits = inputs_outputs
-
-    def to_torch(d_logits: Floats2d) -> ArgsKwargs:
-        gradient = xp2torch(d_logits, device=logits.device)
-        return ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": (gradient,)})
-
-    array: Array = torch2xp(logits)
-    return array, to_torch

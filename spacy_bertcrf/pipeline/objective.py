@@ -1,21 +1,25 @@
 """What a training minimises: the CRF's loss, and those that strategies add to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import torch
-from spacy.tokens import Doc
+from spacy.training import Example
 from thinc.api import torch2xp, xp2torch
 from thinc.types import Ragged
 
 from ..models.strategy import ScoredBatch, Strategy
 from ..models.types import CRFTaggerModel, TagTargets
 
+Targets: TypeAlias = Callable[[list[Example]], TagTargets]
+"""Gives what is known of the tags of a batch."""
+
 
 def objective(
     model: CRFTaggerModel,
-    docs: list[Doc],
+    examples: list[Example],
     emissions: Ragged,
-    targets: TagTargets,
+    targets: Targets,
     strategies: Mapping[str, Strategy],
     weight: float,
     share: float,
@@ -23,15 +27,19 @@ def objective(
     """The losses of a batch by part, and the gradient of their sum by the emissions. Gradients of
     parameters are added up in these, as in any backward pass.
 
-    docs: as the model has read them; the emissions have each of them as often as it is sampled.
-    weight: what the sum over the docs is multiplied by.
+    examples: the model has read their predicted Docs; the emissions have each of them as often as
+        it is sampled.
+    weight: what the sum over the Docs is multiplied by.
     share: what the gradients are multiplied by, beside it.
 
     Returns the losses as "crf", and by the strategies' names.
     """
-    crf_losses, backprop_crf = model.get_ref("crf").begin_update((emissions, targets))
+    n_samples = len(emissions.lengths) // len(examples)
+    known = targets(examples * n_samples)
+    crf_losses, backprop_crf = model.get_ref("crf").begin_update((emissions, known))
     scores = xp2torch(emissions.dataXd, requires_grad=True)
-    batch = ScoredBatch(model, docs, scores, emissions.lengths, targets)
+    docs = [example.predicted for example in examples]
+    batch = ScoredBatch(model, docs, scores, emissions.lengths, known)
     found = {name: strategy.loss(batch) for name, strategy in strategies.items()}
     terms = {name: weight * loss for name, loss in found.items() if loss is not None}
     losses = {"crf": weight * float(crf_losses.sum())}

@@ -66,6 +66,14 @@ class Posterior:
         """The most probable tag ids of each Doc, (n_tokens,) int64."""
         return decode(self._crf, self._emissions, self._allowed)
 
+    def predict(self, with_probabilities: bool) -> list[Prediction]:
+        """The best path of each Doc, and the probabilities of the entities that it adds to it if
+        they are asked for."""
+        paths = self.best_paths()
+        if not with_probabilities:
+            return [Prediction(path) for path in paths]
+        return list(map(Prediction, paths, self.probabilities_of_paths(paths)))
+
     def added_spans(self, paths: Sequence[np.ndarray]) -> list[list[EntitySpan]]:
         """For each Doc, the entities that its path adds to it."""
         spans = []
@@ -75,9 +83,7 @@ class Posterior:
             spans.append([trimmed(doc, span) for span in found if is_open[span.start]])
         return spans
 
-    def probabilities_of_paths(
-        self, paths: Sequence[np.ndarray]
-    ) -> list[dict[EntitySpan, float] | None]:
+    def probabilities_of_paths(self, paths: Sequence[np.ndarray]) -> list[dict[EntitySpan, float]]:
         """For each Doc, the probabilities of the entities that its path adds to it."""
         spans = self.added_spans(paths)
         probabilities = self.span_probabilities(spans)

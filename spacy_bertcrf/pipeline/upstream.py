@@ -11,6 +11,7 @@ from thinc.api import Model
 
 from ..models.in_place_update import update_in_place
 from .accumulation import scale_gradients
+from .learning import Learning
 from .step_count import StepCount
 
 
@@ -66,8 +67,8 @@ class _WithListeners:
         listening = getattr(upstream, "listening_components", ())
         listeners = [name for name in listening if name in pipes]
         for name in listeners:
-            complete = getattr(pipes[name], "complete_gradients", None)
-            factor = 1.0 if complete is None else complete()
+            learning = getattr(pipes[name], "learning", None)
+            factor = learning.complete_gradients() if isinstance(learning, Learning) else 1.0
             # With several listeners, it is not known which gradients came from which.
             if factor != 1.0 and len(listeners) == 1:
                 scale_gradients(upstream.model, factor)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from thinc.api import Optimizer, torch2xp, xp2torch
+from thinc.api import Optimizer, xp2torch
 from thinc.types import Generator
 from torch.optim.adamw import adamw
 
@@ -17,23 +17,12 @@ from ..models.resumable import State
 from ..models.trained_parameters import Key, TrainedParameter
 from ..models.types import Array
 from .adamw_settings import check_settings
-from .averages import Averaging
+from .averages import Averaging, update_averages
 from .learn_rates import Rate, tell_total_steps
-from .parameter_groups import (
-    DEFAULT,
-    Group,
-    best_match,
-    is_bias_or_norm,
-    read_groups,
-)
+from .parameter_groups import DEFAULT, Group, read_groups
+from .parameter_settings import ParameterSettings
 
 FUSED_DEVICES = ("cpu", "cuda")
-
-
-class _Settings(NamedTuple):
-    group: Group
-    scale: float
-    weight_decay: float
 
 
 class _Batch(NamedTuple):
@@ -103,14 +92,10 @@ class AdamW(Optimizer):
         self._rate = Rate(learn_rate)
         self._groups = read_groups(groups, weight_decay)
         self._default = Group(DEFAULT, "*", None, 1.0, weight_decay)
-        self._layer_decay = layer_decay
-        self._decay_biases = decay_biases
+        self._settings = ParameterSettings(self._groups, self._default, layer_decay, decay_biases)
         self._averaging = averages
         self.n_averaged: dict[Key, int] = defaultdict(int)
-        self._settings: dict[Key, _Settings] = {}
-        self._names: list[str] = []
         self._is_checked = False
-        self._found_layers = False
         # What the gradients of the present step are multiplied by; None for no step.
         self._factors: dict[Key, float | None] = {}
         self._step = 1
@@ -184,8 +169,7 @@ class AdamW(Optimizer):
         for parameter in parameters:
             key = parameter.key
             stepped = stepped or self.nr_update[key] > 0
-            if key not in self._settings:
-                self._add(parameter)
+            self._settings.add(parameter)
             if parameter.gradient is not None:
                 gradients[key] = _tensor(parameter.gradient)
         if stepped:
@@ -252,8 +236,7 @@ class AdamW(Optimizer):
             factor = self._factors.pop(key)
             if factor is None:
                 continue
-            if key not in self._settings:
-                self._add(TrainedParameter(key, key[1], weights[key], gradient, None))
+            self._settings.add(TrainedParameter(key, key[1], weights[key], gradient, None))
             group, scale, weight_decay = self._settings[key]
             self.nr_update[key] += 1
             rate = lr_scale * scale * self._group_rate(group)
@@ -283,26 +266,14 @@ class AdamW(Optimizer):
                 maximize=False,
             )
             if self._averaging is not None:
-                self._average(self._averaging, batch)
-
-    def _average(self, averaging: Averaging, batch: _Batch) -> None:
-        assert self.averages is not None
-        by_share: dict[float, tuple[list[torch.Tensor], list[torch.Tensor]]]
-        by_share = defaultdict(lambda: ([], []))
-        for key, weights in zip(batch.keys, batch.weights, strict=True):
-            share = averaging.share(self._step, self.n_averaged[key])
-            if share is None:
-                continue
-            self.n_averaged[key] += 1
-            if key not in self.averages:
-                first: Array = torch2xp(weights.clone())
-                self.averages[key] = first
-                continue
-            averages, new = by_share[share]
-            averages.append(xp2torch(self.averages[key], device=weights.device))
-            new.append(weights)
-        for share, (averages, new) in by_share.items():
-            torch._foreach_lerp_(averages, new, share)
+                assert self.averages is not None
+                update_averages(
+                    self._averaging,
+                    self._step,
+                    dict(zip(batch.keys, batch.weights, strict=True)),
+                    self.averages,
+                    self.n_averaged,
+                )
 
     def _factor(self, gradients: list[torch.Tensor]) -> tuple[float | None, float]:
         """What to multiply the gradients by, as torch.nn.utils.clip_grad_norm_ does, or None for
@@ -323,34 +294,12 @@ class AdamW(Optimizer):
     def _group_rate(self, group: Group) -> float:
         return (self._rate if group.rate is None else group.rate).value * group.scale
 
-    def _add(self, parameter: TrainedParameter) -> None:
-        """Take up a parameter that was not there before."""
-        group = best_match(self._groups, parameter.name) or self._default
-        scale = 1.0 if parameter.distance is None else self._layer_decay**parameter.distance
-        decays = self._decay_biases or not is_bias_or_norm(parameter.name, parameter.weights)
-        weight_decay = group.weight_decay if decays else 0.0
-        self._settings[parameter.key] = _Settings(group, scale, weight_decay)
-        self._names.append(parameter.name)
-        self._found_layers = self._found_layers or parameter.distance is not None
-
     def _check_groups(self) -> None:
         """After the first step, when all parameters are known."""
         if self._is_checked or not self._settings:
             return
         self._is_checked = True
-        used = {settings.group.name for settings in self._settings.values()}
-        names = f"Parameters are {', '.join(self._names[:3])} … {', '.join(self._names[-3:])}."
-        for group in self._groups:
-            if group.name not in used:
-                raise ValueError(
-                    f"The parameter group '{group.name}' is empty: its pattern '{group.pattern}' "
-                    f"matches no parameter that no longer pattern matches. {names}"
-                )
-        if self._layer_decay != 1 and not self._found_layers:
-            raise ValueError(
-                f"layer_decay is {self._layer_decay}, but there is no Hugging Face encoder whose "
-                f"layers it could be for. Set it to 1. {names}"
-            )
+        self._settings.require_parameters()
 
 
 def _moments(moments: dict, batch: _Batch) -> list[torch.Tensor]:

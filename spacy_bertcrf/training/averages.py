@@ -1,6 +1,14 @@
 """Averages of the weights over the steps of a training, for `spacy-bertcrf.AdamW.v1`."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
+
+import torch
+from thinc.api import torch2xp, xp2torch
+
+from ..models.trained_parameters import Key
+from ..models.types import Array
 
 
 @runtime_checkable
@@ -89,3 +97,31 @@ class SWA:
                 "known. Give the start as the number of a step, or total_steps."
             )
         return round(self.start * self.total_steps) + 1
+
+
+def update_averages(
+    averaging: Averaging,
+    step: int,
+    weights: Mapping[Key, torch.Tensor],
+    averages: dict[Key, Array],
+    n_averaged: dict[Key, int],
+) -> None:
+    """Take the weights that a step gave to parameters into their averages, in place.
+
+    n_averaged: how many weights are in the average of each parameter.
+    """
+    by_share: dict[float, tuple[list[torch.Tensor], list[torch.Tensor]]]
+    by_share = defaultdict(lambda: ([], []))
+    for key, new in weights.items():
+        share = averaging.share(step, n_averaged[key])
+        if share is None:
+            continue
+        n_averaged[key] += 1
+        if key not in averages:
+            averages[key] = torch2xp(new.clone())
+            continue
+        old, added = by_share[share]
+        old.append(xp2torch(averages[key], device=new.device))
+        added.append(new)
+    for share, (old, added) in by_share.items():
+        torch._foreach_lerp_(old, added, share)

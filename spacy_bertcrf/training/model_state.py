@@ -30,21 +30,21 @@ class ComponentStates:
                 _require_torch(node.shims)
 
     def training_state(self) -> State:
-        """By component, "model" and, of a `Resumable` component, "own"."""
-        return {
-            name: {
-                "model": model_state(pipe.model),
-                "own": pipe.training_state() if isinstance(pipe, Resumable) else None,
-            }
-            for name, pipe in self._components.items()
-        }
+        """By component, "model" and, of what is `Resumable` in its learning, "own"."""
+        states = {}
+        for name, pipe in self._components.items():
+            learning = learning_of(pipe)
+            own = learning.training_state() if isinstance(learning, Resumable) else None
+            states[name] = {"model": model_state(pipe.model), "own": own}
+        return states
 
     def restore_training_state(self, state: State) -> None:
         """Give the components their weights, and the rest."""
         for name, pipe in self._components.items():
             restore_model(pipe.model, state[name]["model"])
-            if isinstance(pipe, Resumable):
-                pipe.restore_training_state(state[name]["own"])
+            learning = learning_of(pipe)
+            if isinstance(learning, Resumable):
+                learning.restore_training_state(state[name]["own"])
 
     def optimizer_names(self) -> dict[Key, str]:
         """What is the same in every process in the place of the keys that an optimizer has its
@@ -58,7 +58,7 @@ class ComponentStates:
                 for j, shim in enumerate(node.shims):
                     for name, _ in shim._model.named_parameters():
                         names[shim.id, name] = f"{component}/{i}.{j}/{name}"
-            own: Mapping[str, Key] = getattr(pipe, "optimizer_keys", dict)()
+            own: Mapping[str, Key] = getattr(learning_of(pipe), "optimizer_keys", dict)()
             names.update({key: f"{component}/own/{name}" for name, key in own.items()})
         return names
 
@@ -72,6 +72,11 @@ def trained_components(nlp: Language, frozen: Iterable[str]) -> dict[str, Any]:
         and getattr(pipe, "is_trainable", False)
         and getattr(pipe, "model", None) not in (True, False, None)
     }
+
+
+def learning_of(pipe: object) -> object:
+    """What knows how a component learns: its `learning`, as bertcrf has it, or else itself."""
+    return getattr(pipe, "learning", pipe)
 
 
 def model_state(model: Model) -> State:

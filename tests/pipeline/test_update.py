@@ -157,7 +157,7 @@ def test_the_gradient_is_that_of_the_loss(make_nlp, make_examples, partly, schem
 def test_batch_mates_change_no_loss(nlp, make_examples, partly):
     """Else the result of a training would depend on what stands in one batch."""
     component = nlp.get_pipe("bertcrf")
-    component.loss_reduction = "sum"
+    component.learning.loss_reduction = "sum"
     examples = make_examples(nlp) + (partly_annotated(nlp) if partly else [])
     emissions = random_emissions(component, examples)
     loss, gradient = component.get_loss(examples, emissions)
@@ -180,7 +180,7 @@ def test_reductions_scale_loss_and_gradient(nlp, make_examples):
     emissions = random_emissions(component, examples)
     found = {}
     for reduction in ("sum", "mean", "token_mean"):
-        component.loss_reduction = reduction
+        component.learning.loss_reduction = reduction
         loss, gradient = component.get_loss(examples, emissions)
         crf = component.model.get_ref("crf").shims[0].module
         found[reduction] = loss, gradient.dataXd, crf.transitions.grad.numpy().copy()
@@ -203,7 +203,7 @@ def test_the_loss_reported_is_that_of_the_config(nlp, make_examples):
 def test_what_is_not_annotated_teaches_nothing(nlp):
     """Else unannotated text would be learned as text without entities."""
     component = nlp.get_pipe("bertcrf")
-    component.loss_reduction = "sum"
+    component.learning.loss_reduction = "sum"
     known, *open_examples = partly_annotated(nlp)
     emissions = random_emissions(component, open_examples)
     loss, gradient = component.get_loss(open_examples, emissions)

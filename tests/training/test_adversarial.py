@@ -48,7 +48,7 @@ def watched(component, seen):
 
     def learn(examples):
         weights = embeddings_of(component).detach().clone()
-        losses = component._learn(examples, 1.0)
+        losses = component.learning._pass(examples, component._targets, 1.0)
         gradient = embeddings_of(component).grad
         seen.append((weights, None if gradient is None else gradient.clone()))
         return losses
@@ -119,7 +119,7 @@ def test_awp_disturbs_each_matrix_by_its_share_and_comes_back(component):
 
     def learn(examples):
         moved.update({n: p.detach() - before[n] for n, p in bert.named_parameters()})
-        return component._learn(examples, 1.0)
+        return component.learning._pass(examples, component._targets, 1.0)
 
     AWP(epsilon=0.05).around(learn, component.model)(component.given)
     matrices = [n for n in before if "encoder.layer" in n and before[n].dim() > 1]
@@ -139,7 +139,7 @@ def test_a_disturbance_ends_with_an_error_too(strategy, component):
     calls = []
 
     def learn(examples):
-        calls.append(component._learn(examples, 1.0))
+        calls.append(component.learning._pass(examples, component._targets, 1.0))
         if len(calls) == 2:
             raise KeyboardInterrupt
         return calls[0]

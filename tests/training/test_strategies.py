@@ -52,7 +52,7 @@ def bert_of(nlp):
 def gradients(nlp, strategies, examples, drop=0.0, seed=0):
     """The gradients of one update, by layer and parameter."""
     component = nlp.get_pipe("bertcrf")
-    component.strategies = strategies
+    component.learning.strategies = strategies
     fix_random_seed(seed)
     losses = component.update(examples, drop=drop, sgd=False)
     found = {}
@@ -62,7 +62,7 @@ def gradients(nlp, strategies, examples, drop=0.0, seed=0):
                 if parameter.grad is not None:
                     found[f"{i}.{name}"] = parameter.grad.clone()
                     parameter.grad = None
-    component.complete_gradients()
+    component.learning.complete_gradients()
     return losses, found
 
 
@@ -183,7 +183,7 @@ def test_token_dropout_drops_whole_tokens(build):
 
     tagger._func = watch
     component.update(examples, sgd=False)
-    component.strategies = {"drop": TokenDropout(0.4)}
+    component.learning.strategies = {"drop": TokenDropout(0.4)}
     component.update(examples * 10, sgd=False)
     component.model.predict([example.predicted for example in examples])
     whole, dropped, predicted = seen
@@ -214,7 +214,7 @@ def test_child_tuning_f_takes_another_share_in_every_step(build):
         for node in component.model.walk():
             for shim in node.shims:
                 shim.module.zero_grad(set_to_none=True)
-        component.complete_gradients()
+        component.learning.complete_gradients()
     assert not torch.equal(*kept)
 
 
@@ -223,7 +223,7 @@ def test_child_tuning_d_keeps_to_the_most_informative_share(build):
     nlp, examples = build()
     component = nlp.get_pipe("bertcrf")
     strategy = ChildTuningD(0.2, steps=3)
-    component.strategies = {"child": strategy}
+    component.learning.strategies = {"child": strategy}
     weights = {n: p.detach().clone() for n, p in bert_of(nlp).named_parameters()}
     fisher = {n: torch.zeros_like(p) for n, p in weights.items()}
     optimizer = SGD(0.01)
@@ -247,7 +247,7 @@ def test_the_context_loss_teaches_bert_to_fill_gaps(build):
     """Else BERT would forget its language, which the loss is there to prevent."""
     nlp, examples = build()
     component = nlp.get_pipe("bertcrf")
-    component.strategies = {"context": ContextLoss(1.0, share=0.3)}
+    component.learning.strategies = {"context": ContextLoss(1.0, share=0.3)}
     optimizer = Adam(0.01)
     losses = [component.update(examples * 2, sgd=optimizer)["bertcrf/context"] for _ in range(30)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])

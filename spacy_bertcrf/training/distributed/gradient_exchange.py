@@ -10,7 +10,7 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim, xp2torch
 
 from ...models.types import Array
-from ..model_state import trained_components
+from ..model_state import learning_of, trained_components
 from .process_group import ProcessGroup
 
 BUCKET_BYTES = 25 * 2**20  # as torch's DistributedDataParallel has it
@@ -22,8 +22,8 @@ PURPOSE = "sum up the gradients"
 
 @runtime_checkable
 class LearnsInParts(Protocol):
-    """A component whose loss is a mean, or whose strategies learn something besides, such as
-    bertcrf."""
+    """How a component learns whose loss is a mean, or whose strategies learn something besides,
+    such as bertcrf."""
 
     def expect_part(self, lengths: Sequence[int]) -> None:
         """Take the examples of the next update for a part of a batch.
@@ -33,6 +33,12 @@ class LearnsInParts(Protocol):
 
     def strategy_gradients(self) -> list[torch.Tensor]:
         """What is to be summed up over the processes beside the gradients of the model."""
+
+
+def learn_in_parts(nlp: Language, frozen: Iterable[str]) -> list[LearnsInParts]:
+    """Those of all components that a training updates, in the order of the pipeline."""
+    found = map(learning_of, trained_components(nlp, frozen).values())
+    return [learning for learning in found if isinstance(learning, LearnsInParts)]
 
 
 class Slot(NamedTuple):

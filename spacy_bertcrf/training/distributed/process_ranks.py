@@ -14,15 +14,14 @@ from spacy.language import Language
 from spacy.pipeline import TextCategorizer
 from spacy.training import Example
 
-from ..model_state import trained_components
 from ..ranks import Ranks
 from ..training_watch import watch_of
 from .evaluation import evaluate
 from .gradient_exchange import (
     GradientExchange,
-    LearnsInParts,
     gradient_scalers,
     gradient_slots,
+    learn_in_parts,
 )
 from .parts import balanced_parts
 from .process_group import ProcessGroup
@@ -89,9 +88,8 @@ class ProcessRanks(Ranks):
         **settings: Any,
     ) -> None:
         lengths = [len(example.predicted) for example in examples]
-        for pipe in trained_components(nlp, exclude).values():
-            if isinstance(pipe, LearnsInParts):
-                pipe.expect_part(lengths)
+        for learning in learn_in_parts(nlp, exclude):
+            learning.expect_part(lengths)
         own = [examples[i] for i in balanced_parts(lengths, self.size)[self.rank]]
         for example in examples:
             self._batches = zlib.crc32(example.reference.text.encode(), self._batches)
@@ -143,9 +141,8 @@ class ProcessRanks(Ranks):
             if has_any:
                 gradient = slot.get()
                 gradients.append(slot.make() if gradient is None else gradient)
-        for pipe in trained_components(nlp, frozen).values():
-            if isinstance(pipe, LearnsInParts):
-                gradients += pipe.strategy_gradients()
+        for learning in learn_in_parts(nlp, frozen):
+            gradients += learning.strategy_gradients()
         self._exchange.sum_up(gradients)
         if any_new:
             self._loss_names = self._all_names([*self._loss_names, *self._step_losses])

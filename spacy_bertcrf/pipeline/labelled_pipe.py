@@ -1,0 +1,127 @@
+"""The labels of a component, and the model that is built for them and grows with them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.training import Example, validate_get_examples
+from spacy.vocab import Vocab
+
+from ..models.growth import grow
+from ..models.types import CRFTaggerModel
+from ..tagging import TagSet
+from .step_count import StepCount
+from .survey import survey
+from .upstream import update_upstream_in_place
+
+
+class LabelledPipe(TrainablePipe):
+    """A trainable component whose model scores the tags of its labels.
+
+    cfg: what else is saved with the component.
+
+    Raises ValueError for an unknown scheme.
+    """
+
+    def __init__(self, vocab: Vocab, model: CRFTaggerModel, name: str, *, scheme: str, **cfg: Any):
+        TagSet([], scheme)
+        super().__init__(vocab, model, name, labels=[], scheme=scheme, **cfg)
+        self.step_count = StepCount()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The entity labels, in the order of their tags."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """What `initialize` takes as `labels`, and `spacy init labels` writes."""
+        return list(self.cfg["labels"])
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The tags of the labels."""
+        return TagSet(self.labels, self.cfg["scheme"])
+
+    @property
+    def is_initialized(self) -> bool:
+        """Whether the model has its weights."""
+        return self.model.has_dim("nO") is True
+
+    def add_label(self, label: str) -> int:
+        """Add an entity label.
+
+        If the component is initialized, its model grows: what it has learned stays, scores of
+        the other labels included, and the new label is predicted only after it is learned.
+
+        Returns 1, or 0 if the component has the label. Raises ValueError for anything but a
+        string that is not empty.
+        """
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        return self._add_labels([label])
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Take the labels and build the model, or let a trained model grow by the labels that are
+        new to it.
+
+        get_examples: gives the training examples.
+        nlp: the pipeline.
+        labels: the labels, if they are known (from `spacy init labels`); otherwise they are
+            all those of the examples, sorted.
+
+        Raises ValueError if there are no labels or no tokens, and if labels that a trained model
+        has are missing from `labels`. Warns once, with the count, if entities of the examples do
+        not fit the tokens.
+        """
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        corpus_labels, sample = survey(get_examples(), self.name)
+        if self.is_initialized and labels is not None:
+            self._refuse_to_shrink(labels)
+        self._add_labels(corpus_labels if labels is None else labels)
+        if not self.labels:
+            raise ValueError(
+                f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
+                "that doc.ents is set in the training corpus, or give 'labels'."
+            )
+        if not self.is_initialized:
+            if not sample:
+                raise ValueError(f"'{self.name}' needs at least one example with a token.")
+            self.model.initialize(X=sample, Y=self.tag_set)
+        if nlp is not None:
+            self.step_count = StepCount(nlp)
+            update_upstream_in_place(nlp)
+
+    def _add_labels(self, labels: Iterable[str]) -> int:
+        old = self.tag_set
+        added = [label for label in labels if label not in old.labels]
+        if not added:
+            return 0
+        new = TagSet([*old.labels, *added], old.scheme)
+        if self.is_initialized:
+            grow(self.model, old, new)
+        self.cfg["labels"] = list(new.labels)
+        for label in added:
+            self.vocab.strings.add(label)
+        return len(added)
+
+    def _refuse_to_shrink(self, labels: Sequence[str]) -> None:
+        lost = [label for label in self.labels if label not in labels]
+        if lost:
+            raise ValueError(
+                f"'{self.name}' is trained for the labels {', '.join(self.labels)}, and "
+                f"{', '.join(lost)} would be lost. Give these labels too, or begin with a new "
+                "component."
+            )
+
+    def _require_initialized(self) -> None:
+        if not self.is_initialized:
+            raise ValueError(Errors.E109.format(name=self.name))
