@@ -6,12 +6,13 @@
 
 All read the same texts, in their natural order, with the same BERT; the layers above it have
 random weights. `limit` is BERT's bare forward, tokenised beforehand, on batches of perfectly
-sorted texts, at the best of some batch sizes. flair is left out where it is not installed.
-Linux only (reads /proc).
+sorted texts, at the best of some batch sizes, in float32 as all but `mixed_precision`. flair is
+left out where it is not installed. Linux only (reads /proc).
 """
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from peers import (
@@ -36,6 +37,7 @@ def main() -> None:
     setting = setting_of(args)
     programs: dict[str, Program] = {
         "spacy-bertcrf (BERT-BiLSTM-CRF)": ours,
+        "spacy-bertcrf, mixed_precision": partial(ours, mixed_precision=True),
         "spaCy transformer + ner": spacys,
         "transformers token-classification": huggingfaces,
         "flair SequenceTagger (BiLSTM-CRF)": flairs,
@@ -49,9 +51,9 @@ def main() -> None:
     print_table(results, n_words, "limit", limit)
 
 
-def ours(setting: Setting) -> Callable[[], object]:
+def ours(setting: Setting, mixed_precision: bool = False) -> Callable[[], object]:
     docs = read_dev(setting.corpus, setting.n_texts)
-    nlp = our_pipeline(setting.corpus, setting.bert, docs)
+    nlp = our_pipeline(setting.corpus, setting.bert, docs, mixed_precision)
     return lambda: list(nlp.pipe([doc.text for doc in docs]))
 
 

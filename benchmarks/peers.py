@@ -28,10 +28,16 @@ def read_dev(corpus: str, n_texts: int) -> list[Doc]:
     return read_corpus(file).docs[:n_texts]
 
 
-def our_pipeline(corpus: str, bert: str, docs: list[Doc]) -> Language:
+def our_pipeline(
+    corpus: str, bert: str, docs: list[Doc], mixed_precision: bool = False
+) -> Language:
     """BERT, a BiLSTM and the CRF, as in the shipped config."""
     path = ROOT / "configs" / f"{CONFIGS[corpus]}.cfg"
-    config = load_config(path, overrides={"paths.transformer": bert}, interpolate=True)
+    overrides = {
+        "paths.transformer": bert,
+        "components.bertcrf.model.tok2vec.mixed_precision": mixed_precision,
+    }
+    config = load_config(path, overrides=overrides, interpolate=True)
     return _initialized(load_model_from_config(config, auto_fill=True), docs)
 
 

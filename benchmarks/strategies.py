@@ -61,6 +61,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "faster_head": FASTER_HEAD,
     "layer_decay": {f"{OPTIMIZER}.layer_decay": 0.8},
+    "mild_layer_decay": {f"{OPTIMIZER}.layer_decay": 0.9},
     "cosine": {f"{OPTIMIZER}.learn_rate.decay": "cosine"},
     "ema": {f"{OPTIMIZER}.averages": misc("EMA", decay=0.99)},
     "swa": {f"{OPTIMIZER}.averages": misc("SWA", start=0.75)},
@@ -104,6 +105,7 @@ def main() -> None:
         convert(args, folder)
         print(f"{args.corpus}, {args.limit or 'all'} sentences, {args.epochs} epochs,", end=" ")
         print(f"batches of {args.pieces} wordpieces,", end=" ")
+        print("bfloat16," if args.mixed_precision else "float32,", end=" ")
         print(f"{platform.machine()}, {args.threads} threads,", end=" ")
         print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
         print("\n| | seed | P | R | F1 | F1 after each epoch | minutes |")
@@ -123,6 +125,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--mixed-precision", action="store_true", help="BERT in bfloat16")
     parser.add_argument("--limit", type=int, help="the first so many sentences of train")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, help="keep the corpus and the pipelines here")
@@ -156,6 +159,7 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
         "training.optimizer.learn_rate.initial_rate": args.rate,
         "training.max_epochs": args.epochs,
         "training.batcher.size": args.pieces,
+        "components.bertcrf.model.tok2vec.mixed_precision": args.mixed_precision,
     }
     of_corpus = {"cluener": "bert_bilstm_crf", "conll2003": "bert_bilstm_crf_en"}[args.corpus]
     path = ROOT / "configs" / f"{args.config or of_corpus}.cfg"

@@ -11,6 +11,7 @@ batches, a linear layer, cross-entropy, AdamW, gradient clipping. Linux only (re
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from peers import (
@@ -45,6 +46,9 @@ def main() -> None:
     programs: dict[str, Program] = {
         "spacy-bertcrf (BERT-BiLSTM-CRF), natural order": ours,
         "spacy-bertcrf (BERT-BiLSTM-CRF), batch_by_pieces": ours_by_pieces,
+        "spacy-bertcrf, batch_by_pieces, mixed_precision": partial(
+            ours_by_pieces, mixed_precision=True
+        ),
         "spaCy transformer + ner, natural order": spacys,
         "flair SequenceTagger (BiLSTM-CRF), natural order": flairs,
         "bare PyTorch loop (BERT, linear), natural order": bare_loop,
@@ -63,9 +67,9 @@ def ours(setting: Setting) -> Callable[[], object]:
     return train_with_spacy(nlp, in_order(examples_for(nlp, docs)), AdamW(LEARNING_RATE))
 
 
-def ours_by_pieces(setting: Setting) -> Callable[[], object]:
+def ours_by_pieces(setting: Setting, mixed_precision: bool = False) -> Callable[[], object]:
     docs = read_dev(setting.corpus, setting.n_texts)
-    nlp = our_pipeline(setting.corpus, setting.bert, docs)
+    nlp = our_pipeline(setting.corpus, setting.bert, docs, mixed_precision)
     batcher = batch_by_pieces(MAX_PIECES[setting.corpus], setting.bert)
     return train_with_spacy(nlp, list(batcher(examples_for(nlp, docs))), AdamW(LEARNING_RATE))
 
