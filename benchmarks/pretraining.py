@@ -47,6 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=128, help="of a sequence")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
+    parser.add_argument("--bf16", action="store_true", help="pretrain in bfloat16")
     parser.add_argument("--variant", default="faster_head", help="of the fine-tuning")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -78,7 +79,8 @@ def pretrain(text: Path, bert: Path, output: Path, args: argparse.Namespace) -> 
         "log-every": 50,
     }
     pairs = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    run(["-m", "spacy", "bertcrf", "pretrain", str(text), *pairs], args.threads)
+    flags = ["--bf16"] if args.bf16 else []
+    run(["-m", "spacy", "bertcrf", "pretrain", str(text), *pairs, *flags], args.threads)
 
 
 def finetune(bert: Path, args: argparse.Namespace) -> None:

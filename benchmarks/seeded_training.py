@@ -23,13 +23,14 @@ from spacy_bertcrf.training.schedules import WarmupDecay
 
 class Recipe(NamedTuple):
     """bert: its folder. pieces: of a batch, with padding. epochs, learn_rate: of the training,
-    one tenth of whose steps warm up."""
+    one tenth of whose steps warm up. mixed_precision: BERT in bfloat16, where a program can."""
 
     bert: str
     pieces: int
     epochs: int
     learn_rate: float
     gpu_id: int
+    mixed_precision: bool
 
     def synchronize(self) -> None:
         if self.gpu_id >= 0:
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser, epochs: int) -> None:
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--pieces", type=int, default=1600, help="wordpieces of a batch")
     parser.add_argument("--learn-rate", type=float, default=3e-4)
+    parser.add_argument("--mixed-precision", action="store_true", help="BERT in bfloat16")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gpu-id", type=int, default=-1)
 
@@ -53,7 +55,9 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     if args.gpu_id >= 0:
         spacy.require_gpu(args.gpu_id)
     bert = str(Path(os.environ["SPACY_BERTCRF_REAL"]) / "models" / "zh-char-bert-4l")
-    return Recipe(bert, args.pieces, args.epochs, args.learn_rate, args.gpu_id)
+    return Recipe(
+        bert, args.pieces, args.epochs, args.learn_rate, args.gpu_id, args.mixed_precision
+    )
 
 
 def batches_of(docs: Sequence[Doc], recipe: Recipe, seed: int) -> list[list[Doc]]:

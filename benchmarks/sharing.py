@@ -108,6 +108,7 @@ def shared_pipeline(pipes: list[str], recipe: Recipe, seed: int) -> Language:
         "paths.transformer": recipe.bert,
         "variables.width": AutoConfig.from_pretrained(recipe.bert).hidden_size,
         "nlp.pipeline": pipes,
+        "components.tok2vec.model.mixed_precision": recipe.mixed_precision,
     }
     path = ROOT / "configs" / "bert_ner_classifier.cfg"
     config = load_config(path, overrides=overrides, interpolate=True)
