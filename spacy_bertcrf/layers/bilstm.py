@@ -1,8 +1,14 @@
 """A bidirectional LSTM over padded sequences that padding cannot touch."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+# How many times as many positions as tokens a CPU reads rather than pack the tokens.
+MAX_PADDING = 2.0
 
 
 class BiLSTM(nn.Module):
@@ -44,12 +50,41 @@ class BiLSTM(nn.Module):
         batch, longest, _ = padded.shape
         if longest == 0 or batch == 0:
             return padded.new_zeros(batch, longest, self.output_width)
+        padded = self.dropout(padded)
+        if padded.device.type == "cpu" and mask.numel() <= MAX_PADDING * mask.sum():
+            return self._scan(padded, mask)
         # torch packs no sequence of length 0: an empty one is read as one padding token, and
         # what comes of that is erased below.
         lengths = mask.sum(dim=1).cpu().clamp(min=1)
-        packed = pack_padded_sequence(
-            self.dropout(padded), lengths, batch_first=True, enforce_sorted=False
-        )
+        packed = pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
         output, _ = self.lstm(packed)
         hidden, _ = pad_packed_sequence(output, batch_first=True, total_length=longest)
         return torch.where(mask.unsqueeze(2), hidden, 0.0)
+
+    def _scan(self, padded: Tensor, mask: Tensor) -> Tensor:
+        """Each direction by itself, from the first token that it reads on, so that padding comes
+        last. On a CPU torch takes packed sequences step by step, and the time of the backward
+        pass is quadratic in their length; whole batches are one operation of oneDNN."""
+        positions = torch.arange(mask.shape[1])
+        mirrored = (mask.sum(1, keepdim=True) - 1 - positions).clamp(min=0).unsqueeze(2)
+        for layer in range(self.lstm.num_layers):
+            if layer > 0:
+                padded = functional.dropout(padded, self.lstm.dropout, self.training)
+            padded = padded.where(mask.unsqueeze(2), 0.0)
+            forth = self._read(padded, self.lstm.all_weights[2 * layer])
+            back = self._read(_take(padded, mirrored), self.lstm.all_weights[2 * layer + 1])
+            padded = torch.cat([forth, _take(back, mirrored)], dim=2)
+        return padded.where(mask.unsqueeze(2), 0.0)
+
+    def _read(self, padded: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        """The states of one layer in one direction."""
+        start = padded.new_zeros(1, len(padded), self.lstm.hidden_size)
+        states: Tensor = torch.lstm(
+            padded, (start, start), list(weights), True, 1, 0.0, self.training, False, True
+        )[0]
+        return states
+
+
+def _take(padded: Tensor, positions: Tensor) -> Tensor:
+    """(batch, max_len, width), of each sequence the vectors at its positions (batch, max_len, 1)"""
+    return padded.gather(1, positions.expand(-1, -1, padded.shape[2]))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from spacy_bertcrf.layers import TCN, BiLSTM, pad
+from spacy_bertcrf.layers import TCN, BiLSTM, bilstm, pad
 
 LENGTHS = [4, 0, 7, 1]
 ENCODERS = {
@@ -76,6 +76,39 @@ def test_bilstm_drops_out_in_training_only(depth):
     assert not torch.equal(encoder(inputs, mask), encoder(inputs, mask))
     encoder.eval()
     assert torch.equal(encoder(inputs, mask), encoder(inputs, mask))
+
+
+@pytest.mark.parametrize("lengths", [[4, 7, 6], [4, 0, 7, 1], [5], [3, 3]])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_bilstm_reads_the_same_packed_and_padded(depth, lengths, monkeypatch):
+    """What is learned and found would depend on how ragged a batch is, and on the device."""
+    torch.manual_seed(0)
+    encoder = BiLSTM(5, 6, depth=depth)
+    tokens = torch.randn(sum(lengths), 5)
+    weights = torch.randn(len(lengths), max(lengths), 6)
+    found = []
+    for max_padding in (0.0, float("inf")):
+        monkeypatch.setattr(bilstm, "MAX_PADDING", max_padding)
+        data = tokens.clone().requires_grad_()
+        padded, mask = pad(data, torch.tensor(lengths))
+        hidden = encoder(padded, mask)
+        encoder.zero_grad()
+        (hidden * weights).sum().backward()
+        found.append([hidden, data.grad, *(p.grad.clone() for p in encoder.parameters())])
+    for packed, read in zip(*found, strict=True):
+        torch.testing.assert_close(read, packed, atol=1e-5, rtol=1e-5)
+
+
+def test_a_bilstm_does_not_learn_from_padding():
+    """One nan behind a text, and the training would be lost."""
+    torch.manual_seed(0)
+    encoder = BiLSTM(5, 6)
+    padded, mask = pad(torch.randn(11, 5), torch.tensor([5, 6]))
+    padded = torch.where(mask[..., None], padded, torch.nan).requires_grad_()
+    encoder(padded, mask).sum().backward()
+    gradients = [padded.grad, *(parameter.grad for parameter in encoder.parameters())]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert not padded.grad[~mask].any()
 
 
 @pytest.mark.parametrize(("half", "sees"), [(0, "past"), (1, "future")])
