@@ -2,7 +2,9 @@
 
 import importlib.util
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
 from transformers.trainer import Trainer
 from transformers.training_args import TrainingArguments
+from transformers.utils import is_torch_bf16_gpu_available
 
 from .base_model import BaseModel
 from .checkpoints import (
@@ -50,6 +53,19 @@ def check_accelerate() -> None:
         )
 
 
+@contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    value = os.environ.get(name)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+# transformers leaves its precision there, and would take it for that of the next training.
+@_environment_kept("ACCELERATE_MIXED_PRECISION")
 def train(
     base: BaseModel,
     sequences: IterableDataset[dict[str, np.ndarray]],
@@ -227,6 +243,11 @@ def _arguments(
     settings: Settings, steps: int, checkpoints: Path, has_held_out: bool
 ) -> TrainingArguments:
     evaluates = has_held_out and settings.eval_every
+    has_gpu = (
+        torch.cuda.is_available()
+        or torch.backends.mps.is_available()
+        or is_torch_bf16_gpu_available()
+    )
     return TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
@@ -243,7 +264,8 @@ def _arguments(
         save_steps=settings.save_every or 500,
         save_total_limit=2,
         logging_steps=settings.log_every,
-        use_cpu=settings.cpu,
+        # Where there is nothing else, transformers wants to be told so before it takes bfloat16.
+        use_cpu=settings.cpu or not has_gpu,
         seed=settings.seed,
         report_to=[],
         remove_unused_columns=False,
