@@ -75,7 +75,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fgm": strategies(fgm=misc("FGM")),
     "fgm_half": strategies(fgm=misc("FGM", epsilon=0.5)),
     "pgd": strategies(pgd=misc("PGD")),
-    "awp": strategies(awp=misc("AWP")),
     "rdrop": strategies(rdrop=misc("RDrop")),
     "samples": strategies(samples=misc("MultiSampleDropout")),
     "tokens": strategies(tokens=misc("TokenCrossEntropy")),

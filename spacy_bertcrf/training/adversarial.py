@@ -1,5 +1,5 @@
-"""Adversarial training: learning each batch once more, with weights that are disturbed to its
-disadvantage."""
+"""Adversarial training: learning each batch once more, with embeddings that are disturbed to
+its disadvantage."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -104,48 +104,6 @@ class PGD(Strategy):
             return losses
 
         return learn_repeatedly
-
-
-class AWP(Strategy):
-    """Adversarial weight perturbation (Wu et al. 2020, https://arxiv.org/abs/2004.05884), on
-    the matrices of BERT's layers.
-
-    Each matrix W is disturbed by epsilon · ‖W‖₂ · g / ‖g‖₂, g being the gradient of the batch's
-    loss by it, and the gradients of the loss there are added to those at W. Takes twice the time.
-
-    epsilon: the length of the disturbance, as a share of the matrix's.
-
-    Raises ValueError if it is not positive.
-    """
-
-    kind = "adversarial"
-
-    def __init__(self, epsilon: float = 0.01):
-        _require_positive(epsilon=epsilon)
-        self.epsilon = epsilon
-
-    def check(self, model: CRFTaggerModel) -> None:
-        trained_bert(model, "AWP")
-
-    def around(self, learn: Learn, model: CRFTaggerModel) -> Learn:
-        bert = trained_bert(model, "AWP").module.bert
-        embeddings = bert.get_input_embeddings().weight
-        matrices = [p for p in bert.parameters() if p.dim() > 1 and p is not embeddings]
-
-        def learn_twice(examples: list[Example]) -> dict[str, float]:
-            earlier = _taken(model)
-            losses = learn(examples)
-            disturbed = [matrix for matrix in matrices if matrix.grad is not None]
-            with restored(disturbed):
-                for matrix in disturbed:
-                    assert matrix.grad is not None
-                    length = self.epsilon * matrix.data.norm()
-                    matrix.data.add_(_direction(matrix.grad) * length)
-                learn(examples)
-            _add(earlier)
-            return losses
-
-        return learn_twice
 
 
 @contextmanager

@@ -39,8 +39,8 @@ class ProcessRanks(Ranks):
     in those of others: it is added up. `bertcrf`, whose loss may be a mean, is told of the whole
     batch before it learns from a part. Thus the gradients are those of one process, up to the
     order of float32 additions. Not so where a model looks across its batch: spaCy's `ner` and
-    `parser` take a batch's last token in the place of tokens that are not there, and FGM, PGD and
-    AWP disturb along the gradient of the batch that they see, here the part.
+    `parser` take a batch's last token in the place of tokens that are not there, and FGM and PGD
+    disturb along the gradient of the batch that they see, here the part.
 
     Adding up does not overlap with the backward pass: accumulated gradients and those of
     listeners are complete only after the last.
