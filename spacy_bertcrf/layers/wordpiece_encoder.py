@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
+
 
 class WordpieceEncoder(nn.Module):
     """Runs an encoder over batches of wordpieces and pools its vectors to one a token.
@@ -26,6 +28,7 @@ class WordpieceEncoder(nn.Module):
         depth: int = config.num_hidden_layers
         if not 1 <= n_layers <= depth:
             raise ValueError(f"The encoder has {depth} layers, so n_layers cannot be {n_layers}.")
+        multiply_by_onednn(bert)
         self.bert = bert
         self.n_layers = n_layers
         self.autocast_dtype = autocast_dtype

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..layers.onednn_linear import multiply_by_onednn
 from ..models.wordpieces import WordpieceTokenizer
 from .base_model import BaseModel, ordinary_ids
 from .checkpoints import checkpoints_of, remove_checkpoints
@@ -91,6 +92,7 @@ def pretrain(
     """
     check_output(output)
     check_accelerate()
+    multiply_by_onednn(base.model)
     packer, masking = _packer(base, reading), _masking(base, reading)
     rng = np.random.default_rng(HELD_OUT_SEED)
     share = reading.held_out_share

@@ -1,0 +1,103 @@
+"""Linear layers by oneDNN: the same function, gradients and parameters as torch's own."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from spacy_bertcrf.layers import onednn_linear
+from spacy_bertcrf.layers.onednn_linear import OneDNNLinear, multiply_by_onednn
+
+requires_onednn = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN"
+)
+
+
+@requires_onednn
+@pytest.mark.parametrize("shape", [(7, 5), (3, 4, 5), (2, 3, 2, 5), (1, 5), (0, 5), (5,)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_it_computes_what_linear_does(shape: tuple[int, ...], bias: bool) -> None:
+    """Else a BERT would not be the one that was loaded."""
+    torch.manual_seed(0)
+    layer = OneDNNLinear(5, 6, bias=bias)
+    ours = torch.randn(shape, requires_grad=True)
+    theirs = ours.detach().clone().requires_grad_()
+    weights = [p.detach().clone().requires_grad_() for p in layer.parameters()]
+    found, expected = layer(ours), functional.linear(theirs, *weights)
+    d_output = torch.randn_like(expected)
+    found.backward(d_output)
+    expected.backward(d_output)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    for parameter, weight in zip(layer.parameters(), weights, strict=True):
+        torch.testing.assert_close(parameter.grad, weight.grad)
+
+
+@requires_onednn
+def test_strided_input_is_read_as_it_is() -> None:
+    """A transposed or expanded tensor is a view of memory in another order."""
+    layer = OneDNNLinear(5, 6)
+    for input in (torch.randn(5, 4).t(), torch.randn(1, 5).expand(4, 5), torch.randn(4, 9)[:, 2:7]):
+        expected = functional.linear(input, layer.weight, layer.bias)
+        torch.testing.assert_close(layer(input), expected)
+
+
+@requires_onednn
+def test_gradients_can_be_differentiated() -> None:
+    """Gradient penalties differentiate twice."""
+    layer = OneDNNLinear(3, 2)
+    input = torch.randn(4, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(input).square().sum(), input, create_graph=True)
+    gradient.square().sum().backward()
+    weight = layer.weight.detach().clone().requires_grad_()
+    bias = layer.bias.detach().clone()
+    again = input.detach().clone().requires_grad_()
+    output = functional.linear(again, weight, bias)
+    (expected,) = torch.autograd.grad(output.square().sum(), again, create_graph=True)
+    expected.square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad, weight.grad)
+    torch.testing.assert_close(input.grad, again.grad)
+
+
+@requires_onednn
+def test_only_what_needs_a_gradient_gets_one() -> None:
+    """A frozen BERT costs no backward pass of its weights."""
+    layer = OneDNNLinear(3, 2).requires_grad_(False)
+    input = torch.randn(4, 3, requires_grad=True)
+    layer(input).sum().backward()
+    assert input.grad is not None
+    assert layer.weight.grad is None
+    assert layer.bias.grad is None
+    assert not layer(input.detach()).requires_grad
+
+
+@requires_onednn
+def test_other_precisions_are_torchs() -> None:
+    """Under autocast, and with float64 weights, the product is torch's own."""
+    layer = OneDNNLinear(8, 4)
+    input = torch.randn(3, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(input).dtype == torch.bfloat16
+    assert layer.double()(input.double()).dtype == torch.float64
+
+
+def test_modules_are_changed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and tensors stay, so a saved model fits; a derived class is left to itself."""
+
+    class Doubled(nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(input)
+
+    module = nn.Sequential(nn.Linear(3, 3), Doubled(3, 3), nn.LayerNorm(3))
+    before = copy.deepcopy(module)
+    monkeypatch.setattr(onednn_linear, "IS_FASTER", False)
+    multiply_by_onednn(module)
+    assert type(module[0]) is nn.Linear
+    monkeypatch.setattr(onednn_linear, "IS_FASTER", True)
+    multiply_by_onednn(module)
+    assert [type(layer) for layer in module] == [OneDNNLinear, Doubled, nn.LayerNorm]
+    assert module.state_dict().keys() == before.state_dict().keys()
+    input = torch.randn(2, 3)
+    torch.testing.assert_close(module(input), before(input))
