@@ -99,6 +99,20 @@ def test_a_bilstm_reads_the_same_packed_and_padded(depth, lengths, monkeypatch):
         torch.testing.assert_close(read, packed, atol=1e-5, rtol=1e-5)
 
 
+def test_a_new_bilstm_remembers():
+    """Its state would fade within a few tokens, and the first epoch would teach next to nothing."""
+    torch.manual_seed(0)
+    weights = BiLSTM(5, 6, depth=2).lstm.state_dict()
+    assert len(weights) == 4 * 4
+    for name, tensor in weights.items():
+        forget = tensor.split(3)[1]
+        if "weight_hh" in name:
+            torch.testing.assert_close(forget @ forget.T, torch.eye(3))
+        elif "bias_ih" in name:
+            both = forget + weights[name.replace("_ih_", "_hh_")].split(3)[1]
+            assert both.tolist() == [1.0, 1.0, 1.0]
+
+
 def test_a_bilstm_does_not_learn_from_padding():
     """One nan behind a text, and the training would be lost."""
     torch.manual_seed(0)
