@@ -91,7 +91,8 @@ def ours(docs: list[Doc], recipe: Recipe, seed: int) -> tuple[Step, Predict]:
     fix_random_seed(seed)
     nlp = load_model_from_config(config, auto_fill=True)
     # The rate is set from outside.
-    return pipeline_step(nlp, docs, AdamW(recipe.learn_rate), seed), predictor(nlp)
+    optimizer = AdamW(recipe.learn_rate, groups=config["training"]["optimizer"]["groups"])
+    return pipeline_step(nlp, docs, optimizer, seed), predictor(nlp)
 
 
 def spacys(optimize: str) -> Callable[[list[Doc], Recipe, int], tuple[Step, Predict]]:

@@ -43,6 +43,8 @@ PIPELINES = {
     "both on one BERT": ["tok2vec", "bertcrf", "textcat"],
 }
 SCORES = {"bertcrf": "ents_f", "textcat": "cats_macro_f"}
+# The optimizer's parameter groups of each component.
+GROUPS = {"bertcrf": ("projection", "crf"), "textcat": ("classifier",)}
 
 
 def main() -> None:
@@ -92,8 +94,8 @@ def measure(
     training and of predicting both development sets."""
     docs = [doc for task, of_task in training.items() if task in pipes for doc in of_task]
     nlp = shared_pipeline(pipes, recipe, seed)
-    # They are of the recogniser's parameters.
-    groups = nlp.config["training"]["optimizer"]["groups"] if "bertcrf" in pipes else {}
+    groups = nlp.config["training"]["optimizer"]["groups"]
+    groups = {name: groups[name] for task in SCORES if task in pipes for name in GROUPS[task]}
     step = pipeline_step(nlp, docs, AdamW(recipe.learn_rate, groups=groups), seed)
     found = {"training": train(batches_of(docs, recipe, seed), step, recipe)}
     for task, score in SCORES.items():
