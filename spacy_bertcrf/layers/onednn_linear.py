@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# torch multiplies float32 matrices by MKL, which on CPUs that are not Intel's is as fast as AVX2
-# and no faster; there oneDNN, which torch has inside as well, does more than twice as much by
-# AVX-512. With AVX2 alone the two are alike.
+# torch multiplies float32 matrices by MKL, which on an AMD CPU is as fast as AVX2 and no faster;
+# there oneDNN, which torch has inside as well, does more than twice as much by AVX-512. With AVX2
+# alone the two are alike.
 IS_FASTER = torch.backends.mkldnn.is_available() and "AVX512" in (
     torch.backends.cpu.get_cpu_capability()
 )

@@ -14,7 +14,8 @@ from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
 class WordpieceEncoder(nn.Module):
     """Runs an encoder over batches of wordpieces and pools its vectors to one a token.
 
-    bert: a Hugging Face model that gives `last_hidden_state`.
+    bert: a Hugging Face model that gives `last_hidden_state`. Its linear layers are made to
+        multiply by oneDNN where that is faster.
     n_layers: 1 takes the last layer's vectors; n > 1 the mix of the last n that is learned, a
         softmax over layers times a scale (Peters et al. 2018, https://arxiv.org/abs/1802.05365).
     autocast_dtype: the precision of the encoder's matrix products; None for that of its weights.

@@ -83,6 +83,7 @@ def test_other_precisions_are_torchs() -> None:
     assert layer.double()(input.double()).dtype == torch.float64
 
 
+@requires_onednn
 def test_modules_are_changed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names and tensors stay, so a saved model fits; a derived class is left to itself."""
 
