@@ -87,9 +87,9 @@ class BiLSTM(nn.Module):
 
 
 def _initialize(lstm: nn.LSTM) -> None:
-    """With torch's own small random numbers the first steps of a training teach next to nothing.
-    Weights of what is read: Glorot and Bengio (2010); of the state: orthogonal (Saxe et al. 2014);
-    and a forget gate that is open at first (Jozefowicz et al. 2015)."""
+    """Weights that learn faster from few texts than torch's own small random numbers do.
+    Of what is read: Glorot and Bengio (2010); of the state: orthogonal (Saxe et al. 2014); and a
+    forget gate that is open at first (Jozefowicz et al. 2015)."""
     with torch.no_grad():
         for name, parameter in lstm.named_parameters():
             gates = parameter.split(lstm.hidden_size)  # input, forget, cell, output

@@ -100,7 +100,7 @@ def test_a_bilstm_reads_the_same_packed_and_padded(depth, lengths, monkeypatch):
 
 
 def test_a_new_bilstm_remembers():
-    """Its state would fade within a few tokens, and the first epoch would teach next to nothing."""
+    """With torch's own initial weights it learns less from few texts."""
     torch.manual_seed(0)
     weights = BiLSTM(5, 6, depth=2).lstm.state_dict()
     assert len(weights) == 4 * 4
