@@ -38,7 +38,7 @@ from turns import Setting
 
 from spacy_bertcrf.corpora.reading import read_corpus
 from spacy_bertcrf.evaluation.confusion import Confusion
-from spacy_bertcrf.training.adamw import AdamW
+from spacy_bertcrf.training.optimizer.adamw import AdamW
 
 Predict = Callable[[Sequence[Doc]], list[str]]
 Step = Callable[[list[Doc], float], None]

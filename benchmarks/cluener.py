@@ -24,7 +24,7 @@ from memory import forget_peak, peak_mb
 from spacy.cli.evaluate import evaluate
 from spacy.cli.train import train
 
-from spacy_bertcrf.models.wordpieces import ALIGNMENTS
+from spacy_bertcrf.models.bert.wordpieces import ALIGNMENTS
 
 ROOT = Path(__file__).parents[1]
 EVAL_FREQUENCY = 200

@@ -32,8 +32,8 @@ from peers import LANGUAGES, describe_machine, examples_for, our_pipeline, read_
 from thinc.api import fix_random_seed
 from turns import Setting, add_arguments, setting_of
 
-from spacy_bertcrf.training.adamw import AdamW
 from spacy_bertcrf.training.distributed import ProcessRanks, join
+from spacy_bertcrf.training.optimizer.adamw import AdamW
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 from spacy_bertcrf.training.ranks import ALONE, Ranks
 

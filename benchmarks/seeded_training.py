@@ -17,8 +17,8 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Optimizer
 
+from spacy_bertcrf.training.optimizer.schedules import WarmupDecay
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
-from spacy_bertcrf.training.schedules import WarmupDecay
 
 
 class Recipe(NamedTuple):

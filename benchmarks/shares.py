@@ -19,12 +19,12 @@ from peers import LANGUAGES, describe_machine, examples_for, our_pipeline, read_
 from turns import add_arguments, setting_of
 
 from spacy_bertcrf.layers import BiLSTM, SequenceTagger, WordpieceEncoder
-from spacy_bertcrf.models import bert_encoder
+from spacy_bertcrf.models.bert import bert_encoder
 from spacy_bertcrf.pipeline import learning
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 from spacy_bertcrf.pipeline.freed_memory import FreedMemory
 from spacy_bertcrf.pipeline.posterior import Posterior
-from spacy_bertcrf.training.adamw import AdamW
+from spacy_bertcrf.training.optimizer.adamw import AdamW
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 
 PREDICTION = [

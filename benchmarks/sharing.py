@@ -35,7 +35,7 @@ from transformers import AutoConfig
 from turns import Setting
 
 from spacy_bertcrf.corpora.reading import read_corpus
-from spacy_bertcrf.training.adamw import AdamW
+from spacy_bertcrf.training.optimizer.adamw import AdamW
 
 PIPELINES = {
     "NER alone": ["tok2vec", "bertcrf"],

@@ -30,7 +30,7 @@ from thinc.api import Adam, Optimizer
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from turns import Program, Setting, add_arguments, print_table, setting_of, take_turns
 
-from spacy_bertcrf.training.adamw import AdamW
+from spacy_bertcrf.training.optimizer.adamw import AdamW
 from spacy_bertcrf.training.piece_batches import batch_by_pieces
 
 BATCH_SIZE = 32

@@ -12,12 +12,12 @@ bertcrf_app = typer.Typer(
 )
 app.add_typer(bertcrf_app)
 
-from spacy_bertcrf.cli import (  # noqa: E402
-    calibrate,  # noqa: F401
-    confusion,  # noqa: F401
-    convert,  # noqa: F401
-    extend_vocab,  # noqa: F401
-    plot,  # noqa: F401
-    pretrain,  # noqa: F401
-    train,  # noqa: F401
+from spacy_bertcrf.cli import (  # noqa: E402, F401
+    calibrate,
+    confusion,
+    convert,
+    extend_vocab,
+    plot,
+    pretrain,
+    train,
 )

@@ -1,0 +1,1 @@
+"""What a corpus is: problems, splits, documents, DocBin."""

@@ -15,9 +15,9 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..tagging import EntitySpan
-from .entities import BLANK, TRIMMED, annotate, trim, without_overlaps
-from .problems import ProblemLog
+from spacy_bertcrf.corpora.entities import BLANK, TRIMMED, annotate, trim, without_overlaps
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.tagging import EntitySpan
 
 BAD_LINE = "line that cannot be read"
 BAD_ENTITY = "entity that cannot be read"

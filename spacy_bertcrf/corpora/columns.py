@@ -14,10 +14,10 @@ from typing import NamedTuple
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..tagging import EntitySpan
-from ..tagging.repair import read_tags
-from .entities import BLANK, TRIMMED, annotate, trim
-from .problems import ProblemLog
+from spacy_bertcrf.corpora.entities import BLANK, TRIMMED, annotate, trim
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.tagging import EntitySpan
+from spacy_bertcrf.tagging.repair import read_tags
 
 WRONG_COLUMNS = "wrong number of columns"
 EMPTY_TOKEN = "empty token"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc, Span
 
-from ..tagging import EntitySpan
+from spacy_bertcrf.tagging import EntitySpan
 
 NESTED = "nested entities"
 OVERLAP = "overlapping entities"

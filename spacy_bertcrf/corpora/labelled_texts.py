@@ -15,7 +15,7 @@ from typing import NamedTuple
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .problems import ProblemLog
+from spacy_bertcrf.corpora.problems import ProblemLog
 
 LAYOUTS = ("text-label", "label-text")
 

@@ -12,18 +12,23 @@ from spacy.tokens import Doc
 from spacy.util import get_lang_class
 from spacy.vocab import create_vocab
 
-from ..tagging.repair import check_scheme, detect_scheme
-from .cluener import read_cluener
-from .columns import guess_language, guess_text_language, read_sentences, sentences_to_docs
-from .labelled_texts import (
+from spacy_bertcrf.corpora.cluener import read_cluener
+from spacy_bertcrf.corpora.columns import (
+    guess_language,
+    guess_text_language,
+    read_sentences,
+    sentences_to_docs,
+)
+from spacy_bertcrf.corpora.labelled_texts import (
     LAYOUTS,
     detect_layout,
     labelled_texts_to_docs,
     read_classes,
     read_labelled_texts,
 )
-from .lines import read_lines
-from .problems import ProblemLog
+from spacy_bertcrf.corpora.lines import read_lines
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
 
 FORMATS = ("auto", "cluener", "columns", "msra", *LAYOUTS)
 

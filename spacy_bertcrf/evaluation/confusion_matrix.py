@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .confusion import Confusion
-from .figure_file import fonts_for, image, import_matplotlib
+from spacy_bertcrf.evaluation.confusion import Confusion
+from spacy_bertcrf.evaluation.figure_file import fonts_for, image, import_matplotlib
 
 INCHES_A_CLASS = 0.42
 MARGIN_INCHES = 2.2

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .figure_file import image, import_matplotlib
-from .training_curves import COLOURS, LEGEND, LINES, PANEL_INCHES
+from spacy_bertcrf.evaluation.figure_file import image, import_matplotlib
+from spacy_bertcrf.evaluation.training_curves import COLOURS, LEGEND, LINES, PANEL_INCHES
 
 SERIES = (("loss", "training"), ("eval_loss", "held out"))
 

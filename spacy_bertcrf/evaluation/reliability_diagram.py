@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .calibration import Calibration
-from .figure_file import image, import_matplotlib
+from spacy_bertcrf.evaluation.calibration import Calibration
+from spacy_bertcrf.evaluation.figure_file import image, import_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

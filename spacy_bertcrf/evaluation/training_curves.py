@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure_file import fonts_for, image, import_matplotlib
-from .training_log import TrainingLog
+from spacy_bertcrf.evaluation.figure_file import fonts_for, image, import_matplotlib
+from spacy_bertcrf.evaluation.training_log import TrainingLog
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

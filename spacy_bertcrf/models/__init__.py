@@ -1,0 +1,1 @@
+"""thinc models around the torch layers: BERT, the CRF tagger, the text classifier."""

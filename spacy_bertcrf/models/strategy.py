@@ -9,13 +9,13 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Optimizer
 
-from ..layers import LinearChainCRF
-from ..tagging import TagSet
-from .bert_shim import BertShim
-from .resumable import State
-from .torch_shim import torch_shim
-from .trained_parameters import Key
-from .types import Array, CRFTaggerModel, TagTargets
+from spacy_bertcrf.layers import LinearChainCRF
+from spacy_bertcrf.models.bert.bert_shim import BertShim
+from spacy_bertcrf.models.bridge.torch_shim import torch_shim
+from spacy_bertcrf.models.bridge.trained_parameters import Key
+from spacy_bertcrf.models.resumable import State
+from spacy_bertcrf.models.types import Array, CRFTaggerModel, TagTargets
+from spacy_bertcrf.tagging import TagSet
 
 Learn: TypeAlias = Callable[[list[Example]], dict[str, float]]
 """Adds the gradients of a batch to those that there are, and returns its losses by part."""

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
-from ..tagging import EntitySpan
+from spacy_bertcrf.tagging import EntitySpan
 
 Array: TypeAlias = Any
 """A NumPy or CuPy array. thinc's types for these and NumPy's own know nothing of each other."""

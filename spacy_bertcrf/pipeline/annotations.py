@@ -7,8 +7,8 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from ..models.types import TagTargets
-from ..tagging import EntitySpan, TagSet
+from spacy_bertcrf.models.types import TagTargets
+from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 MISSING, OUTSIDE = 0, 2  # values of Token.ent_iob
 SHOWN_CHARACTERS = 80  # of a text, in an error message

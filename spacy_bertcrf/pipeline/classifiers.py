@@ -9,9 +9,13 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import resolve_dot_names
 
-from ..models.bert_classifier import BALANCED, ClassifierSettings, classifier_settings
-from .step_count import random_state_kept
-from .upstream import update_together, update_upstream_in_place
+from spacy_bertcrf.models.classifier.bert_classifier import (
+    BALANCED,
+    ClassifierSettings,
+    classifier_settings,
+)
+from spacy_bertcrf.pipeline.step_count import random_state_kept
+from spacy_bertcrf.pipeline.upstream import update_together, update_upstream_in_place
 
 
 def prepare_classifiers() -> Callable[[Language], None]:

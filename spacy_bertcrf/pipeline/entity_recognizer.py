@@ -9,18 +9,18 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
-from ..models.in_place_update import begin_step
-from ..models.strategy import Strategy
-from ..models.types import CRFTaggerModel, TagTargets
-from ..tagging import EntitySpan
-from .annotations import set_entities, set_span_group, tag_targets, trimmed
-from .labelled_pipe import LabelledPipe
-from .learning import Learning
-from .length_batches import batches_by_length
-from .loss_reduction import loss_weight
-from .objective import objective
-from .posterior import Posterior, Prediction, asked_spans
-from .temperature import fitted_temperature, judge_entities
+from spacy_bertcrf.models.bridge.in_place_update import begin_step
+from spacy_bertcrf.models.strategy import Strategy
+from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
+from spacy_bertcrf.pipeline.annotations import set_entities, set_span_group, tag_targets, trimmed
+from spacy_bertcrf.pipeline.labelled_pipe import LabelledPipe
+from spacy_bertcrf.pipeline.learning import Learning
+from spacy_bertcrf.pipeline.length_batches import batches_by_length
+from spacy_bertcrf.pipeline.loss_reduction import loss_weight
+from spacy_bertcrf.pipeline.objective import objective
+from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
+from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
+from spacy_bertcrf.tagging import EntitySpan
 
 
 class CRFEntityRecognizer(LabelledPipe):

@@ -5,11 +5,11 @@ from typing import Any
 
 from spacy.language import Language
 
-from ..models.types import CRFTaggerModel
-from .default_model import DEFAULT_MODEL
-from .entity_recognizer import CRFEntityRecognizer
-from .step_count import StepCount
-from .upstream import update_upstream_in_place
+from spacy_bertcrf.models.types import CRFTaggerModel
+from spacy_bertcrf.pipeline.default_model import DEFAULT_MODEL
+from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+from spacy_bertcrf.pipeline.step_count import StepCount
+from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
 
 
 @Language.factory(

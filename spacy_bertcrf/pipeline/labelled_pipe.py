@@ -9,12 +9,12 @@ from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 
-from ..models.growth import grow
-from ..models.types import CRFTaggerModel
-from ..tagging import TagSet
-from .step_count import StepCount
-from .survey import survey
-from .upstream import update_upstream_in_place
+from spacy_bertcrf.models.tagger.growth import grow
+from spacy_bertcrf.models.types import CRFTaggerModel
+from spacy_bertcrf.pipeline.step_count import StepCount
+from spacy_bertcrf.pipeline.survey import survey
+from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
+from spacy_bertcrf.tagging import TagSet
 
 
 class LabelledPipe(TrainablePipe):

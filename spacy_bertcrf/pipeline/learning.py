@@ -8,15 +8,15 @@ import torch
 from spacy.training import Example
 from thinc.api import Optimizer
 
-from ..models.resumable import State
-from ..models.strategy import Strategy
-from ..models.trained_parameters import Key
-from ..models.types import Array, CRFTaggerModel
-from .accumulation import GradientAccumulation
-from .freed_memory import FreedMemory
-from .loss_reduction import LOSS_REDUCTIONS, loss_weight
-from .objective import Targets, objective
-from .strategies import checked_strategies, optimizer_keys, with_strategies
+from spacy_bertcrf.models.bridge.trained_parameters import Key
+from spacy_bertcrf.models.resumable import State
+from spacy_bertcrf.models.strategy import Strategy
+from spacy_bertcrf.models.types import Array, CRFTaggerModel
+from spacy_bertcrf.pipeline.accumulation import GradientAccumulation
+from spacy_bertcrf.pipeline.freed_memory import FreedMemory
+from spacy_bertcrf.pipeline.loss_reduction import LOSS_REDUCTIONS, loss_weight
+from spacy_bertcrf.pipeline.objective import Targets, objective
+from spacy_bertcrf.pipeline.strategies import checked_strategies, optimizer_keys, with_strategies
 
 
 class Learning:

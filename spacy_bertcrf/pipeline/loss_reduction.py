@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..models.types import Array
+from spacy_bertcrf.models.types import Array
 
 LOSS_REDUCTIONS = ("sum", "mean", "token_mean")
 

@@ -8,8 +8,8 @@ from spacy.training import Example
 from thinc.api import torch2xp, xp2torch
 from thinc.types import Ragged
 
-from ..models.strategy import ScoredBatch, Strategy
-from ..models.types import CRFTaggerModel, TagTargets
+from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
+from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
 
 Targets: TypeAlias = Callable[[list[Example]], TagTargets]
 """Gives what is known of the tags of a batch."""

@@ -11,10 +11,10 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Ragged
 
-from ..layers import Stretch
-from ..models.crf import decode, k_best, stretch_probabilities
-from ..tagging import EntitySpan, TagSet
-from .annotations import allowed_tags, open_tokens, trimmed
+from spacy_bertcrf.layers import Stretch
+from spacy_bertcrf.models.tagger.crf import decode, k_best, stretch_probabilities
+from spacy_bertcrf.pipeline.annotations import allowed_tags, open_tokens, trimmed
+from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 
 class Prediction(NamedTuple):

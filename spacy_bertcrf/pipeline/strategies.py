@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..models.strategy import Learn, Strategy
-from ..models.trained_parameters import Key
-from ..models.types import CRFTaggerModel
+from spacy_bertcrf.models.bridge.trained_parameters import Key
+from spacy_bertcrf.models.strategy import Learn, Strategy
+from spacy_bertcrf.models.types import CRFTaggerModel
 
 
 def checked_strategies(strategies: Mapping[str, Any], model: CRFTaggerModel) -> dict[str, Strategy]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .annotations import gold_annotation
+from spacy_bertcrf.pipeline.annotations import gold_annotation
 
 SAMPLE_SIZE = 10  # Docs
 

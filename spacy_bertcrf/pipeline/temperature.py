@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from spacy.training import Example
 
-from ..tagging import EntitySpan
-from .annotations import gold_annotation, incorrect_spans
-from .posterior import Posterior
+from spacy_bertcrf.pipeline.annotations import gold_annotation, incorrect_spans
+from spacy_bertcrf.pipeline.posterior import Posterior
+from spacy_bertcrf.tagging import EntitySpan
 
 RANGE = (1 / 20, 20.0)
 N_COARSE = 25  # with a factor of 1.28 from one to the next; the middle one is 1

@@ -9,10 +9,10 @@ from spacy.pipeline import Tok2Vec
 from spacy.ty import ListenedToComponent
 from thinc.api import Model
 
-from ..models.in_place_update import update_in_place
-from .accumulation import scale_gradients
-from .learning import Learning
-from .step_count import StepCount
+from spacy_bertcrf.models.bridge.in_place_update import update_in_place
+from spacy_bertcrf.pipeline.accumulation import scale_gradients
+from spacy_bertcrf.pipeline.learning import Learning
+from spacy_bertcrf.pipeline.step_count import StepCount
 
 
 def update_upstream_in_place(nlp: Language) -> None:

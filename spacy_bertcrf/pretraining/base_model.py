@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..models.pretrained import load_tokenizer, max_positions
+from spacy_bertcrf.models.bert.pretrained import load_tokenizer, max_positions
 
 
 class BaseModel(NamedTuple):

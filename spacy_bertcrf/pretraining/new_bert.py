@@ -8,8 +8,8 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .model_folder import check_output, save_model
-from .texts import Texts
+from spacy_bertcrf.pretraining.model_folder import check_output, save_model
+from spacy_bertcrf.pretraining.texts import Texts
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUATION = "##"

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..layers.onednn_linear import multiply_by_onednn
-from ..models.wordpieces import WordpieceTokenizer
-from .base_model import BaseModel, ordinary_ids
-from .checkpoints import checkpoints_of, remove_checkpoints
-from .masking import Masking
-from .model_folder import check_output, save_model
-from .sequences import MaskedSequences, Packer, Sequence, masked
-from .settings import Settings
-from .texts import Texts, is_held_out
-from .trainer import Losses, check_accelerate, train
-from .words import WordedPieces
+from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
+from spacy_bertcrf.models.bert.wordpieces import WordpieceTokenizer
+from spacy_bertcrf.pretraining.base_model import BaseModel, ordinary_ids
+from spacy_bertcrf.pretraining.checkpoints import checkpoints_of, remove_checkpoints
+from spacy_bertcrf.pretraining.masking import Masking
+from spacy_bertcrf.pretraining.model_folder import check_output, save_model
+from spacy_bertcrf.pretraining.sequences import MaskedSequences, Packer, Sequence, masked
+from spacy_bertcrf.pretraining.settings import Settings
+from spacy_bertcrf.pretraining.texts import Texts, is_held_out
+from spacy_bertcrf.pretraining.trainer import Losses, check_accelerate, train
+from spacy_bertcrf.pretraining.words import WordedPieces
 
 MAX_HELD_OUT = 256
 # Not of the training: what is held out is masked alike in all of them, and they can be compared.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from .masking import IGNORED, Masking, Sequence
+from spacy_bertcrf.pretraining.masking import IGNORED, Masking, Sequence
 
 BUFFER = 4096
 Pieces = Callable[[str], tuple[np.ndarray, np.ndarray]]

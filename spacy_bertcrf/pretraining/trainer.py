@@ -19,16 +19,16 @@ from transformers.trainer import Trainer
 from transformers.training_args import TrainingArguments
 from transformers.utils import is_torch_bf16_gpu_available
 
-from .base_model import BaseModel
-from .checkpoints import (
+from spacy_bertcrf.pretraining.base_model import BaseModel
+from spacy_bertcrf.pretraining.checkpoints import (
     checkpoint_to_start_from,
     describe_run,
     last_checkpoint,
     remove_checkpoints,
 )
-from .masking import IGNORED
-from .sequences import Padding
-from .settings import Settings
+from spacy_bertcrf.pretraining.masking import IGNORED
+from spacy_bertcrf.pretraining.sequences import Padding
+from spacy_bertcrf.pretraining.settings import Settings
 
 
 class Losses(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..models.pretrained import load_tokenizer
-from .base_model import check_tokenizer
-from .model_folder import check_output, written_whole
+from spacy_bertcrf.models.bert.pretrained import load_tokenizer
+from spacy_bertcrf.pretraining.base_model import check_tokenizer
+from spacy_bertcrf.pretraining.model_folder import check_output, written_whole
 
 UNUSED = re.compile(r"\[unused\d+\]")
 

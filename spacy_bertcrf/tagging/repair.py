@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .spans import EntitySpan
+from spacy_bertcrf.tagging.spans import EntitySpan
 
 # The letters that a scheme writes before its labels. BIO is also known as IOB2, BIOES as IOBES.
 FILE_SCHEMES = {

@@ -8,8 +8,8 @@ from operator import itemgetter
 import numpy as np
 import numpy.typing as npt
 
-from .schemes import get_scheme
-from .spans import EntitySpan
+from spacy_bertcrf.tagging.schemes import get_scheme
+from spacy_bertcrf.tagging.spans import EntitySpan
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]

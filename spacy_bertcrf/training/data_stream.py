@@ -10,9 +10,9 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.training import Example
 
-from ..models.resumable import State
-from .checkpoints import NotResumableError
-from .random_state import PlainRandomState
+from spacy_bertcrf.models.resumable import State
+from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import NotResumableError
+from spacy_bertcrf.training.checkpoints.checkpoints.random_state import PlainRandomState
 
 
 class DataStream(Iterator[tuple[int, list[Example]]]):

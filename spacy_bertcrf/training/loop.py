@@ -17,17 +17,26 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
-from ..models.resumable import Resumable, setting_up
-from .checkpoints import Checkpoints, read_checkpoint
-from .data_stream import DataStream
-from .interruption import Interruption, TrainingInterrupted, noticing
-from .model_state import ComponentStates, trained_components
-from .optimizer_state import OptimizerState
-from .ranks import ALONE, Ranks
-from .run_identity import run_identity
-from .steps import Steps
-from .training_state import TrainingState, require_same_run
-from .whole_folder import remove_leftovers, write_folder
+from spacy_bertcrf.models.resumable import Resumable, setting_up
+from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import Checkpoints, read_checkpoint
+from spacy_bertcrf.training.checkpoints.checkpoints.model_state import (
+    ComponentStates,
+    trained_components,
+)
+from spacy_bertcrf.training.checkpoints.checkpoints.optimizer_state import OptimizerState
+from spacy_bertcrf.training.checkpoints.checkpoints.run_identity import run_identity
+from spacy_bertcrf.training.checkpoints.checkpoints.training_state import (
+    TrainingState,
+    require_same_run,
+)
+from spacy_bertcrf.training.checkpoints.checkpoints.whole_folder import (
+    remove_leftovers,
+    write_folder,
+)
+from spacy_bertcrf.training.data_stream import DataStream
+from spacy_bertcrf.training.interruption import Interruption, TrainingInterrupted, noticing
+from spacy_bertcrf.training.ranks import ALONE, Ranks
+from spacy_bertcrf.training.steps import Steps
 
 MODEL_BEST, MODEL_LAST = "model-best", "model-last"
 

@@ -10,9 +10,9 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..models.length_groups import length_groups
-from ..models.pretrained import load_tokenizer
-from ..models.wordpieces import WordpieceTokenizer
+from spacy_bertcrf.models.bert.length_groups import length_groups
+from spacy_bertcrf.models.bert.pretrained import load_tokenizer
+from spacy_bertcrf.models.bert.wordpieces import WordpieceTokenizer
 
 Item = TypeVar("Item", Doc, Example)
 

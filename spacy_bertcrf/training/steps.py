@@ -8,9 +8,9 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback, subdivide_batch
 
-from ..models.resumable import Resumable, State
-from .model_state import trained_components
-from .ranks import Ranks
+from spacy_bertcrf.models.resumable import Resumable, State
+from spacy_bertcrf.training.checkpoints.checkpoints.model_state import trained_components
+from spacy_bertcrf.training.ranks import Ranks
 
 
 class Steps:

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 import spacy_bertcrf.cli  # noqa: F401  # registers the command
 from spacy_bertcrf.cli.plot import named
 from spacy_bertcrf.evaluation import figure_file
-from spacy_bertcrf.training.jsonl_logger import JsonLines
-from spacy_bertcrf.training.log_records import write_records
+from spacy_bertcrf.training.logs.jsonl_logger import JsonLines
+from spacy_bertcrf.training.logs.log_records import write_records
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 import spacy
-
-from spacy_bertcrf.training.checkpoints import Checkpoints
+from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import Checkpoints
 
 ROOT = Path(__file__).parents[2]
 MODULE = ["-m", "spacy_bertcrf.cli"]

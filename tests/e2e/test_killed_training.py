@@ -23,7 +23,7 @@ IMPORTS = [
     "spacy.ml.models",
     "spacy_transformers",
     "spacy_bertcrf.cli.train",
-    "spacy_bertcrf.models.bert_encoder",
+    "spacy_bertcrf.models.bert.bert_encoder",
     "spacy_bertcrf.pipeline.factory",
     "spacy_bertcrf.training.loop",
 ]

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, process
 from tokenizers.models import BPE, Unigram
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
-from spacy_bertcrf.models.bert_encoder import BertEncoder
+from spacy_bertcrf.models.bert.bert_encoder import BertEncoder
 
 CORPUS = [
     "the cat sat on the mat and the dog sat on the cat",

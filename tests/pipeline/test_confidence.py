@@ -10,7 +10,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 from thinc.types import Ragged
 
-from spacy_bertcrf.models.crf import CRF, build_crf
+from spacy_bertcrf.models.tagger.crf import CRF, build_crf
 from spacy_bertcrf.pipeline.annotations import allowed_tags, set_entities
 from spacy_bertcrf.pipeline.posterior import Posterior
 from spacy_bertcrf.tagging import EntitySpan, TagSet

@@ -2,7 +2,7 @@
 
 import random
 
-from spacy_bertcrf.models.bert_shim import bert_shim
+from spacy_bertcrf.models.bert.bert_shim import bert_shim
 
 SENTENCES = [
     ("王小明在北京大学工作。", [(0, 3, "name"), (4, 8, "organization")]),

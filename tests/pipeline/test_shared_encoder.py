@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_bertcrf.models.bert_shim import bert_shim
+from spacy_bertcrf.models.bert.bert_shim import bert_shim
 
 CLASSES = ["people", "people", "weather", "places", "places", "people"]
 

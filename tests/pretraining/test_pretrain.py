@@ -9,7 +9,7 @@ import torch
 from spacy.lang.zh import Chinese
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from spacy_bertcrf.models.bert_encoder import BertEncoder
+from spacy_bertcrf.models.bert.bert_encoder import BertEncoder
 from spacy_bertcrf.pretraining import pretrain as module
 from spacy_bertcrf.pretraining import trainer
 from spacy_bertcrf.pretraining.base_model import BaseModel, load_base

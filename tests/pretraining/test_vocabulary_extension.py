@@ -24,7 +24,7 @@ from transformers import (
     ElectraForMaskedLM,
 )
 
-from spacy_bertcrf.models.bert_encoder import BertEncoder
+from spacy_bertcrf.models.bert.bert_encoder import BertEncoder
 from spacy_bertcrf.pretraining.vocabulary_extension import WordInFile, extend_vocabulary
 
 SIZES = {

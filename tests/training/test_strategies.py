@@ -10,9 +10,9 @@ from spacy.util import fix_random_seed
 from thinc.api import SGD, Adam
 
 from spacy_bertcrf.models.strategy import inner_bert
-from spacy_bertcrf.training.child_tuning import ChildTuningD, ChildTuningF
-from spacy_bertcrf.training.consistency import MultiSampleDropout, RDrop, TokenDropout
-from spacy_bertcrf.training.context_loss import ContextLoss, _masked
+from spacy_bertcrf.training.strategies.child_tuning import ChildTuningD, ChildTuningF
+from spacy_bertcrf.training.strategies.consistency import MultiSampleDropout, RDrop, TokenDropout
+from spacy_bertcrf.training.strategies.context_loss import ContextLoss, _masked
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 ALL = {

@@ -9,9 +9,14 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from .changed_example import Replacement, Surface, retokenized, surface_of
-from .drawing import check_draws, variants
-from .mentions import check_path, letters, read_mentions
+from spacy_bertcrf.training.augmenters.changed_example import (
+    Replacement,
+    Surface,
+    retokenized,
+    surface_of,
+)
+from spacy_bertcrf.training.augmenters.drawing import check_draws, variants
+from spacy_bertcrf.training.augmenters.mentions import check_path, letters, read_mentions
 
 
 def entity_replacement(

@@ -8,9 +8,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ...models.pretrained import load_tokenizer
-from .changed_example import Replacement, Surface, has_reference_tokens, replace_tokens
-from .drawing import check_draws, check_place, tokens_in, variants
+from spacy_bertcrf.models.bert.pretrained import load_tokenizer
+from spacy_bertcrf.training.augmenters.changed_example import (
+    Replacement,
+    Surface,
+    has_reference_tokens,
+    replace_tokens,
+)
+from spacy_bertcrf.training.augmenters.drawing import check_draws, check_place, tokens_in, variants
 
 BERT_MASK = "[MASK]"
 

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training.corpus import FILE_TYPE, Corpus, walk_corpus
 from spacy.vocab import Vocab
 
-from .changed_example import Surface, surface_of
+from spacy_bertcrf.training.augmenters.changed_example import Surface, surface_of
 
 LISTS = (".json", ".jsonl")
 

@@ -13,9 +13,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, Token
 from spacy.training import Example
 
-from .changed_example import Replacement, Surface, retokenized
-from .drawing import check_draws, check_place, tokens_in, variants
-from .mentions import check_path, corpus_docs
+from spacy_bertcrf.training.augmenters.changed_example import Replacement, Surface, retokenized
+from spacy_bertcrf.training.augmenters.drawing import check_draws, check_place, tokens_in, variants
+from spacy_bertcrf.training.augmenters.mentions import check_path, corpus_docs
 
 
 class TokenDistribution(NamedTuple):

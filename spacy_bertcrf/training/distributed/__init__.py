@@ -5,8 +5,13 @@ each; the gradients are summed up before the optimizer steps, so that the weight
 all of them, and the same as in one process that learns from the whole batches.
 """
 
-from .errors import RankError
-from .process_group import ProcessGroup, join, local_rank, started_as_rank
-from .process_ranks import ProcessRanks
+from spacy_bertcrf.training.distributed.errors import RankError
+from spacy_bertcrf.training.distributed.process_group import (
+    ProcessGroup,
+    join,
+    local_rank,
+    started_as_rank,
+)
+from spacy_bertcrf.training.distributed.process_ranks import ProcessRanks
 
 __all__ = ["ProcessGroup", "ProcessRanks", "RankError", "join", "local_rank", "started_as_rank"]

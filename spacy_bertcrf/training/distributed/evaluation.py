@@ -13,10 +13,10 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 
-from ..dev_loss import Lossy, summed_loss
-from ..training_watch import watch_of
-from .parts import balanced_parts
-from .process_group import ProcessGroup
+from spacy_bertcrf.training.distributed.parts import balanced_parts
+from spacy_bertcrf.training.distributed.process_group import ProcessGroup
+from spacy_bertcrf.training.logs.dev_loss import Lossy, summed_loss
+from spacy_bertcrf.training.logs.training_watch import watch_of
 
 PURPOSE = "evaluate"
 # What spacy-transformers and spacy-curated-transformers leave in Docs for other components.

@@ -5,7 +5,7 @@ import uuid
 
 from torch.distributed import Store
 
-from .errors import RankError
+from spacy_bertcrf.training.distributed.errors import RankError
 
 POLL = 0.05
 

@@ -9,9 +9,12 @@ import torch
 from spacy.language import Language
 from thinc.api import Model, PyTorchShim, xp2torch
 
-from ...models.types import Array
-from ..model_state import learning_of, trained_components
-from .process_group import ProcessGroup
+from spacy_bertcrf.models.types import Array
+from spacy_bertcrf.training.checkpoints.checkpoints.model_state import (
+    learning_of,
+    trained_components,
+)
+from spacy_bertcrf.training.distributed.process_group import ProcessGroup
 
 BUCKET_BYTES = 25 * 2**20  # as torch's DistributedDataParallel has it
 # From so many rows a column on, a matrix is taken for embeddings: a batch uses few of their rows.

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from torch.distributed import Store
 
-from .errors import RankError
+from spacy_bertcrf.training.distributed.errors import RankError
 
 INTERVAL = 0.5  # seconds between two beats
 SILENCE = 3.0  # seconds without a beat after which a process is not running

@@ -11,9 +11,9 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
-from .errors import RankError
-from .gathering import gather_processes
-from .heartbeat import Heartbeat
+from spacy_bertcrf.training.distributed.errors import RankError
+from spacy_bertcrf.training.distributed.gathering import gather_processes
+from spacy_bertcrf.training.distributed.heartbeat import Heartbeat
 
 Value = TypeVar("Value")
 

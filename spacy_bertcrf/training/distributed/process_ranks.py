@@ -14,18 +14,18 @@ from spacy.language import Language
 from spacy.pipeline import TextCategorizer
 from spacy.training import Example
 
-from ..ranks import Ranks
-from ..training_watch import watch_of
-from .evaluation import evaluate
-from .gradient_exchange import (
+from spacy_bertcrf.training.distributed.evaluation import evaluate
+from spacy_bertcrf.training.distributed.gradient_exchange import (
     GradientExchange,
     gradient_scalers,
     gradient_slots,
     learn_in_parts,
 )
-from .parts import balanced_parts
-from .process_group import ProcessGroup
-from .weights import different_weights, equalize_weights
+from spacy_bertcrf.training.distributed.parts import balanced_parts
+from spacy_bertcrf.training.distributed.process_group import ProcessGroup
+from spacy_bertcrf.training.distributed.weights import different_weights, equalize_weights
+from spacy_bertcrf.training.logs.training_watch import watch_of
+from spacy_bertcrf.training.ranks import Ranks
 
 Value = TypeVar("Value")
 

@@ -8,8 +8,8 @@ import torch
 from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 
-from .gradient_exchange import as_tensor
-from .process_group import ProcessGroup
+from spacy_bertcrf.training.distributed.gradient_exchange import as_tensor
+from spacy_bertcrf.training.distributed.process_group import ProcessGroup
 
 PURPOSE = "compare the weights"
 

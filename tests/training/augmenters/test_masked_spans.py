@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from transformers import AutoTokenizer
 
-from spacy_bertcrf.models.wordpieces import WordpieceTokenizer
+from spacy_bertcrf.models.bert.wordpieces import WordpieceTokenizer
 from spacy_bertcrf.training.augmenters.masked_spans import masked_spans
 
 NLP = spacy.blank("zh")

@@ -1,0 +1,1 @@
+"""Between torch and thinc: shims, conversions, the optimizer's step on torch's parameters."""

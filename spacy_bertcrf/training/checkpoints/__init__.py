@@ -1,0 +1,1 @@
+"""What a training needs to go on after a crash, written whole or not at all."""

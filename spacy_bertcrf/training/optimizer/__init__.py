@@ -1,0 +1,1 @@
+"""AdamW with groups of parameters, schedules and averages of weights."""

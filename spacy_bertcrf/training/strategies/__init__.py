@@ -1,0 +1,1 @@
+"""Ways of training: losses and changes of a step that a config adds."""
