@@ -12,7 +12,7 @@ from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.processes import joined_processes, start_processes
 
 if TYPE_CHECKING:
-    from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import Checkpoints
+    from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
 
 CHECKPOINTS = "checkpoints"
 
@@ -73,7 +73,7 @@ def train_cli(
     from spacy.util import load_config, logger
 
     from spacy_bertcrf.models.resumable import setting_up
-    from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import (
+    from spacy_bertcrf.training.checkpoints.checkpoints import (
         Checkpoints,
         NotResumableError,
     )

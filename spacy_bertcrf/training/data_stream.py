@@ -11,8 +11,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from spacy_bertcrf.models.resumable import State
-from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import NotResumableError
-from spacy_bertcrf.training.checkpoints.checkpoints.random_state import PlainRandomState
+from spacy_bertcrf.training.checkpoints.checkpoints import NotResumableError
+from spacy_bertcrf.training.checkpoints.random_state import PlainRandomState
 
 
 class DataStream(Iterator[tuple[int, list[Example]]]):

@@ -18,18 +18,18 @@ from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
 from spacy_bertcrf.models.resumable import Resumable, setting_up
-from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import Checkpoints, read_checkpoint
-from spacy_bertcrf.training.checkpoints.checkpoints.model_state import (
+from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, read_checkpoint
+from spacy_bertcrf.training.checkpoints.model_state import (
     ComponentStates,
     trained_components,
 )
-from spacy_bertcrf.training.checkpoints.checkpoints.optimizer_state import OptimizerState
-from spacy_bertcrf.training.checkpoints.checkpoints.run_identity import run_identity
-from spacy_bertcrf.training.checkpoints.checkpoints.training_state import (
+from spacy_bertcrf.training.checkpoints.optimizer_state import OptimizerState
+from spacy_bertcrf.training.checkpoints.run_identity import run_identity
+from spacy_bertcrf.training.checkpoints.training_state import (
     TrainingState,
     require_same_run,
 )
-from spacy_bertcrf.training.checkpoints.checkpoints.whole_folder import (
+from spacy_bertcrf.training.checkpoints.whole_folder import (
     remove_leftovers,
     write_folder,
 )

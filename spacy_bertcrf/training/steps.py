@@ -9,7 +9,7 @@ from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback, subdivide_batch
 
 from spacy_bertcrf.models.resumable import Resumable, State
-from spacy_bertcrf.training.checkpoints.checkpoints.model_state import trained_components
+from spacy_bertcrf.training.checkpoints.model_state import trained_components
 from spacy_bertcrf.training.ranks import Ranks
 
 

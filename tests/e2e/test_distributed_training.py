@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import spacy
-from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import Checkpoints
+
+from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
 
 ROOT = Path(__file__).parents[2]
 MODULE = ["-m", "spacy_bertcrf.cli"]

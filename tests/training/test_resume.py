@@ -13,14 +13,14 @@ from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
-from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import (
-    Checkpoints,
-    NotResumableError,
-)
 from thinc.api import Optimizer
 
 from spacy_bertcrf.models.resumable import setting_up
-from spacy_bertcrf.training.checkpoints.checkpoints import run_identity
+from spacy_bertcrf.training.checkpoints.checkpoints import (
+    Checkpoints,
+    NotResumableError,
+    run_identity,
+)
 from spacy_bertcrf.training.loop import train
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from thinc.api import get_torch_default_device
 from thinc.compat import has_cupy_gpu
 
 from spacy_bertcrf.models.resumable import State
-from spacy_bertcrf.training.checkpoints.checkpoints.whole_folder import (
+from spacy_bertcrf.training.checkpoints.whole_folder import (
     remove_folder,
     remove_leftovers,
     write_folder,

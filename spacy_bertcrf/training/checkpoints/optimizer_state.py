@@ -7,7 +7,7 @@ from thinc.api import Optimizer
 
 from spacy_bertcrf.models.bridge.trained_parameters import Key
 from spacy_bertcrf.models.resumable import Resumable, State
-from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import NotResumableError
+from spacy_bertcrf.training.checkpoints.checkpoints import NotResumableError
 
 TABLES = ("mom1", "mom2", "averages", "nr_update", "last_seen", "n_averaged")
 SETTINGS = ("learn_rate", "grad_clip", "b1", "b2", "eps", "L2")

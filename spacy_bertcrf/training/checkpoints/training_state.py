@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spacy_bertcrf.models.resumable import Resumable, State
-from spacy_bertcrf.training.checkpoints.checkpoints.checkpoints import (
+from spacy_bertcrf.training.checkpoints.checkpoints import (
     Checkpoints,
     NotResumableError,
 )
-from spacy_bertcrf.training.checkpoints.checkpoints.random_state import (
+from spacy_bertcrf.training.checkpoints.random_state import (
     random_state,
     set_random_state,
 )
-from spacy_bertcrf.training.checkpoints.checkpoints.run_identity import differences
+from spacy_bertcrf.training.checkpoints.run_identity import differences
 from spacy_bertcrf.training.ranks import Ranks
 
 

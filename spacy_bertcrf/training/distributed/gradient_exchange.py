@@ -10,7 +10,7 @@ from spacy.language import Language
 from thinc.api import Model, PyTorchShim, xp2torch
 
 from spacy_bertcrf.models.types import Array
-from spacy_bertcrf.training.checkpoints.checkpoints.model_state import (
+from spacy_bertcrf.training.checkpoints.model_state import (
     learning_of,
     trained_components,
 )
