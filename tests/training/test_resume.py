@@ -16,11 +16,8 @@ from spacy.util import load_config
 from thinc.api import Optimizer
 
 from spacy_bertcrf.models.resumable import setting_up
-from spacy_bertcrf.training.checkpoints.checkpoints import (
-    Checkpoints,
-    NotResumableError,
-    run_identity,
-)
+from spacy_bertcrf.training.checkpoints import run_identity
+from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, NotResumableError
 from spacy_bertcrf.training.loop import train
 
 ROOT = Path(__file__).parents[2]

@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from spacy_bertcrf.training.checkpoints.checkpoints import (
-    ARRAYS,
-    Checkpoints,
-    read_checkpoint,
-    whole_folder,
-)
-from spacy_bertcrf.training.checkpoints.whole_folder import (
-    remove_leftovers,
-    write_folder,
-)
+from spacy_bertcrf.training.checkpoints import whole_folder
+from spacy_bertcrf.training.checkpoints.checkpoints import ARRAYS, Checkpoints, read_checkpoint
+from spacy_bertcrf.training.checkpoints.whole_folder import remove_leftovers, write_folder
 
 
 def test_a_state_comes_back_bit_for_bit(tmp_path):
