@@ -8,9 +8,11 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from spacy_bertcrf.models.types import TagTargets
+from spacy_bertcrf.pipeline.sentence_breaks import rule_out_crossings
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 MISSING, OUTSIDE = 0, 2  # values of Token.ent_iob
+CONSTRAINTS: list[int | str] = ["ENT_IOB", "IS_SPACE", "SENT_START"]
 SHOWN_CHARACTERS = 80  # of a text, in an error message
 
 
@@ -66,15 +68,21 @@ def incorrect_spans(
 
 
 def tag_targets(
-    examples: Iterable[Example], tag_set: TagSet, incorrect_spans_key: str | None = None
+    examples: Iterable[Example],
+    tag_set: TagSet,
+    incorrect_spans_key: str | None = None,
+    cross_sentences: bool = False,
 ) -> TagTargets:
     """The gold tags of a batch; where annotation is missing, all tags that fit.
 
     incorrect_spans_key: where the reference Docs keep spans that are known to be wrong.
+    cross_sentences: where annotation is missing, entities may cross the sentence breaks of the
+        predicted Docs. A gold entity may in any case.
 
     Raises ValueError, with the text, if an entity has a label that is not in the tag set, or is
     among the spans that are wrong.
     """
+    examples = list(examples)
     annotations, incorrect = [], []
     for example in examples:
         annotation = gold_annotation(example)
@@ -87,37 +95,57 @@ def tag_targets(
         tags = [tag_set.encode(a.spans, len(a.missing)) for a in annotations]
         return TagTargets(np.concatenate(tags))
     allowed = [tag_set.allowed(a.spans, a.missing) for a in annotations]
+    if not cross_sentences:
+        for example, annotation, may_be in zip(examples, annotations, allowed, strict=True):
+            rule_out_crossings(example.predicted, may_be, annotation.missing, tag_set)
     rows = np.concatenate(allowed)
     return TagTargets(rows.argmax(axis=1), rows, incorrect if any(incorrect) else None)
 
 
 def allowed_tags(
-    docs: Sequence[Doc], tag_set: TagSet, overwrite: bool = False
+    docs: Sequence[Doc], tag_set: TagSet, overwrite: bool = False, cross_sentences: bool = False
 ) -> np.ndarray | None:
     """The tags that prediction may choose from, (n_tokens, n_tags), or None if it may choose any.
 
     What a Doc has already is kept: a token in an entity has the tag that says so (outside, if the
     label is not in the tag set), a blocked one is outside, and so is a token that is set outside,
-    if nothing is said of others. A space does not start or end an entity.
+    if nothing is said of others. A space does not start or end an entity, and none that is not
+    there already crosses a sentence break.
 
-    overwrite: pay no heed to what a Doc has already.
+    overwrite: pay no heed to the entities that a Doc has already.
+    cross_sentences: pay no heed to sentence breaks.
     """
-    are_open = [open_tokens(doc, overwrite) for doc in docs]
-    spaces = [doc.to_array("IS_SPACE") == 1 for doc in docs]
-    if all(is_open.all() for is_open in are_open) and not any(map(np.any, spaces)):
+    if all(_may_have_any_tags(doc, overwrite, cross_sentences) for doc in docs):
         return None
     at_edge = np.asarray([tag[0] in "BES" for tag in tag_set.tags])
     rows = []
-    for doc, is_open, is_space in zip(docs, are_open, spaces, strict=True):
+    for doc in docs:
+        is_open = open_tokens(doc, overwrite)
         preset = [
             span
             for span in _entity_spans(doc.ents)
             if span.label in tag_set.labels and not is_open[span.start]
         ]
         allowed = tag_set.allowed(preset, is_open)
-        allowed[np.ix_(is_open & is_space, at_edge)] = False
+        allowed[np.ix_(is_open & (doc.to_array("IS_SPACE") == 1), at_edge)] = False
+        if not cross_sentences:
+            rule_out_crossings(doc, allowed, is_open, tag_set)
         rows.append(allowed)
     return np.concatenate(rows)
+
+
+def _may_have_any_tags(doc: Doc, overwrite: bool, cross_sentences: bool) -> bool:
+    """Whether a Doc says nothing that its tags have to keep to."""
+    iob, is_space, sent_start = np.asarray(doc.to_array(CONSTRAINTS)).T
+    return not (
+        is_space.any()
+        or (
+            not overwrite
+            and len(iob)
+            and (iob[0] not in (MISSING, OUTSIDE) or (iob != iob[0]).any())
+        )
+        or (not cross_sentences and (sent_start[1:] == 1).any())
+    )
 
 
 def set_entities(doc: Doc, spans: Iterable[EntitySpan], overwrite: bool = False) -> None:
@@ -141,9 +169,11 @@ def set_entities(doc: Doc, spans: Iterable[EntitySpan], overwrite: bool = False)
 def set_span_group(doc: Doc, key: str, probabilities: Mapping[EntitySpan, float]) -> None:
     """Write doc.ents to doc.spans[key], with their probabilities as its attrs["scores"].
 
-    probabilities: those of the predicted entities; the others were given, and are certain.
+    probabilities: those of the predicted entities. The others were given: what scores the group
+        has of them already, from a recogniser before this one, stay; else they are certain.
     """
-    scores = [probabilities.get(span, 1.0) for span in _entity_spans(doc.ents)]
+    known = {**_group_scores(doc, key), **probabilities}
+    scores = [known.get(span, 1.0) for span in _entity_spans(doc.ents)]
     attrs = {"scores": np.asarray(scores, dtype=np.float32)}
     doc.spans[key] = SpanGroup(doc, name=key, spans=doc.ents, attrs=attrs)
 
@@ -170,6 +200,17 @@ def trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:
     while doc[end - 1].is_space:
         end -= 1
     return span._replace(end=end)
+
+
+def _group_scores(doc: Doc, key: str) -> dict[EntitySpan, float]:
+    """The scores of the spans of a group, where it has one for each."""
+    if key not in doc.spans:
+        return {}
+    group = doc.spans[key]
+    scores = np.asarray(group.attrs.get("scores", ()), dtype=np.float32)
+    if scores.shape != (len(group),):
+        return {}
+    return dict(zip(_entity_spans(group), scores.tolist(), strict=True))
 
 
 def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from spacy.language import Language
+from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
 from spacy.training import Example
 from spacy.util import resolve_dot_names
 
@@ -27,7 +28,8 @@ def prepare_classifiers() -> Callable[[Language], None]:
     parameters that learn together and of the number of steps, as a `bertcrf` does. It warns of
     labels that only the development corpus has: no classifier can learn them.
 
-    The callback raises ValueError for the weight of a class that there is not, and for balanced
+    The callback raises ValueError for exclusive classes in `textcat_multilabel`, for those that
+    are not exclusive in `textcat`, for the weight of a class that there is not, and for balanced
     weights if the training corpus cannot be read.
     """
     return _prepare
@@ -44,12 +46,27 @@ def _prepare(nlp: Language) -> None:
         return
     train, dev = (_count(nlp, f"{part}_corpus") for part in ("train", "dev"))
     for name, settings in found.items():
-        update_together(nlp, name)
         pipe: Any = nlp.get_pipe(name)
+        _check_exclusive(name, pipe, settings)
+        update_together(nlp, name)
         if settings.class_weights is not None:
             pipe.model.attrs["label_weights"] = _weights(name, pipe.labels, settings, train)
     if train is not None and dev is not None:
         _report_unlearnable(train, dev)
+
+
+def _check_exclusive(name: str, pipe: Any, settings: ClassifierSettings) -> None:
+    if not isinstance(pipe, TextCategorizer):
+        return
+    is_multilabel = isinstance(pipe, MultiLabel_TextCategorizer)
+    if is_multilabel == settings.exclusive_classes:
+        factory, needed = ("textcat_multilabel", "false") if is_multilabel else ("textcat", "true")
+        other = "textcat" if is_multilabel else "textcat_multilabel"
+        raise ValueError(
+            f"'{name}' is a {factory}, and its model has exclusive_classes = "
+            f"{str(settings.exclusive_classes).lower()}. Set exclusive_classes = {needed} in "
+            f'[components.{name}.model], or factory = "{other}" in [components.{name}].'
+        )
 
 
 class _Counts:

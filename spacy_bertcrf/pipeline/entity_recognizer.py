@@ -1,6 +1,7 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -10,6 +11,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
 
 from spacy_bertcrf.models.bridge.in_place_update import begin_step
+from spacy_bertcrf.models.listeners import unread
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
 from spacy_bertcrf.pipeline.annotations import set_entities, set_span_group, tag_targets, trimmed
@@ -19,6 +21,7 @@ from spacy_bertcrf.pipeline.length_batches import batches_by_length
 from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.objective import objective
 from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
+from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
 from spacy_bertcrf.tagging import EntitySpan
 
@@ -27,9 +30,10 @@ class CRFEntityRecognizer(LabelledPipe):
     """Predicts `doc.ents` as the best legal tag sequence of a linear-chain CRF.
 
     It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that are
-    blocked stay as they are, and no entity starts or ends with a space. In a Doc of which some
-    tokens have no annotation, those that are set outside stay outside too. With `overwrite_ents`
-    it replaces all that a Doc has.
+    blocked stay as they are, no entity starts or ends with a space, and none crosses a sentence
+    break that is set before it, unless with `cross_sentences`. In a Doc of which some tokens have
+    no annotation, those that are set outside stay outside too. With `overwrite_ents` it replaces
+    all entities that a Doc has.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class CRFEntityRecognizer(LabelledPipe):
         spans_key: str | None = None,
         threshold: float | None = None,
         overwrite_ents: bool = False,
+        cross_sentences: bool = False,
         incorrect_spans_key: str | None = None,
         strategies: Mapping[str, Strategy] = {},
         scorer: Callable | None = None,
@@ -65,8 +70,10 @@ class CRFEntityRecognizer(LabelledPipe):
         self.spans_key = spans_key
         self.threshold = threshold
         self.overwrite_ents = overwrite_ents
+        self.cross_sentences = cross_sentences
         self.incorrect_spans_key = incorrect_spans_key
         self.scorer = scorer
+        self._has_told_of_crossing_gold = False
         self.learning = Learning(model, loss_reduction, strategies)
 
     @property
@@ -110,7 +117,8 @@ class CRFEntityRecognizer(LabelledPipe):
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """The best tag sequence of each Doc, given what the Doc has set already.
 
-        Raises ValueError before the component is initialized.
+        Raises ValueError before the component is initialized, and if it listens to a shared
+        component that has not read the Docs.
         """
         self._require_initialized()
         docs = list(docs)
@@ -168,6 +176,9 @@ class CRFEntityRecognizer(LabelledPipe):
             yield batch, self._posterior([docs[i] for i in batch])
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
+        fault = unread(self.model.get_ref("tok2vec"), docs)
+        if fault is not None:
+            raise ValueError(f"'{self.name}' {fault}")
         emissions = self.model.predict(docs)
         return Posterior(
             self.model.get_ref("crf"),
@@ -175,6 +186,7 @@ class CRFEntityRecognizer(LabelledPipe):
             docs,
             self.tag_set,
             overwrite=self.overwrite_ents,
+            cross_sentences=self.cross_sentences,
             temperature=self.temperature,
         )
 
@@ -219,6 +231,8 @@ class CRFEntityRecognizer(LabelledPipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         set_dropout_rate(self.model, drop)
+        if not self.cross_sentences and not self._has_told_of_crossing_gold:
+            self._has_told_of_crossing_gold = warn_of_crossing_gold(examples, self.name)
         parts = self.learning.learn(examples, self._targets)
         if sgd not in (None, False):
             self.finish_update(sgd)
@@ -228,6 +242,18 @@ class CRFEntityRecognizer(LabelledPipe):
                 key = f"{self.name}/{part}"
                 losses[key] = losses.get(key, 0.0) + loss
         return losses
+
+    def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
+        """The scores of predicted Docs, from the scorer. Warns, with the count, of gold entities
+        that sentence breaks keep from being found.
+
+        settings: for the scorer.
+        """
+        examples = list(examples)
+        if not self.cross_sentences:
+            warn_of_crossing_gold(examples, self.name)
+        scores: dict[str, Any] = super().score(examples, **settings)
+        return scores
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
@@ -257,4 +283,4 @@ class CRFEntityRecognizer(LabelledPipe):
         return losses["crf"], d_emissions
 
     def _targets(self, examples: list[Example]) -> TagTargets:
-        return tag_targets(examples, self.tag_set, self.incorrect_spans_key)
+        return tag_targets(examples, self.tag_set, self.incorrect_spans_key, self.cross_sentences)

@@ -23,6 +23,7 @@ from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
         "spans_key": None,
         "threshold": None,
         "overwrite_ents": False,
+        "cross_sentences": False,
         "incorrect_spans_key": None,
         "strategies": {},
         "scorer": {"@scorers": "spacy.ner_scorer.v1"},
@@ -39,6 +40,7 @@ def make_bertcrf(
     spans_key: str | None,
     threshold: float | None,
     overwrite_ents: bool,
+    cross_sentences: bool,
     incorrect_spans_key: str | None,
     strategies: dict[str, Any],
     scorer: Callable | None,
@@ -52,10 +54,15 @@ def make_bertcrf(
     max_batch_tokens: in prediction, Docs go through the model sorted by length, in batches of
         at most so many tokens with padding (one longer Doc goes alone).
     spans_key: `doc.spans[spans_key]` gets the entities of `doc.ents`, and its `attrs["scores"]`
-        their exact posterior probabilities; None for no scores.
+        their exact posterior probabilities; None for no scores. Entities that are there before
+        have the score that the group has for them already, else 1: several recognisers can share
+        a group.
     threshold: predicted entities that are less probable are dropped; None keeps them all.
     overwrite_ents: pay no heed to entities, blocked tokens and tokens outside that a Doc has
         already, and replace them.
+    cross_sentences: whether predicted entities may cross sentence breaks that are set before (by
+        a `sentencizer`, `senter` or `parser`, or by hand). By default they do not, as in `ner`;
+        true is for pipelines with breaks that are often wrong.
     incorrect_spans_key: in training, `reference.spans[incorrect_spans_key]` are spans that are
         known not to be entities with their label.
     strategies: ways of training, such as `spacy-bertcrf.FGM.v1`, each under a name of the user's
@@ -73,6 +80,7 @@ def make_bertcrf(
         spans_key=spans_key,
         threshold=threshold,
         overwrite_ents=overwrite_ents,
+        cross_sentences=cross_sentences,
         incorrect_spans_key=incorrect_spans_key,
         strategies=strategies,
         scorer=scorer,

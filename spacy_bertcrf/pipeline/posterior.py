@@ -34,7 +34,8 @@ class Posterior:
 
     crf: the layer of the model that is the CRF.
     emissions: the model's scores for the Docs.
-    overwrite: pay no heed to what the Docs have set.
+    overwrite: pay no heed to the entities that the Docs have set.
+    cross_sentences: pay no heed to the sentence breaks that the Docs have set.
     temperature: what all scores are divided by, where probabilities are asked for.
     """
 
@@ -46,6 +47,7 @@ class Posterior:
         tag_set: TagSet,
         *,
         overwrite: bool = False,
+        cross_sentences: bool = False,
         temperature: float = 1.0,
     ):
         self._crf = crf
@@ -54,7 +56,7 @@ class Posterior:
         self._tag_set = tag_set
         self._overwrite = overwrite
         self._temperature = temperature
-        self._allowed = allowed_tags(docs, tag_set, overwrite)
+        self._allowed = allowed_tags(docs, tag_set, overwrite, cross_sentences)
 
     def at_temperature(self, temperature: float) -> "Posterior":
         """The same with another temperature."""

@@ -209,3 +209,36 @@ def test_a_spacy_transformer_can_be_shared_by_listeners(make_nlp):
     learn(nlp, batch, 40, 0.005)
     assert [max((c := nlp(t).cats), key=c.get) for t, _ in TEXTS] == [label for _, label in TEXTS]
     assert np.isfinite(nlp.evaluate(examples(nlp))["cats_score"])
+
+
+@pytest.mark.parametrize(
+    ("factory", "exclusive", "needed"),
+    [("textcat_multilabel", True, "false"), ("textcat", False, "true")],
+)
+def test_the_wrong_kind_of_classes_is_refused(pipeline, factory, exclusive, needed):
+    """Else a text with two classes would be learned as half and half, or with none as anything."""
+    nlp = pipeline(
+        **{
+            "components.textcat.factory": factory,
+            "components.textcat.scorer": {"@scorers": f"spacy.{factory}_scorer.v2"},
+            "components.textcat.model.exclusive_classes": exclusive,
+        }
+    )
+    said = rf"'textcat' is a {factory}, .*Set exclusive_classes = {needed}"
+    with pytest.raises(ValueError, match=said):
+        nlp.initialize(lambda: examples(nlp))
+
+
+def test_exclusive_classes_refuse_texts_with_several(pipeline):
+    """Also without the callback that knows the component, if the corpus shows it."""
+    nlp = pipeline(
+        **{
+            "components.textcat.factory": "textcat_multilabel",
+            "components.textcat.scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
+            "initialize.after_init": None,
+        }
+    )
+    two = {"cats": cats(*LABELS[:2])}
+    both = [Example.from_dict(nlp.make_doc(text), two) for text, _ in TEXTS]
+    with pytest.raises(ValueError, match=r"several classes\. Set exclusive_classes = false"):
+        nlp.initialize(lambda: both)

@@ -172,6 +172,38 @@ def test_preset_entities_are_certain(trained_copy):
     assert scores["北京"] == 1
 
 
+def test_a_second_recogniser_leaves_the_scores_of_the_first(trained_copy):
+    """Else a guess of the first, 0.4, would be certain as soon as the second has passed."""
+    first = trained_copy.get_pipe("bertcrf")
+    first.spans_key = "sure"
+    first.cfg["temperature"] = 5.0  # or all would be all but 1
+    once = trained_copy(TEXTS[2])
+    expected = once.spans["sure"].attrs["scores"].tolist()
+    assert len(expected) == 3
+    assert max(expected) < 0.99
+    again = first(once.copy())
+    assert again.spans["sure"].attrs["scores"].tolist() == expected
+    read = Doc(trained_copy.vocab).from_bytes(once.to_bytes())
+    read.ents = [*read.ents[:2], Span(read, 9, 10, "other")]  # 3rd replaced by a rule's
+    assert first(read).spans["sure"].attrs["scores"].tolist() == [*expected[:2], 1.0]
+    first.overwrite_ents = True
+    once.spans["sure"].attrs["scores"] = np.asarray([0.1, 0.1, 0.1], dtype=np.float32)
+    assert first(once).spans["sure"].attrs["scores"].tolist() == expected
+
+
+def test_groups_without_scores_make_nobody_fail(trained_copy):
+    """Else a group that a user has made under the same name would stop the pipeline."""
+    component = trained_copy.get_pipe("bertcrf")
+    component.spans_key = "sure"
+    doc = trained_copy.make_doc(TEXTS[0])
+    doc.set_ents([Span(doc, 0, 3, "other")], default="missing")
+    doc.spans["sure"] = [doc.ents[0], doc[1:2]]
+    doc.spans["sure"].attrs["scores"] = [0.5]  # not one for each
+    doc = component(doc)
+    assert list(doc.spans["sure"]) == list(doc.ents)
+    assert doc.spans["sure"].attrs["scores"][0] == 1
+
+
 def test_find_threshold_works(trained_copy, train_corpus, tmp_path):
     """Else the threshold would have to be found by hand; it is README's example."""
     trained_copy.config["components"]["bertcrf"]["threshold"] = 0.5

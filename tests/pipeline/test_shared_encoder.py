@@ -1,5 +1,6 @@
 """NER and classification on one shared encoder, configs/bert_ner_classifier.cfg."""
 
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -135,3 +136,25 @@ def test_listeners_of_another_width_are_refused(shared, mixed):
     nlp = shared(**{"variables.width": 48})
     with pytest.raises(ValueError, match=r"48 wide, and those of 'tok2vec' are 32 wide. Set width"):
         nlp.initialize(lambda: mixed(nlp))
+
+
+@pytest.mark.parametrize("config", ["bert_ner_classifier", "shared_transformer"])
+def test_a_shared_encoder_that_is_switched_off_is_told(config, shared, mixed, trained_as, make_nlp):
+    """Else entities would come out of nothing: a listener predicts from vectors of zeros."""
+    if config == "shared_transformer":
+        nlp = make_nlp(config).from_bytes(trained_as(config).to_bytes())
+    else:
+        nlp = shared()
+        nlp.initialize(lambda: mixed(nlp))
+    upstream = nlp.pipe_names[0]
+    text = "王小明在北京大学工作。"
+    with nlp.select_pipes(disable=[upstream]):
+        with pytest.raises(ValueError, match=rf"'bertcrf' listens to .*{upstream}.*not disable"):
+            nlp(text)
+        assert nlp("").ents == (), "there is nothing to read in an empty text"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert nlp(text).has_annotation("ENT_IOB")
+    if "textcat" in nlp.pipe_names:
+        with nlp.select_pipes(enable=["textcat"]), pytest.warns(UserWarning, match="has not read"):
+            nlp(text)

@@ -1,5 +1,6 @@
 """`spacy-bertcrf.BertClassifier.v1`: Docs to the probabilities of classes."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from spacy_bertcrf.models.classifier.text_classifier import (
     build_text_classifier,
     grow_text_classifier,
 )
+from spacy_bertcrf.models.listeners import unread
 from spacy_bertcrf.models.types import ClassifierModel, Tok2Vec
 
 POOLINGS = ("cls", "mean", "attention")
@@ -120,6 +122,11 @@ def _init(
     """X: a few Docs. Y: (n_docs, n_labels)."""
     if X is None or Y is None:
         raise ValueError("A BertClassifier is initialized with X, some Docs, and Y, their truths.")
+    if model.attrs["settings"].exclusive_classes and (Y.sum(axis=1) > 1).any():
+        raise ValueError(
+            "The model has exclusive_classes = true, and a text of the training corpus has several "
+            "classes. Set exclusive_classes = false, as textcat_multilabel needs it."
+        )
     if model.has_dim("nO"):
         return
     tok2vec = model.get_ref("tok2vec")
@@ -149,7 +156,12 @@ def _forward(
     model: ClassifierModel, docs: list[Doc], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[Doc]]]:
     settings: ClassifierSettings = model.attrs["settings"]
-    by_doc, backprop_tok2vec = model.get_ref("tok2vec")(docs, is_train)
+    tok2vec = model.get_ref("tok2vec")
+    fault = None if is_train else unread(tok2vec, docs)
+    if fault is not None:
+        # No error: `spacy debug model` predicts from such Docs.
+        warnings.warn(f"A text classifier {fault}", stacklevel=2)
+    by_doc, backprop_tok2vec = tok2vec(docs, is_train)
     vectors = concatenated(model.ops, by_doc)
     logits, backprop_classifier = model.get_ref("classifier")(vectors, is_train)
     exclusive = settings.exclusive_classes
