@@ -1,44 +1,36 @@
 """The training loop: what `spacy train` does, with the same numbers, and checkpoints."""
 
 import random
-import shutil
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
-from spacy.training.loop import clean_output_dir, create_before_to_disk_callback, update_meta
+from spacy.training.loop import clean_output_dir
 from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
-from spacy_bertcrf.models.resumable import Resumable, setting_up
+from spacy_bertcrf.models.resumable import SetUp, State, setting_up
 from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, read_checkpoint
-from spacy_bertcrf.training.checkpoints.model_state import (
-    ComponentStates,
-    trained_components,
-)
+from spacy_bertcrf.training.checkpoints.model_state import ComponentStates, trained_components
 from spacy_bertcrf.training.checkpoints.optimizer_state import OptimizerState
 from spacy_bertcrf.training.checkpoints.run_identity import run_identity
-from spacy_bertcrf.training.checkpoints.training_state import (
-    TrainingState,
-    require_same_run,
-)
-from spacy_bertcrf.training.checkpoints.whole_folder import (
-    remove_leftovers,
-    write_folder,
-)
+from spacy_bertcrf.training.checkpoints.training_state import TrainingState, require_same_run
+from spacy_bertcrf.training.checkpoints.whole_folder import remove_leftovers
 from spacy_bertcrf.training.data_stream import DataStream
 from spacy_bertcrf.training.interruption import Interruption, TrainingInterrupted, noticing
 from spacy_bertcrf.training.ranks import ALONE, Ranks
+from spacy_bertcrf.training.saved_pipelines import MODEL_LAST, SavedPipelines
 from spacy_bertcrf.training.steps import Steps
 
-MODEL_BEST, MODEL_LAST = "model-best", "model-last"
+Say = Callable[[str, str], None]
 
 
 def train(
@@ -68,137 +60,163 @@ def train(
     has asked to stop, and a checkpoint is written.
     """
     say = partial(_say, stdout) if ranks.is_first else _say_nothing
-    config = nlp.config.interpolate()
-    settings = config["training"]
-    seed = settings["seed"]
-    if seed is None and ranks.size > 1:
-        seed = ranks.agree(random.randrange(2**31))
-    if seed is not None:
-        fix_random_seed(seed)
+    say_aside = partial(_say, stderr) if ranks.is_first else _say_nothing
+    last = None if output is None else output / MODEL_LAST
+    settings = nlp.config.interpolate()["training"]
+    _set_seed(settings["seed"], ranks)
     if use_gpu >= 0 and settings["gpu_allocator"]:
         set_gpu_allocator(settings["gpu_allocator"])
-    checkpoint, state = _newest(checkpoints, resume, ranks)
     identity = {} if checkpoints is None else run_identity(nlp, ranks.size)
+    checkpoint, state = _newest(checkpoints, resume, ranks)
     if checkpoint is not None:
         require_same_run(identity, state, checkpoint)
         if state["finished"]:
             say("info", f"The training of {checkpoint} is finished; there is nothing to resume.")
-            return None if output is None else output / MODEL_LAST
+            return last
     with setting_up(is_resuming=checkpoint is not None) as set_up:
-        training = registry.resolve(settings, schema=ConfigSchemaTraining)
-        train_corpus, dev_corpus = resolve_dot_names(
-            config, [training["train_corpus"], training["dev_corpus"]]
-        )
-        frozen, optimizer = training["frozen_components"], training["optimizer"]
-        # A size that grows over the steps is a block of its own.
-        is_repeatable = not any(isinstance(value, dict) for value in settings["batcher"].values())
-        stream = DataStream(
-            nlp, train_corpus, training["batcher"], training["max_epochs"], is_repeatable
-        )
-        steps = Steps(nlp, training, dev_corpus, ranks)
-        parts: dict[str, Resumable] = {"steps": steps}
-        if checkpoints is not None:
-            components = ComponentStates(trained_components(nlp, frozen))
-            names = components.optimizer_names
-            parts["components"] = components
-            parts["optimizer"] = OptimizerState(optimizer, names, lambda: steps.n_taken)
-            parts["stream"] = stream
-        log_step, finalize = _silent, _nothing
+        training = _set_up(nlp, output, ranks, checkpoints, set_up, identity)
         if ranks.is_first:
-            _prepare(output, is_resuming=checkpoint is not None)
-            _announce(nlp, training, say)
-            for line in ranks.describe(settings["batcher"].get("size")):
-                say("info", line)
-            with nlp.select_pipes(disable=frozen):
-                log_step, finalize = training["logger"](nlp, stdout, stderr)
+            _prepare(output, set_up.is_resuming)
+            _announce(nlp, training.settings, settings["batcher"], ranks, say)
+            training.start_logger(nlp, stdout, stderr)
     ranks.begin(nlp)
-    training_state = TrainingState(identity, {**parts, **set_up.parts}, ranks)
-    pipelines = _Pipelines(nlp, output if ranks.is_first else None, training)
     if checkpoint is not None:
-        training_state.restore(state)
-        say("info", f"Resumed from {checkpoint}, after {steps.n_taken:,} steps")
+        training.state.restore(state)
+        say("info", f"Resumed from {checkpoint}, after {training.steps.n_taken:,} steps")
     elif checkpoints is not None:
         # So that from now on no kill leaves a log without the state that it goes on from.
-        training_state.write(checkpoints, 0)
+        training.state.write(checkpoints, 0)
     del state
-
-    say_aside = partial(_say, stderr) if ranks.is_first else _say_nothing
-    noticed = nullcontext(Interruption()) if checkpoints is None else noticing(say_aside)
-    try:
-        with noticed as interruption:
-            for epoch, batch in stream:
-                info, is_best = steps.take(epoch, batch)
-                if is_best is not None:
-                    pipelines.save_evaluated(info, is_best)
-                log_step(None if is_best is None else info)
-                if steps.are_over():
-                    break
-                if checkpoints is None:
-                    continue
-                is_asked = ranks.any(interruption.signal_number is not None)
-                if is_asked or steps.n_taken % checkpoints.frequency == 0:
-                    training_state.write(checkpoints, steps.n_taken)
-                if is_asked:
-                    raise TrainingInterrupted(interruption.signal_number or signal.SIGTERM)
-    except KeyboardInterrupt:
-        # The second, where checkpoints are kept: whoever sends it does not want to wait.
-        if checkpoints is None:
-            _end_after_error(finalize, pipelines, say)
-        raise
-    except Exception as error:
-        if not isinstance(error, TrainingInterrupted):
-            say("warn", f"Aborting and saving the last pipeline. Encountered: {error!r}")
-        _end_after_error(finalize, pipelines, say)
-        raise
-    finalize()
-    pipelines.save_last()
+    _run(training, checkpoints, ranks, say, say_aside)
+    training.finalize()
+    training.pipelines.save_last()
     if checkpoints is not None:
-        training_state.finish(checkpoints, steps.n_taken)
-    if output is not None:
-        say("good", f"Saved pipeline to output directory {output / MODEL_LAST}")
-    return None if output is None else output / MODEL_LAST
+        training.state.finish(checkpoints, training.steps.n_taken)
+    if last is not None:
+        say("good", f"Saved pipeline to output directory {last}")
+    return last
 
 
-class _Pipelines:
-    """Saves model-last and model-best, each whole or not at all.
+@dataclass
+class _Training:
+    """A training that is set up.
 
-    output: None to save nothing.
+    settings: the [training] block, resolved.
+    log_step, finalize: of the logger, once it is started; it is in the first process alone.
     """
 
-    def __init__(self, nlp: Language, output: Path | None, training: dict[str, Any]):
-        self._nlp = nlp
-        self._output = output
-        self._training = training
-        self._before_to_disk = create_before_to_disk_callback(training["before_to_disk"])
+    settings: dict[str, Any]
+    stream: DataStream
+    steps: Steps
+    pipelines: SavedPipelines
+    state: TrainingState
+    log_step: Callable[[dict[str, Any] | None], None] = lambda info: None
+    finalize: Callable[[], None] = lambda: None
 
-    def save_evaluated(self, info: dict[str, Any], is_best: bool) -> None:
-        """Save the pipeline with the scores in its meta data."""
-        with self._nlp.select_pipes(disable=self._training["frozen_components"]):
-            update_meta(self._training, self._nlp, info)
-        if self._output is None:
-            return
-        self.save_last()
-        if is_best:
-            last = self._output / MODEL_LAST
-            write_folder(self._output / MODEL_BEST, partial(shutil.copytree, last))
-        info["output_path"] = str(self._output / MODEL_LAST)
+    def start_logger(self, nlp: Language, stdout: IO, stderr: IO) -> None:
+        """Called while the training is set up, for loggers may have state to resume."""
+        with nlp.select_pipes(disable=self.settings["frozen_components"]):
+            self.log_step, self.finalize = self.settings["logger"](nlp, stdout, stderr)
 
-    def save_last(self) -> None:
-        """Save the pipeline as it is, with averages if the optimizer keeps any."""
-        if self._output is not None:
-            with self._nlp.use_params(self._training["optimizer"].averages):
-                write_folder(self._output / MODEL_LAST, self._before_to_disk(self._nlp).to_disk)
+
+def _set_seed(seed: int | None, ranks: Ranks) -> None:
+    if seed is None and ranks.size > 1:
+        seed = ranks.agree(random.randrange(2**31))
+    if seed is not None:
+        fix_random_seed(seed)
 
 
 def _newest(
     checkpoints: Checkpoints | None, resume: bool, ranks: Ranks
-) -> tuple[Path | None, dict[str, Any]]:
+) -> tuple[Path | None, State]:
     newest = None
     if checkpoints is not None and ranks.is_first:
         newest = checkpoints.newest_whole() if resume else None
         checkpoints.begin(newest)
     path = ranks.agree(None if newest is None else str(newest))
     return (None, {}) if path is None else (Path(path), read_checkpoint(Path(path)))
+
+
+def _set_up(
+    nlp: Language,
+    output: Path | None,
+    ranks: Ranks,
+    checkpoints: Checkpoints | None,
+    set_up: SetUp,
+    identity: State,
+) -> _Training:
+    config = nlp.config.interpolate()
+    training = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    train_corpus, dev_corpus = resolve_dot_names(
+        config, [training["train_corpus"], training["dev_corpus"]]
+    )
+    # A size that grows over the steps is a block of its own.
+    batcher_settings = config["training"]["batcher"].values()
+    is_repeatable = not any(isinstance(value, dict) for value in batcher_settings)
+    stream = DataStream(
+        nlp, train_corpus, training["batcher"], training["max_epochs"], is_repeatable
+    )
+    steps = Steps(nlp, training, dev_corpus, ranks)
+    # Those that announce themselves come in later.
+    parts = set_up.parts
+    parts["steps"] = steps
+    if checkpoints is not None:
+        components = ComponentStates(trained_components(nlp, training["frozen_components"]))
+        parts["components"] = components
+        parts["optimizer"] = OptimizerState(
+            training["optimizer"], components.optimizer_names, lambda: steps.n_taken
+        )
+        parts["stream"] = stream
+    return _Training(
+        training,
+        stream,
+        steps,
+        SavedPipelines(nlp, output if ranks.is_first else None, training),
+        TrainingState(identity, parts, ranks),
+    )
+
+
+def _run(
+    training: _Training, checkpoints: Checkpoints | None, ranks: Ranks, say: Say, say_aside: Say
+) -> None:
+    """Take all steps. Where that ends early, model-last is saved nevertheless."""
+    noticed = nullcontext(Interruption()) if checkpoints is None else noticing(say_aside)
+    try:
+        with noticed as interruption:
+            _take_steps(training, checkpoints, ranks, interruption)
+    except KeyboardInterrupt:
+        # The second, where checkpoints are kept: whoever sends it does not want to wait.
+        if checkpoints is None:
+            _end_early(training, say)
+        raise
+    except Exception as error:
+        if not isinstance(error, TrainingInterrupted):
+            say("warn", f"Aborting and saving the last pipeline. Encountered: {error!r}")
+        _end_early(training, say)
+        raise
+
+
+def _take_steps(
+    training: _Training,
+    checkpoints: Checkpoints | None,
+    ranks: Ranks,
+    interruption: Interruption,
+) -> None:
+    steps = training.steps
+    for epoch, batch in training.stream:
+        info, is_best = steps.take(epoch, batch)
+        if is_best is not None:
+            training.pipelines.save_evaluated(info, is_best)
+        training.log_step(None if is_best is None else info)
+        if steps.are_over():
+            return
+        if checkpoints is None:
+            continue
+        is_asked = ranks.any(interruption.signal_number is not None)
+        if is_asked or steps.n_taken % checkpoints.frequency == 0:
+            training.state.write(checkpoints, steps.n_taken)
+        if is_asked:
+            raise TrainingInterrupted(interruption.signal_number or signal.SIGTERM)
 
 
 def _prepare(output: Path | None, is_resuming: bool) -> None:
@@ -208,21 +226,27 @@ def _prepare(output: Path | None, is_resuming: bool) -> None:
         clean_output_dir(output)
 
 
-def _announce(nlp: Language, training: dict[str, Any], say: Callable[[str, str], None]) -> None:
+def _announce(
+    nlp: Language,
+    training: dict[str, Any],
+    batcher: dict[str, Any],
+    ranks: Ranks,
+    say: Say,
+) -> None:
     say("info", f"Pipeline: {nlp.pipe_names}")
     if training["frozen_components"]:
         say("info", f"Frozen components: {training['frozen_components']}")
     if training["annotating_components"]:
         say("info", f"Set annotations on update for: {training['annotating_components']}")
     say("info", f"Initial learn rate: {training['optimizer'].learn_rate}")
+    for line in ranks.describe(batcher.get("size")):
+        say("info", line)
 
 
-def _end_after_error(
-    finalize: Callable[[], None], pipelines: _Pipelines, say: Callable[[str, str], None]
-) -> None:
-    finalize()
+def _end_early(training: _Training, say: Say) -> None:
+    training.finalize()
     try:
-        pipelines.save_last()
+        training.pipelines.save_last()
     except OSError as error:
         say("warn", f"{MODEL_LAST} could not be saved ({error}); an earlier one is as it was.")
 
@@ -233,11 +257,3 @@ def _say(stream: IO, kind: str, text: str) -> None:
 
 def _say_nothing(kind: str, text: str) -> None:
     """What the processes say that are not the first."""
-
-
-def _silent(info: dict[str, Any] | None) -> None:
-    """The log of such a process."""
-
-
-def _nothing() -> None:
-    """Its end."""
