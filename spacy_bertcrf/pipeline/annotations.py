@@ -8,8 +8,9 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from spacy_bertcrf.models.types import TagTargets
+from spacy_bertcrf.pipeline.annotated_labels import add_missing, annotated_labels, rule_out_absent
 from spacy_bertcrf.pipeline.sentence_breaks import rule_out_crossings
-from spacy_bertcrf.tagging import EntitySpan, TagSet
+from spacy_bertcrf.tagging import ANNOTATED_LABELS, EntitySpan, TagSet
 
 MISSING, OUTSIDE = 0, 2  # values of Token.ent_iob
 CONSTRAINTS: list[int | str] = ["ENT_IOB", "IS_SPACE", "SENT_START"]
@@ -23,11 +24,22 @@ class GoldAnnotation:
     spans: the entities that align with the tokens.
     missing: (n_tokens,) bool, True where nothing is known.
     n_misaligned: how many gold entities do not align; their tokens are missing.
+    annotated: by label, (n_tokens,) bool, the missing tokens of which it is known that they are
+        in no entity with this label: those that were annotated for some labels alone.
     """
 
     spans: list[EntitySpan]
     missing: np.ndarray
     n_misaligned: int
+    annotated: Mapping[str, np.ndarray]
+
+    def is_known(self, span: EntitySpan) -> bool:
+        """Whether the annotation says that the span is an entity with its label, or that it is
+        none."""
+        unknown = self.missing
+        if span.label in self.annotated:
+            unknown = unknown & ~self.annotated[span.label]
+        return not unknown[span.start : span.end].any()
 
 
 def gold_annotation(example: Example) -> GoldAnnotation:
@@ -35,7 +47,10 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     predicted, reference = example.predicted, example.reference
     if np.array_equal(predicted.to_array(["ORTH", "SPACY"]), reference.to_array(["ORTH", "SPACY"])):
         missing = reference.to_array("ENT_IOB") == MISSING
-        return GoldAnnotation(_entity_spans(reference.ents), missing, 0)
+        spans = _entity_spans(reference.ents)
+        annotated = annotated_labels(example, same_tokens=True)
+        add_missing(missing, annotated, spans)
+        return GoldAnnotation(spans, missing, 0, annotated)
     # Not `Example.get_aligned_ner`: it calls every space O, those inside a misaligned entity too.
     spans = _entity_spans(example.get_aligned_spans_y2x(reference.ents))
     missing = np.asarray([iob != OUTSIDE for iob in example.get_aligned("ENT_IOB")], dtype=bool)
@@ -44,7 +59,26 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     for i in np.flatnonzero(example.alignment.x2y.lengths == 0):
         # A space that the reference does not have: as much is known of it as of what it follows.
         missing[i] = i == 0 or missing[i - 1]
-    return GoldAnnotation(spans, missing, len(reference.ents) - len(spans))
+    annotated = annotated_labels(example, same_tokens=False)
+    add_missing(missing, annotated, spans)
+    return GoldAnnotation(spans, missing, len(reference.ents) - len(spans), annotated)
+
+
+def judged_examples(examples: Iterable[Example]) -> list[Example]:
+    """The examples, for a scorer that knows nothing of Docs that were annotated for some labels
+    alone: of these, copies without the predicted entities that are neither right nor wrong, and
+    fully annotated. The others are as they are."""
+    judged = []
+    for example in examples:
+        if ANNOTATED_LABELS in example.reference.spans:
+            gold = gold_annotation(example)
+            predicted, reference = example.predicted.copy(), example.reference.copy()
+            found = zip(predicted.ents, _entity_spans(predicted.ents), strict=True)
+            predicted.set_ents([ent for ent, span in found if gold.is_known(span)])
+            reference.set_ents(list(reference.ents))
+            example = Example(predicted, reference)
+        judged.append(example)
+    return judged
 
 
 def incorrect_spans(
@@ -73,7 +107,8 @@ def tag_targets(
     incorrect_spans_key: str | None = None,
     cross_sentences: bool = False,
 ) -> TagTargets:
-    """The gold tags of a batch; where annotation is missing, all tags that fit.
+    """The gold tags of a batch; where annotation is missing, all tags that fit: those of the
+    labels that a token was not annotated for, if it was for some.
 
     incorrect_spans_key: where the reference Docs keep spans that are known to be wrong.
     cross_sentences: where annotation is missing, entities may cross the sentence breaks of the
@@ -95,8 +130,9 @@ def tag_targets(
         tags = [tag_set.encode(a.spans, len(a.missing)) for a in annotations]
         return TagTargets(np.concatenate(tags))
     allowed = [tag_set.allowed(a.spans, a.missing) for a in annotations]
-    if not cross_sentences:
-        for example, annotation, may_be in zip(examples, annotations, allowed, strict=True):
+    for example, annotation, may_be in zip(examples, annotations, allowed, strict=True):
+        rule_out_absent(may_be, annotation.missing, annotation.annotated, tag_set)
+        if not cross_sentences:
             rule_out_crossings(example.predicted, may_be, annotation.missing, tag_set)
     rows = np.concatenate(allowed)
     return TagTargets(rows.argmax(axis=1), rows, incorrect if any(incorrect) else None)

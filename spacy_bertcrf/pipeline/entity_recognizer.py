@@ -14,7 +14,13 @@ from spacy_bertcrf.models.bridge.in_place_update import begin_step
 from spacy_bertcrf.models.listeners import unread
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
-from spacy_bertcrf.pipeline.annotations import set_entities, set_span_group, tag_targets, trimmed
+from spacy_bertcrf.pipeline.annotations import (
+    judged_examples,
+    set_entities,
+    set_span_group,
+    tag_targets,
+    trimmed,
+)
 from spacy_bertcrf.pipeline.labelled_pipe import LabelledPipe
 from spacy_bertcrf.pipeline.learning import Learning
 from spacy_bertcrf.pipeline.length_batches import batches_by_length
@@ -34,6 +40,10 @@ class CRFEntityRecognizer(LabelledPipe):
     break that is set before it, unless with `cross_sentences`. In a Doc of which some tokens have
     no annotation, those that are set outside stay outside too. With `overwrite_ents` it replaces
     all entities that a Doc has.
+
+    It learns from partly annotated Docs: where tokens have no annotation, the likelihood is the
+    sum over all that could be. So it is, for the other labels, in Docs that were annotated for
+    some labels alone (`spacy_bertcrf.corpora.annotated_labels.mark_annotated`).
     """
 
     def __init__(
@@ -244,15 +254,16 @@ class CRFEntityRecognizer(LabelledPipe):
         return losses
 
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
-        """The scores of predicted Docs, from the scorer. Warns, with the count, of gold entities
-        that sentence breaks keep from being found.
+        """The scores of predicted Docs, from the scorer. Where a Doc was annotated for some labels
+        alone, predicted entities with others count neither as right nor as wrong. Warns, with the
+        count, of gold entities that sentence breaks keep from being found.
 
         settings: for the scorer.
         """
         examples = list(examples)
         if not self.cross_sentences:
             warn_of_crossing_gold(examples, self.name)
-        scores: dict[str, Any] = super().score(examples, **settings)
+        scores: dict[str, Any] = super().score(judged_examples(examples), **settings)
         return scores
 
     def finish_update(self, sgd: Optimizer) -> None:

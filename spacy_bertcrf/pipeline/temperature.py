@@ -60,11 +60,7 @@ def judge_entities(
     for example, found in zip(examples, predicted, strict=True):
         gold = gold_annotation(example)
         incorrect = incorrect_spans(example, gold.spans, labels, incorrect_spans_key)
-        judged = [
-            span
-            for span in found
-            if span in incorrect or not gold.missing[span.start : span.end].any()
-        ]
+        judged = [span for span in found if span in incorrect or gold.is_known(span)]
         spans.append(judged)
         is_right += [span in gold.spans for span in judged]
         n_unjudged += len(found) - len(judged)

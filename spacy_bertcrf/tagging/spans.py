@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# The group of a Doc's spans that says which labels its tokens were annotated for, where these are
+# not all: each span says so of its tokens and its label.
+ANNOTATED_LABELS = "annotated_labels"
+
 
 class EntitySpan(NamedTuple):
     """One labelled run of tokens; spans sort in reading order.
