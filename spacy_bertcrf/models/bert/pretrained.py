@@ -2,16 +2,23 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from spacy_bertcrf.models.bert.model_folder import check_vocabulary, check_weights
 from spacy_bertcrf.models.bridge.encoder_layers import layer_stack
 
 NO_LIMIT = 1_000_000  # transformers' word for "no limit" in a tokenizer is greater
+NO_REMOTE_CODE = (
+    "it needs code of its own (auto_map, trust_remote_code), which is not run, for a saved "
+    "pipeline holds no code. Take a model whose kind transformers has"
+)
 
 
 def load_pretrained(
@@ -22,34 +29,46 @@ def load_pretrained(
     name: on the Hugging Face hub, or of a folder.
     transformer_config, tokenizer_config: given on to `AutoConfig` and `AutoTokenizer`.
 
-    Raises ValueError if there is no such model, or it is not an encoder.
+    Warns of a decoder. Raises ValueError if there is no such model, its files are not whole, it
+    has a decoder beside its encoder or code of its own, it does not make vectors of wordpieces
+    alone, or its tokenizer makes wordpieces that it has no vector for.
     """
     from transformers import AutoConfig
 
-    try:
-        config = AutoConfig.from_pretrained(name, **transformer_config)
+    with _told(f"BERT '{name}' cannot be loaded"):
+        _refuse_remote_code(transformer_config)
+        config: Any = AutoConfig.from_pretrained(
+            name, **{**transformer_config, "trust_remote_code": False}
+        )
         if config.is_encoder_decoder:
-            raise ValueError(f"it is a {config.model_type}, which has a decoder")
-        bert = _load_encoder(name, config)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"BERT '{name}' cannot be loaded: {error}. Give the folder of a Hugging Face model or "
-            "its name on the hub."
-        ) from error
-    return _without_pooler(bert), load_tokenizer(name, tokenizer_config)
+            raise ValueError(
+                f"it is a {config.model_type}, which has a decoder. Take a model that is an "
+                "encoder alone"
+            )
+        check_weights(name)
+        bert: Any = _without_pooler(_load_encoder(name, _with_named_outputs(config)))
+    tokenizer = load_tokenizer(name, tokenizer_config)
+    with _told(f"BERT '{name}' cannot be used"):
+        _check_vectors(bert, tokenizer)
+        if not _sees_right_context(bert):
+            warnings.warn(
+                f"BERT '{name}' is a decoder ({bert.config.model_type}): what stands behind a "
+                "token does not change its vector. An encoder finds more entities.",
+                stacklevel=2,
+            )
+    return bert, tokenizer
 
 
 def load_tokenizer(name: str, tokenizer_config: Mapping[str, Any]) -> Any:
     """The tokenizer alone; arguments and errors as in `load_pretrained`."""
     from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(name, **tokenizer_config)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"The tokenizer of '{name}' cannot be loaded: {error}. Give the folder of a Hugging "
-            "Face model or its name on the hub."
-        ) from error
+    with _told(f"The tokenizer of '{name}' cannot be loaded"):
+        _refuse_remote_code(tokenizer_config)
+        check_vocabulary(name)
+        return AutoTokenizer.from_pretrained(
+            name, **{**tokenizer_config, "trust_remote_code": False}
+        )
 
 
 def build_encoder(config: str) -> nn.Module:
@@ -58,11 +77,15 @@ def build_encoder(config: str) -> nn.Module:
     config: as JSON, from `encoder_config`.
     """
     from transformers import AutoConfig, AutoModel
-    from transformers.modeling_utils import no_init_weights
+
+    try:
+        from transformers.initialization import no_init_weights  # since transformers 5
+    except ImportError:
+        from transformers.modeling_utils import no_init_weights
 
     settings = json.loads(config)
     with no_init_weights():
-        bert = AutoModel.from_config(AutoConfig.for_model(**settings))
+        bert = AutoModel.from_config(_with_named_outputs(AutoConfig.for_model(**settings)))
     return _without_pooler(bert)
 
 
@@ -147,6 +170,76 @@ def _load_encoder(name: str, config: Any) -> nn.Module:
         raise ValueError(f"its files do not have the weights {', '.join(missing)}")
     encoder: nn.Module = bert
     return encoder
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Errors of any library as a ValueError that begins with `what`."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).strip() or repr(error)
+        if "trust_remote_code" in reason:
+            reason = NO_REMOTE_CODE
+        elif "size mismatch" in reason or "ignore_mismatched_sizes" in reason:
+            reason = (
+                "its weights are of other sizes than its config.json says. Take both files from "
+                f"the same model ({reason})"
+            )
+        elif not isinstance(error, OSError | ValueError):
+            reason = f"{type(error).__name__}: {reason}"
+        raise ValueError(
+            f"{what}: {reason.rstrip('.')}. Give the folder of a Hugging Face model or its name on "
+            "the hub."
+        ) from error
+
+
+def _refuse_remote_code(settings: Mapping[str, Any]) -> None:
+    if settings.get("trust_remote_code"):
+        raise ValueError(NO_REMOTE_CODE)
+
+
+def _with_named_outputs(config: Any) -> Any:
+    """What a script for TorchScript left in a config would have the model give a tuple."""
+    config.return_dict = True
+    config.torchscript = False
+    return config
+
+
+def _check_vectors(bert: Any, tokenizer: Any) -> None:
+    n_vectors: int = bert.get_input_embeddings().num_embeddings
+    beyond = sorted((n, piece) for piece, n in tokenizer.get_vocab().items() if n >= n_vectors)
+    if beyond:
+        first = ", ".join(f"'{piece}'" for _, piece in beyond[:5])
+        raise ValueError(
+            f"its tokenizer has {len(tokenizer):,} wordpieces, its weights {n_vectors:,} vectors: "
+            f"there is none for {first}{' and others' if len(beyond) > 5 else ''}. Take the "
+            "vocabulary that the model was trained with, and add words to it by `python -m spacy "
+            "bertcrf extend-vocab`"
+        )
+
+
+def _sees_right_context(bert: Any) -> bool:
+    """Whether a wordpiece's vector changes with what stands behind it.
+
+    Raises ValueError if the model makes no vectors of wordpieces and a mask.
+    """
+    ids = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]]) % bert.get_input_embeddings().num_embeddings
+    was_training = bert.training
+    bert.eval()
+    try:
+        with torch.no_grad():
+            vectors = bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        if vectors.shape[:2] != ids.shape:
+            raise ValueError(f"vectors of shape {tuple(vectors.shape)} for {tuple(ids.shape)}")
+    except Exception as error:
+        raise ValueError(
+            f"a {type(bert).__name__} makes no vector for each wordpiece from wordpieces and an "
+            f"attention mask alone ({error}). Take a BERT, RoBERTa, DeBERTa or the like"
+        ) from error
+    finally:
+        bert.train(was_training)
+    return not torch.equal(vectors[0, :3], vectors[1, :3])
 
 
 def _without_pooler(bert: Any) -> nn.Module:

@@ -295,6 +295,7 @@ def test_gradient_checkpointing_changes_nothing_but_memory(encoder, bert_folder,
     layer_class = type(encoder().shims[0].module.bert.encoder.layer[0])
     forward = layer_class.forward
     for checkpointing in (False, True):
+        model = encoder(gradient_checkpointing=checkpointing, n_layers=2)
         n_calls = 0
 
         def counted(self, *args, **kwargs):
@@ -303,7 +304,6 @@ def test_gradient_checkpointing_changes_nothing_but_memory(encoder, bert_folder,
             return forward(self, *args, **kwargs)
 
         monkeypatch.setattr(layer_class, "forward", counted)
-        model = encoder(gradient_checkpointing=checkpointing, n_layers=2)
         backprop(model, docs_of(TEXTS))
         runs.append((n_calls, gradients(model)))
     (n_plain, plain), (n_checkpointed, checkpointed) = runs
