@@ -84,4 +84,9 @@ class WordpieceEncoder(nn.Module):
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         enabled = self.autocast_dtype is not None
-        return torch.autocast(device.type, dtype=self.autocast_dtype, enabled=enabled)
+        # All threads share torch's cache of weights in half precision, and what one has put there
+        # outlives a step of training that another takes. A forward pass reads each weight once,
+        # so that it has nothing to gain from the cache.
+        return torch.autocast(
+            device.type, dtype=self.autocast_dtype, enabled=enabled, cache_enabled=False
+        )

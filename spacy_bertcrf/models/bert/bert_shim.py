@@ -67,8 +67,7 @@ class BertShim(TorchShim):
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[torch.Tensor, Callable[[ArgsKwargs], Any]]:
         """The vectors of `inputs`, and a backward pass that adds to the weights' gradients."""
-        self._model.train()
-        vectors = self._model(*inputs.args, **inputs.kwargs)
+        vectors = self.training_module(*inputs.args, **inputs.kwargs)
 
         def backprop(gradients: ArgsKwargs) -> ArgsKwargs:
             (gradient,) = gradients.kwargs["grad_tensors"]

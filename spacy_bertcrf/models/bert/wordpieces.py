@@ -1,16 +1,19 @@
 """Wordpieces of Docs, and which of them belong to which token."""
 
 from collections.abc import Sequence
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.attrs import IDX, LENGTH, ORTH, SPACY
 from spacy.tokens import Doc
 
+from spacy_bertcrf.models.bert.wordpiece_cache import WordpieceCache
+
 ALIGNMENTS = ("token", "text")
-MAX_CACHED_TOKENS = 500_000
+MAX_CACHED_BYTES = 32_000_000
 SENTENCEPIECE_SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
+PIECE = np.dtype(np.int32)
 
 
 class Wordpieces(NamedTuple):
@@ -35,6 +38,10 @@ class WordpieceTokenizer:
     alignment: "token" tokenises every spaCy token for itself, "text" the whole text, with
         offsets that say which wordpiece belongs to which tokens.
 
+    Any number of threads may use it at a time. The wordpieces of tokens are remembered, in
+    MAX_CACHED_BYTES at most; those of tokens that are met first inside of `nlp.memory_zone()` are
+    not, so that they leave nothing behind, as in spaCy's own vocabulary.
+
     Raises ValueError for another alignment, and for "text" with a slow tokenizer.
     """
 
@@ -53,7 +60,7 @@ class WordpieceTokenizer:
         # Sentencepiece writes "a" and " a" alike, with a mark; `_without_marker` tells them apart.
         is_marked = "".join(tokenizer.tokenize("a")).startswith(SENTENCEPIECE_SPACE)
         self._is_space_sensitive = is_marked or self._tokenize([" a"]) != self._tokenize(["a"])
-        self._cache: dict[tuple[int, int], list[int]] = {}
+        self._cache = WordpieceCache(MAX_CACHED_BYTES)
 
     def __call__(self, docs: Sequence[Doc]) -> Wordpieces:
         """The wordpieces of some Docs."""
@@ -61,31 +68,59 @@ class WordpieceTokenizer:
         return self._of_tokens(docs) if self._by_token or not docs else self._of_texts(docs)
 
     def _of_tokens(self, docs: Sequence[Doc]) -> Wordpieces:
-        per_token = [self._look_up(doc) for doc in docs]
-        doc_lengths = [sum(map(len, of_doc)) for of_doc in per_token]
-        pieces = list(chain.from_iterable(per_token))
-        counts = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
-        ends = np.cumsum(counts)
-        ids = np.fromiter(chain.from_iterable(pieces), dtype=np.int64, count=counts.sum())
-        return Wordpieces(ids, np.asarray(doc_lengths, dtype=np.int64), ends - counts, ends)
+        keys = [self._keys(doc) for doc in docs]
+        pieces = self._pieces(docs, keys)
+        counts = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces)) // PIECE.itemsize
+        ids = np.frombuffer(b"".join(pieces), dtype=PIECE).astype(np.int64)
+        bounds = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+        of_docs = bounds[np.cumsum([0, *map(len, keys)])]
+        return Wordpieces(ids, np.diff(of_docs), bounds[:-1], bounds[1:])
 
-    def _look_up(self, doc: Doc) -> list[list[int]]:
-        """The wordpieces of each token, each distinct token being tokenised only once."""
-        if not len(doc):
-            return []
-        orths, spaces = doc.to_array([ORTH, SPACY]).T.tolist()
-        after_space = [0, *spaces[:-1]] if self._is_space_sensitive else repeat(0)
-        keys = list(zip(orths, after_space, strict=False))
-        missing = list(set(keys) - self._cache.keys())
-        if missing:
-            if len(self._cache) + len(missing) > MAX_CACHED_TOKENS:
-                self._cache.clear()
-                missing = list(set(keys))
-            words = [" " * spaced + doc.vocab.strings[orth] for orth, spaced in missing]
-            found = self._tokenize(words)
-            for key, word, pieces in zip(missing, words, found, strict=True):
-                self._cache[key] = self._without_marker(word, pieces)
-        return [self._cache[key] for key in keys]
+    def _keys(self, doc: Doc) -> list[int]:
+        """What the wordpieces of each token depend on: its text and, where the tokenizer heeds it,
+        whether a space comes before it. spaCy's ids are hashes of the texts themselves, so an id
+        has one meaning in all vocabularies, and keeps it when a vocabulary forgets it."""
+        orths: list[int] = doc.to_array([ORTH]).tolist()
+        if not self._is_space_sensitive:
+            return orths
+        spaces = doc.to_array([SPACY]).tolist()
+        return [
+            ~orth if is_spaced else orth
+            for orth, is_spaced in zip(orths, [False, *spaces[:-1]], strict=False)
+        ]
+
+    def _pieces(self, docs: Sequence[Doc], keys: Sequence[list[int]]) -> list[bytes]:
+        """The wordpieces of each token of all Docs, each distinct token being tokenised only
+        once."""
+        asked = list(chain.from_iterable(keys))
+        found = self._cache.look_up(asked)
+        missing = {key for key, pieces in zip(asked, found, strict=True) if pieces is None}
+        made = self._make(docs, keys, missing)
+        return [
+            made[key] if pieces is None else pieces
+            for key, pieces in zip(asked, found, strict=True)
+        ]
+
+    def _make(
+        self, docs: Sequence[Doc], keys: Sequence[list[int]], missing: set[int]
+    ) -> dict[int, bytes]:
+        """The wordpieces of missing keys, of which those last that are met outside of memory
+        zones."""
+        if not missing:
+            return {}
+        words: dict[int, str] = {}
+        lasting: set[int] = set()
+        for doc, of_doc in zip(docs, keys, strict=True):
+            new = missing.intersection(of_doc)
+            words.update((key, _word(doc, key)) for key in new)
+            vocab: Any = doc.vocab
+            if not vocab.in_memory_zone:
+                lasting |= new
+        made: dict[int, bytes] = {}
+        for (key, word), ids in zip(words.items(), self._tokenize([*words.values()]), strict=True):
+            made[key] = np.asarray(self._without_marker(word, ids), dtype=PIECE).tobytes()
+        self._cache.add({key: pieces for key, pieces in made.items() if key in lasting})
+        return made
 
     def _without_marker(self, word: str, pieces: list[int]) -> list[int]:
         # Sentencepiece begins every text as if a space came before it. Where the mark of that is
@@ -121,6 +156,12 @@ class WordpieceTokenizer:
             ends.append(n_before + last)
             n_before += len(offsets)
         return Wordpieces(ids, doc_lengths, np.concatenate(starts), np.concatenate(ends))
+
+
+def _word(doc: Doc, key: int) -> str:
+    """The text that a key stands for, with the space before it if it heeds that."""
+    text: str = doc.vocab.strings[key if key >= 0 else ~key]
+    return text if key >= 0 else " " + text
 
 
 def _aligned(doc: Doc, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,6 +42,7 @@ def update_in_place(model: Model, trained_together: TrainedTogether | None = Non
             if type(shim).finish_update is PyTorchShim.finish_update:
                 # No bound methods, for they would not pickle.
                 vars(shim).update(
+                    predict=partial(predict, shim),
                     begin_update=partial(begin_update, shim),
                     finish_update=partial(finish_update, shim),
                     use_params=partial(use_params, shim),
@@ -67,6 +68,14 @@ def begin_step(
             unscale()
         overflow = overflow or shim._grad_scaler.found_inf
     begin(trained_parameters(models), overflow=overflow, count_steps=count_steps)
+
+
+def predict(shim: PyTorchShim, inputs: ArgsKwargs) -> Any:
+    """What PyTorchShim.predict does, but leaves the module in evaluation mode: thinc's own sets it
+    to training mode at the end, which puts dropout into what other threads predict meanwhile."""
+    shim._model.eval()
+    with torch.no_grad(), torch.autocast("cuda", enabled=shim._mixed_precision):
+        return shim._model(*inputs.args, **inputs.kwargs)
 
 
 def begin_update(

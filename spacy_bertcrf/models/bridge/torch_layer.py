@@ -32,7 +32,8 @@ def ragged_to_torch(
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Ragged]]:
     """The vectors and the lengths for a module with dropout, at the layer's "dropout_rate"."""
     shim = torch_shim(model)
-    shim.module.dropout.p = model.attrs["dropout_rate"]
+    if is_train:
+        shim.training_module.dropout.p = model.attrs["dropout_rate"]
     data = xp2torch(vectors.dataXd, requires_grad=is_train, device=shim.device)
     # Packed sequences want the lengths in main memory, so they never leave it.
     lengths = torch.from_numpy(np.asarray(vectors.lengths, dtype=np.int64))

@@ -1,14 +1,24 @@
 """A thinc shim for torch modules that are built late and saved as safetensors."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import safetensors
 import safetensors.torch
 import srsly
 import torch
-from thinc.api import Model, Optimizer, PyTorchShim, Shim, get_torch_default_device
+from thinc.api import (
+    ArgsKwargs,
+    Model,
+    Optimizer,
+    PyTorchShim,
+    Shim,
+    get_torch_default_device,
+)
+from thinc.util import convert_recursive
 
 from spacy_bertcrf.models.bridge import in_place_update
 from spacy_bertcrf.models.bridge.forked_processes import use_one_thread
@@ -26,17 +36,38 @@ def torch_shim(model: Model) -> "TorchShim":
 class TorchShim(PyTorchShim):
     """Holds a torch module whose sizes are settled only by `rebuild` or `from_bytes`.
 
+    Any number of threads may predict at a time, with the results that one has alone: nothing is
+    changed by a prediction. One more thread may update meanwhile. A prediction beside an update
+    raises no error and has no dropout, and reads each weight as it is at that moment, so that
+    some may be of before a step and some of after it. Only updates, `use_params`, `rebuild` and
+    loading are for one thread at a time, and of these only the update may go beside predictions
+    without changing what they compute otherwise.
+
     build: makes the module from its settings, which are saved with the weights.
     """
 
     def __init__(self, build: Callable[..., torch.nn.Module]):
         super().__init__(torch.nn.Module(), config={})
         self._build = build
+        self._training_module: torch.nn.Module | None = None
 
     @property
     def module(self) -> Any:
-        """The torch module; empty before `rebuild` or `from_bytes`."""
+        """The torch module, in evaluation mode; empty before `rebuild` or `from_bytes`."""
         return self._model
+
+    @property
+    def training_module(self) -> Any:
+        """The module in training mode: one with the same parameters and buffers, no copies.
+
+        To switch the mode of one and the same module would put dropout into what other threads
+        predict meanwhile.
+        """
+        if self._training_module is None:
+            tensors = chain(self._model.parameters(), self._model.buffers())
+            shared = {id(tensor): tensor for tensor in tensors}
+            self._training_module = copy.deepcopy(self._model, shared).train()
+        return self._training_module
 
     def rebuild(self, **settings: Any) -> None:
         """Replace the module by a new one with these settings and random weights."""
@@ -47,7 +78,31 @@ class TorchShim(PyTorchShim):
         with self.global_id_lock:
             Shim.global_id += 1
             self.id = Shim.global_id
-        self._model = self._build(**settings).to(get_torch_default_device())
+        self._model = self._build(**settings).to(get_torch_default_device()).eval()
+        self._training_module = None
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module."""
+        super().to_device(device_type, device_id)
+        self._training_module = None
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """What the module computes of `inputs`, without gradient."""
+        # Not as thinc does it, which sets the module to training mode at the end.
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            return self._model(*inputs.args, **inputs.kwargs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[ArgsKwargs], Any]]:
+        """What the module computes of `inputs` in training, and a backward pass that adds to the
+        weights' gradients and returns those of the inputs."""
+        with torch.autocast(self.device.type, enabled=False):
+            outputs = self.training_module(*inputs.args, **inputs.kwargs)
+
+        def backprop(gradients: ArgsKwargs) -> Any:
+            torch.autograd.backward(*gradients.args, **gradients.kwargs)
+            return convert_recursive(lambda x: hasattr(x, "grad"), lambda x: x.grad, inputs)
+
+        return outputs, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Take an optimizer step and drop the gradients."""

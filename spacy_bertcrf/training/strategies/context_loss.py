@@ -74,7 +74,7 @@ class ContextLoss(Strategy):
             if not chosen.any():
                 continue
             masked = _masked(ids, chosen, shim.tokenizer.tokenizer)
-            vectors = shim.module.encode(masked, mask)[chosen]
+            vectors = shim.training_module.encode(masked, mask)[chosen]
             scores = self._head.module(vectors, embeddings)
             total = total + F.cross_entropy(scores, ids[chosen], reduction="sum")
         return self.weight.value * total

@@ -453,3 +453,17 @@ def test_settings_that_cannot_be_are_refused(bert_folder, settings, message):
     """Else they would show in the middle of training, or only in its score."""
     with pytest.raises(ValueError, match=message):
         BertEncoder(str(bert_folder), **settings).initialize()
+
+
+def test_half_precision_is_that_of_the_weights_as_they_are(encoder, bert_docs):
+    """torch keeps weights in half precision for all threads, as long as one is in the middle of a
+    forward pass: after a step of training, others would read the weights of before it."""
+    model = encoder(mixed_precision=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # as another thread's
+        before = np.concatenate(model.predict(bert_docs))
+        with torch.no_grad():
+            for parameter in model.shims[0].module.bert.encoder.layer.parameters():
+                parameter.mul_(2.0)
+        assert not np.array_equal(np.concatenate(model.predict(bert_docs)), before)
+        beside = np.concatenate(model.predict(bert_docs))
+    np.testing.assert_array_equal(beside, np.concatenate(model.predict(bert_docs)))

@@ -211,7 +211,7 @@ def test_special_tokens_are_those_of_the_tokenizer(by_token, bert_tokenizer, byt
 def test_a_forgotten_cache_changes_nothing(by_token, bert_tokenizer, monkeypatch):
     """It is emptied when a corpus has more words than memory should hold."""
     expected = ids_by_token(by_token, tokenized(TEXTS))
-    monkeypatch.setattr(wordpieces_module, "MAX_CACHED_TOKENS", 5)
+    monkeypatch.setattr(wordpieces_module, "MAX_CACHED_BYTES", 5000)
     small = WordpieceTokenizer(bert_tokenizer, "token")
     for _ in range(2):
         found = [ids_by_token(small, [doc])[0] for doc in tokenized(TEXTS)]

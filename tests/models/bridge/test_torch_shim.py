@@ -87,3 +87,31 @@ def test_copies_are_whole_and_apart(duplicate, normed):
             parameter.zero_()
     assert torch.equal(shim.module(vectors), expected)
     assert twin.id != shim.id, "an optimizer tells parameters by the shim's id"
+
+
+def test_training_shares_the_weights_and_nothing_of_the_mode(shim):
+    """Else what is learned would not be what predicts, or predictions would have dropout."""
+    twin = shim.training_module
+    assert twin.training
+    assert not shim.module.training
+    ours, theirs = dict(shim.module.named_parameters()), dict(twin.named_parameters())
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name] is theirs[name] for name in ours)
+    assert shim.training_module is twin
+    shim.rebuild(width=4)
+    assert shim.training_module.weight is shim.module.weight
+
+
+def test_normed_weights_learn_where_they_predict():
+    """torch keeps what a weight norm is made of in places of its own."""
+    shim = TorchShim(partial(build, normed=True))
+    shim.rebuild(width=4)
+    vectors = torch.randn(2, 4)
+    before = shim.module(vectors)
+    shim.training_module(vectors).sum().backward()
+    with torch.no_grad():
+        for parameter in shim.module.parameters():
+            assert parameter.grad is not None
+            parameter -= parameter.grad
+    assert not torch.equal(shim.module(vectors), before)
+    assert torch.equal(shim.module(vectors), shim.training_module(vectors))
