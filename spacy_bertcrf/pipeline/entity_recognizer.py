@@ -1,11 +1,12 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
+from spacy.util import minibatch, raise_error
 from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
@@ -30,6 +31,9 @@ from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
 from spacy_bertcrf.tagging import EntitySpan
+
+ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
+"""As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
 
 
 class CRFEntityRecognizer(LabelledPipe):
@@ -123,6 +127,33 @@ class CRFEntityRecognizer(LabelledPipe):
         ]
         self.cfg["temperature"] = round(fitted_temperature(judged), 4)
         return self.temperature
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of Docs, in batches.
+
+        Where predicting a batch fails and an error handler is set, its Docs are predicted one by
+        one, and the handler is given those alone that fail: the others come through.
+        """
+        for docs in minibatch(stream, size=batch_size):
+            yield from self._annotated(list(docs), self.get_error_handler())
+
+    def _annotated(self, docs: list[Doc], handle_error: ErrorHandler) -> Iterator[Doc]:
+        try:
+            predictions = self.predict(docs)
+        except Exception as error:
+            if len(docs) == 1 or handle_error is raise_error:
+                handle_error(self.name, self, docs, error)
+                return
+            for doc in docs:
+                yield from self._annotated([doc], handle_error)
+            return
+        for doc, prediction in zip(docs, predictions, strict=True):
+            try:
+                self.set_annotations([doc], [prediction])
+            except Exception as error:
+                handle_error(self.name, self, [doc], error)
+            else:
+                yield doc
 
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """The best tag sequence of each Doc, given what the Doc has set already.
