@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+import torch
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -25,6 +26,23 @@ TEXTS = [
     ("上海大学的王芳来自广州。", [(0, 4, "organization"), (5, 7, "name"), (9, 11, "address")]),
     ("张伟在广州大学读书,", [(0, 2, "name"), (3, 7, "organization")]),
 ]
+MAX_WORKERS = 2  # a third would need its own copy of each session's pipelines, and 1 GB
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Processes for `-n auto`: several only where nothing is named on the command line, for
+    starting them takes longer than most files' tests."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return MAX_WORKERS if (cores or 1) >= MAX_WORKERS else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread a worker, and in what it starts: else they wait for each other's threads."""
+    if hasattr(config, "workerinput"):
+        os.environ["OMP_NUM_THREADS"] = "1"
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

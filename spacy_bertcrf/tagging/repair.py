@@ -67,8 +67,7 @@ def read_tags(tags: Sequence[str | None], scheme: str, continued: str | None = N
     scheme: one of FILE_SCHEMES.
     continued: label of an entity that the sentence before ended in.
 
-    RETURNS: spans, missing tokens and repairs.
-    RAISES: ValueError, if there is no such scheme.
+    Returns spans, missing tokens and repairs. Raises ValueError if there is no such scheme.
     """
     reader = _TagReader(check_scheme(scheme))
     for i, tag in enumerate(tags):
@@ -84,8 +83,7 @@ def detect_scheme(sentences: Iterable[Sequence[str | None]]) -> str:
 
     sentences: the tag strings, a sequence a sentence.
 
-    RETURNS: one of FILE_SCHEMES.
-    RAISES: ValueError, if these do not look like tags.
+    Returns one of FILE_SCHEMES. Raises ValueError if these do not look like tags.
     """
     letters: Counter[str] = Counter()
     first: Counter[str] = Counter()  # letters of tags that follow no tag of the same label
@@ -123,8 +121,7 @@ def detect_scheme(sentences: Iterable[Sequence[str | None]]) -> str:
 def check_scheme(name: str) -> str:
     """Look up a scheme's name, in any case and by its other names.
 
-    RETURNS: one of FILE_SCHEMES.
-    RAISES: ValueError, if there is no such scheme.
+    Returns one of FILE_SCHEMES. Raises ValueError if there is no such scheme.
     """
     scheme = _OTHER_NAMES.get(name.upper(), name.upper())
     if scheme not in FILE_SCHEMES:

@@ -54,7 +54,7 @@ class Scheme(NamedTuple):
 def get_scheme(name: str) -> Scheme:
     """Look a scheme up by its name, one of SCHEMES.
 
-    RAISES: ValueError, if there is no such scheme.
+    Raises ValueError if there is no such scheme.
     """
     if name == "BIO":
         return Scheme(first="B", inner="I", last="I", only="B")

@@ -27,7 +27,7 @@ class TagSet:
     labels: the entity labels. Their order gives the order of the tags.
     scheme: "BIO" (IOB2) or "BIOES".
 
-    RAISES: ValueError, if the scheme is unknown or a label is empty, not a string or given twice.
+    Raises ValueError if the scheme is unknown or a label is empty, not a string or given twice.
 
     Attributes:
         labels, scheme: as given.
@@ -86,9 +86,8 @@ class TagSet:
         spans: (start, end, label) in token offsets, end exclusive, in any order.
         length: the number of tokens.
 
-        RETURNS: the tag ids (length,).
-        RAISES: ValueError, if a span is empty, runs outside the tokens, has a label that is not in
-            the set, or overlaps another.
+        Returns the tag ids (length,). Raises ValueError if a span is empty, runs outside the
+        tokens, has a label that is not in the set, or overlaps another.
         """
         tag_ids = np.zeros(length, dtype=np.int64)
         free_from = 0
@@ -111,8 +110,8 @@ class TagSet:
 
         tag_ids: one tag id a token.
 
-        RETURNS: the spans, in reading order.
-        RAISES: ValueError, if an id is not in the set or the sequence is illegal.
+        Returns the spans, in reading order. Raises ValueError if an id is not in the set or the
+        sequence is illegal.
         """
         ids = np.asarray(tag_ids)
         if not ids.size:
@@ -140,8 +139,8 @@ class TagSet:
         spans: the known spans, as for ``encode``.
         missing (length,): True where nothing is known of the token.
 
-        RETURNS: a boolean array (length, n_tags).
-        RAISES: ValueError, as ``encode`` does, or if a span covers a missing token.
+        Returns a boolean array (length, n_tags). Raises ValueError as ``encode`` does, or if a
+        span covers a missing token.
         """
         missing = np.asarray(missing, dtype=np.bool_)
         tag_ids = self.encode(spans, len(missing))
