@@ -98,7 +98,51 @@ def encoder_config(bert: Any, transformer_config: Mapping[str, Any]) -> str:
 
 
 def build_tokenizer(files: Mapping[str, bytes], use_fast: bool) -> Any:
-    """The tokenizer of `tokenizer_files`."""
+    """The tokenizer of `tokenizer_files`. A fast one is built in memory; a slow one reads its files
+    from a temporary folder.
+
+    Raises ValueError if that cannot be written.
+    """
+    if use_fast:
+        tokenizer = _built_in_memory(files)
+        if tokenizer is not None:
+            return tokenizer
+    try:
+        return _built_from_folder(files, use_fast)
+    except OSError as error:
+        raise ValueError(
+            f"The saved tokenizer cannot be read ({error}). One that is not fast needs a temporary "
+            "folder that can be written: set the environment variable TMPDIR to one."
+        ) from error
+
+
+def _built_in_memory(files: Mapping[str, bytes]) -> Any:
+    """The tokenizer, as `AutoTokenizer.from_pretrained` makes it of these files; None where that
+    takes more than transformers 4's fast tokenizers do."""
+    import transformers
+    from tokenizers import AddedToken, Tokenizer
+
+    settings = json.loads(files.get("tokenizer_config.json", b"{}"))
+    name = settings.pop("tokenizer_class", "").removesuffix("Fast")
+    kind = getattr(transformers, f"{name}Fast", None)
+    # Without these, transformers guesses from other files, or makes the tokenizer of a slow one.
+    is_described = "tokenizer.json" in files and "added_tokens_decoder" in settings
+    if kind is None or not is_described or transformers.__version__.split(".")[0] != "4":
+        return None
+    added = {int(n): AddedToken(**token) for n, token in settings["added_tokens_decoder"].items()}
+    by_content = {token.content: token for token in added.values()}
+    settings = kind.convert_added_tokens(settings, save=False)
+    for key in kind.SPECIAL_TOKENS_ATTRIBUTES:
+        if key != "additional_special_tokens" and settings.get(key) is not None:
+            settings[key] = by_content.get(str(settings[key]), settings[key])
+    settings |= {
+        "added_tokens_decoder": added,
+        "tokenizer_object": Tokenizer.from_str(files["tokenizer.json"].decode()),
+    }
+    return kind(**settings)
+
+
+def _built_from_folder(files: Mapping[str, bytes], use_fast: bool) -> Any:
     from transformers import AutoTokenizer
 
     with tempfile.TemporaryDirectory() as folder:
