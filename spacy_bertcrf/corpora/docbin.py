@@ -1,23 +1,28 @@
-"""Writes Docs to .spacy files, whole or not at all."""
+"""Writes .spacy files, whole or not at all."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from spacy.tokens import Doc, DocBin
 
+from spacy_bertcrf.corpora.packing import PackedDocs
 
-def write_docbins(files: Mapping[Path, Iterable[Doc]]) -> None:
-    """Write a DocBin a file with tokens and entities.
+Content = Iterable[Doc] | tuple[PackedDocs, Sequence[int]]
+
+
+def write_docbins(files: Mapping[Path, Content]) -> None:
+    """Write .spacy files with tokens and entities.
 
     All of them are written beside their places first and moved there afterwards, so that a run
     that fails or is stopped leaves the files that were there as they were.
 
-    files: the Docs of each file; folders are made as needed.
+    files: the Docs of each file, or packed Docs and which of them; folders are made as needed.
 
-    RAISES: OSError, if a file cannot be written.
+    Raises OSError if a file cannot be written.
     """
     # A link is followed: moving a file onto it would replace the link itself.
     targets = {Path(os.path.realpath(path)): docs for path, docs in files.items()}
@@ -27,7 +32,10 @@ def write_docbins(files: Mapping[Path, Iterable[Doc]]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
             written[draft] = target
-            _write(draft, docs)
+            with draft.open("wb") as file:
+                _write(file, docs)
+                file.flush()
+                os.fsync(file.fileno())
         for draft, target in written.items():
             draft.replace(target)
     finally:
@@ -35,9 +43,9 @@ def write_docbins(files: Mapping[Path, Iterable[Doc]]) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _write(path: Path, docs: Iterable[Doc]) -> None:
-    content = DocBin(attrs=["ENT_IOB", "ENT_TYPE"], docs=docs).to_bytes()
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _write(file: BinaryIO, content: Content) -> None:
+    if isinstance(content, tuple):
+        packed, indices = content
+        packed.write(file, indices)
+    else:
+        file.write(DocBin(attrs=["ENT_IOB", "ENT_TYPE"], docs=content).to_bytes())

@@ -1,4 +1,5 @@
-"""Reads the lines of a text file, whatever its line ends, and says where its bytes are wrong."""
+"""Decodes text files, and says where their bytes are wrong; reads their lines, whatever ends
+them."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import codecs
 import re
 from pathlib import Path
 
+MARK = "\ufeff"
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_BYTE_ORDER_MARK = "\ufeff"
 _MARKS = {codecs.BOM_UTF8: "utf8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _LIKELY = ("utf8", "gb18030")
 
@@ -21,17 +23,29 @@ def read_lines(path: Path, encoding: str = "utf8") -> list[str]:
     path: the file.
     encoding: name of its encoding.
 
-    RETURNS: the lines; the first has number 1 in messages.
-    RAISES: ValueError, if there is no such file or encoding or the bytes are in another one;
-        OSError, if the file cannot be read.
+    Returns the lines; the first has number 1 in messages. Raises ValueError if there is no such
+    file or encoding or the bytes are in another one, OSError if the file cannot be read.
     """
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Name the file in it that is to be converted.")
     if not path.exists():
         raise ValueError(f"There is no file {path}. Check the path and the working directory.")
-    data = path.read_bytes()
+    lines = _LINE_END.split(decode(path, path.read_bytes(), encoding).removeprefix(MARK))
+    return lines if lines[-1] else lines[:-1]
+
+
+def decode(path: Path, data: bytes, encoding: str) -> str:
+    """Decode a file's bytes.
+
+    path: the file, for messages.
+    data: its bytes.
+    encoding: name of the encoding.
+
+    Returns the text, with its line ends and byte-order marks. Raises ValueError if there is no
+    such encoding or the bytes are in another one: with the line, and the encoding to try.
+    """
     try:
-        text = data.decode(encoding)
+        return data.decode(encoding)
     except LookupError:
         raise ValueError(
             f"There is no text encoding {encoding!r}. Common ones are utf8, gb18030, big5 and "
@@ -39,8 +53,11 @@ def read_lines(path: Path, encoding: str = "utf8") -> list[str]:
         ) from None
     except UnicodeError as err:
         raise ValueError(_why_not(path, data, encoding, getattr(err, "start", 0))) from None
-    lines = _LINE_END.split(text.removeprefix(_BYTE_ORDER_MARK))
-    return lines if lines[-1] else lines[:-1]
+
+
+def utf_16_mark(data: bytes) -> bool:
+    """Whether the bytes begin with UTF-16's byte-order mark."""
+    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
 def _why_not(path: Path, data: bytes, encoding: str, position: int) -> str:

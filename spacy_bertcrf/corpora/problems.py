@@ -1,4 +1,4 @@
-"""What a converter found wrong in a file, and where."""
+"""What a converter found wrong in its files, and where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Problem(NamedTuple):
 
     kind: what sort of thing, e.g. "nested entities".
     path: the file.
-    line: its line, from 1.
+    line: its line, from 1; 0 if it is the file as a whole.
     what: what is there, and what was made of it.
     """
 
@@ -24,24 +24,32 @@ class Problem(NamedTuple):
     @property
     def place(self) -> str:
         """Where it is, as ``file:line``."""
-        return f"{self.path}:{self.line}"
+        return f"{self.path}:{self.line}" if self.line else str(self.path)
 
 
 class ProblemLog:
-    """Collects the problems of one file, in the order in which they are found.
+    """Collects problems in the order in which they are found.
 
     path: the file that is being read.
+    notes: what a reader found out about the files, by its name: {"Tag scheme": "BIO"}; printed.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notes: dict[str, str] = {}
         self._problems: list[Problem] = []
+
+    def of(self, path: Path) -> ProblemLog:
+        """The same log for another file: what is added to it is added to this one too."""
+        log = ProblemLog(path)
+        log._problems, log.notes = self._problems, self.notes
+        return log
 
     def add(self, kind: str, line: int, what: str) -> None:
         """Note a problem.
 
         kind: what sort of problem it is.
-        line: the line it is in, from 1.
+        line: the line it is in, from 1; 0 for the file as a whole.
         what: what is there, and what was made of it.
         """
         self._problems.append(Problem(kind, self.path, line, what))
@@ -53,8 +61,11 @@ class ProblemLog:
         return iter(self._problems)
 
     def by_kind(self) -> dict[str, list[Problem]]:
-        """The problems of each kind, in file order; the most frequent kind comes first."""
+        """The problems of each kind, in the files' order; the most frequent kind first."""
+        files: dict[Path, int] = {}
+        for problem in self._problems:
+            files.setdefault(problem.path, len(files))
         kinds: dict[str, list[Problem]] = {}
-        for problem in sorted(self._problems, key=lambda problem: problem.line):
+        for problem in sorted(self._problems, key=lambda found: (files[found.path], found.line)):
             kinds.setdefault(problem.kind, []).append(problem)
         return dict(sorted(kinds.items(), key=lambda kind: -len(kind[1])))

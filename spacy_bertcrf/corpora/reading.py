@@ -1,46 +1,49 @@
-"""Reads an annotated corpus from a file of any format that this package knows."""
+"""Reads an annotated corpus from files of any format that is registered."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import spacy
 from spacy.tokens import Doc
-from spacy.util import get_lang_class
-from spacy.vocab import create_vocab
+from spacy.vocab import Vocab
 
-from spacy_bertcrf.corpora.cluener import read_cluener
-from spacy_bertcrf.corpora.columns import (
-    guess_language,
-    guess_text_language,
-    read_sentences,
-    sentences_to_docs,
-)
-from spacy_bertcrf.corpora.labelled_texts import (
-    LAYOUTS,
-    detect_layout,
-    labelled_texts_to_docs,
-    read_classes,
-    read_labelled_texts,
-)
+from spacy_bertcrf.corpora.detection import choose
+from spacy_bertcrf.corpora.documents import DocMaker, with_all_categories
+from spacy_bertcrf.corpora.formats import all_formats, get_format
+from spacy_bertcrf.corpora.formats.format import Format
+from spacy_bertcrf.corpora.formats.labelled_texts import read_classes
+from spacy_bertcrf.corpora.joining import Joining, join
+from spacy_bertcrf.corpora.language import guess_language
 from spacy_bertcrf.corpora.lines import read_lines
+from spacy_bertcrf.corpora.malformed import well_formed
+from spacy_bertcrf.corpora.offsets import convert, decide
+from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
-from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
+from spacy_bertcrf.corpora.records import Record
+from spacy_bertcrf.corpora.sources import Source, find_sources
+from spacy_bertcrf.tagging.repair import check_scheme
 
-FORMATS = ("auto", "cluener", "columns", "msra", *LAYOUTS)
+UNREAD_FILE = "file that no format reads"
+INNER_MARK = "byte-order mark inside the file"
+
+_RECORDS_SEEN = 1000
+
+Located = tuple[Record, ProblemLog]
 
 
 class Corpus(NamedTuple):
-    """What a file holds.
+    """What files hold.
 
     docs: the documents.
-    problems: what is wrong in the file.
-    format: the format it was read in.
-    lang: the language code it was read with.
-    scheme: the tag scheme it was read in; None for a format without tags.
+    problems: what is wrong in the files.
+    format: the name of their format; of several, all names.
+    lang: the language code.
+    scheme: the tag scheme, where there are tags.
+    evidence: how each format was recognised and how offsets count, in sentences.
     """
 
     docs: list[Doc]
@@ -48,72 +51,224 @@ class Corpus(NamedTuple):
     format: str
     lang: str
     scheme: str | None
+    evidence: list[str]
+
+
+class CorpusReader:
+    """Reads the Docs of files one by one.
+
+    inputs: files, folders and globs, or sources.
+    format: the name of a format, or "auto" to decide by what each file shows.
+    options: what the user says of the files.
+    encoding: encoding of those that are texts.
+    spans_key, annotated_labels: as in `DocMaker`.
+    joining: which sentences to join.
+    without: a file or folder that is not taken from folders and globs: the one to be written.
+
+    Raises ValueError if there is no such file or format, or if no format fits a file.
+    """
+
+    def __init__(
+        self,
+        inputs: Iterable[Path | str | Source],
+        format: str = "auto",
+        options: Options | None = None,
+        *,
+        encoding: str = "utf8",
+        spans_key: str | None = None,
+        annotated_labels: Sequence[str] | None = None,
+        joining: Joining | None = None,
+        without: Path | None = None,
+    ) -> None:
+        self.options = options or Options()
+        if self.options.scheme is not None:
+            check_scheme(self.options.scheme)
+        self._given = get_format(format) if format != "auto" else None
+        self._joining = joining or Joining()
+        self.sources = find_sources(inputs, encoding, self._files_of, without)
+        self.problems = ProblemLog(self.sources[0].path)
+        self.evidence: list[str] = []
+        self._read = self._choose()
+        self.formats = list(dict.fromkeys(format for format, _ in self._read))
+        _check_options(self.options, self.formats)
+        self._records, self.lang = self._with_language()
+        self._maker = DocMaker(self.lang, spans_key, annotated_labels)
+
+    @property
+    def vocab(self) -> Vocab:
+        """The vocabulary of all its Docs."""
+        return self._maker.vocab
+
+    @property
+    def format(self) -> str:
+        """The names of the files' formats."""
+        return ", ".join(format.name for format in self.formats)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What was found out in reading, by its name; complete when all Docs are read."""
+        return self.problems.notes
+
+    def documents(self) -> Iterator[tuple[Doc, bool | None]]:
+        """Read the Docs, once. Returns each with whether a document begins with it, where its file
+        says; otherwise None. Raises ValueError if a file cannot be read as its format."""
+        docs = self._docs()
+        if not self._joining:
+            return docs
+        if self._joining.documents:
+            docs = self._with_boundaries(docs)
+        return join(docs, self._joining, self.lang)
+
+    def _files_of(self, folder: Path) -> list[Path] | None:
+        asked = [self._given] if self._given else list(all_formats().values())
+        found = [(format, files) for format in asked if (files := format.files(folder))]
+        if len(found) > 1:
+            names = " or ".join(format.name for format, _ in found)
+            raise ValueError(
+                f"The folder {folder} may be a corpus of {len(found)} formats. Name the right one: "
+                f"--format {names}."
+            )
+        return list(found[0][1]) if found else None
+
+    def _choose(self) -> list[tuple[Format, Source]]:
+        chosen: list[tuple[Format, Source]] = []
+        why: Counter[tuple[str, str]] = Counter()
+        unread: list[ValueError] = []
+        for source in self.sources:
+            if self._given is not None:
+                chosen.append((self._given, source))
+                continue
+            try:
+                format, evidence = choose(source, self.options)
+            except ValueError as err:
+                if source.is_named:
+                    raise
+                unread.append(err)
+                self.problems.of(source.path).add(UNREAD_FILE, 0, str(err))
+                continue
+            chosen.append((format, source))
+            why[format.name, evidence.what] += 1
+            if len(self.sources) > 1:
+                source.release()
+        if not chosen:
+            raise unread[0]
+        for (name, what), count in why.items():
+            files = f"{count:,} files: " if count > 1 else ""
+            self.evidence.append(f"{name}: {files}{what}")
+        return chosen
+
+    def _located(self) -> Iterator[Located]:
+        pooled: dict[Format, list[Source]] = {}
+        for format, source in self._read:
+            if format.pooled:
+                pooled.setdefault(format, []).append(source)
+            else:
+                yield from self._of_sources(format, [source])
+        for format, sources in pooled.items():
+            yield from self._of_sources(format, sources)
+
+    def _of_sources(self, format: Format, sources: list[Source]) -> Iterator[Located]:
+        records = chain.from_iterable(self._of_source(format, source) for source in sources)
+        if format.offsets is None:
+            yield from records
+            return
+        found = list(records)
+        path = sources[0].path if len(sources) == 1 else sources[0].path.parent
+        counting, why = decide([record for record, _ in found], format.offsets, path)
+        if why and why not in self.evidence:
+            self.evidence.append(why)
+        for record, log in found:
+            convert(record, counting, log)
+            yield record, log
+
+    def _of_source(self, format: Format, source: Source) -> Iterator[Located]:
+        log = self.problems.of(source.path)
+        if not format.binary and source.is_text:
+            for line in source.inner_marks():
+                log.add(INNER_MARK, line, "left out; two files were joined here")
+        for record in format.read(source, self.options, log):
+            if well_formed(record, log):
+                yield record, log
+        source.release()
+
+    def _with_language(self) -> tuple[Iterator[Located], str]:
+        records = self._located()
+        lang = self.options.lang or next((f.lang for f in self.formats if f.lang), None)
+        if lang is not None:
+            return records, lang
+        first = list(islice(records, _RECORDS_SEEN))
+        pieces = (record.tokens or [record.text or ""] for record, _ in first)
+        return chain(first, records), guess_language(chain.from_iterable(pieces))
+
+    def _docs(self) -> Iterator[tuple[Doc, bool | None]]:
+        for record, log in self._records:
+            doc = self._maker.make(record, log)
+            if doc is not None:
+                yield doc, record.new_document
+
+    def _with_boundaries(
+        self, docs: Iterator[tuple[Doc, bool | None]]
+    ) -> Iterator[tuple[Doc, bool | None]]:
+        sentences = starts = 0
+        for doc, new in docs:
+            sentences += new is not None
+            starts += new is True
+            yield doc, new
+        if sentences > starts and starts <= len(self.sources):
+            raise ValueError(
+                "--documents: nothing in the file says where a document ends (-DOCSTART- or "
+                "# newdoc would), and all of it would be one. Join by number: --sentences 10."
+            )
 
 
 def read_corpus(
-    path: Path,
+    inputs: Path | str | Source | Sequence[Path | str | Source],
     format: str = "auto",
     *,
     lang: str | None = None,
     scheme: str | None = None,
-    token_column: int = 1,
-    tag_column: int = -1,
+    token_column: int | None = None,
+    tag_column: int | None = None,
     encoding: str = "utf8",
     classes: Path | None = None,
+    **options: Any,
 ) -> Corpus:
-    """Read the documents of a file, and note what is wrong in it.
+    """Read the documents of files, and note what is wrong in them.
 
-    path: the file.
-    format: "cluener" (JSON lines), "columns", "msra" (columns of Chinese characters), "text-label"
-        or "label-text" (a text and its label a line, apart by a tab) or "auto".
-    lang: language code. If None, "zh" for CLUENER and MSRA, and guessed for the others.
+    inputs: a file, folder or glob, or a source of bytes; or several.
+    format: the name of a format, or "auto" to decide by what the files show.
+    lang: language code. If None, that of the format, and guessed for others.
     scheme: tag scheme of a column file, one of ``tagging.repair.FILE_SCHEMES``. If None, detected.
     token_column, tag_column: columns from 1, or from -1 for the last.
-    encoding: encoding of the file, and of `classes`.
+    encoding: encoding of the files, and of `classes`.
     classes: a file with the names of the classes whose numbers, from 0, are the labels of texts.
+    options: other fields of `Options` and arguments of `CorpusReader`.
 
-    RETURNS: the documents and the problems; there may be none of either.
-    RAISES: ValueError, if an argument does not fit the file; ImportError, if the language is
-        unknown or its tokenizer is not installed; OSError, if the file cannot be read.
+    Returns the documents and the problems; there may be none of either. Raises ValueError if an
+    argument does not fit the files or no format does, ImportError if the language is unknown or
+    its tokenizer is not installed, OSError if a file cannot be read.
     """
-    if format not in FORMATS:
-        raise ValueError(f"There is no format {format!r}. Use one of: {', '.join(FORMATS)}.")
-    given_scheme = check_scheme(scheme) if scheme is not None else None
-    lines = read_lines(path, encoding)
-    if format == "auto":
-        format = _detect_format(lines, classes is not None)
-    problems = ProblemLog(path)
-    if format in LAYOUTS:
-        if scheme is not None:
-            raise ValueError("A tag scheme is for column files: labels of texts are no tags.")
-        names = None if classes is None else read_classes(classes, read_lines(classes, encoding))
-        texts = read_labelled_texts(lines, format, problems, names)
-        lang = lang or guess_text_language(text.text for text in texts)
-        docs = labelled_texts_to_docs(texts, spacy.blank(lang), problems, names)
-        return Corpus(docs, problems, format, lang, None)
-    if classes is not None:
+    paths = [inputs] if isinstance(inputs, Path | str | Source) else list(inputs)
+    names = None if classes is None else read_classes(classes, read_lines(classes, encoding))
+    settings = {name: options.pop(name) for name in list(options) if name in _OF_FORMATS}
+    said = Options(lang, scheme, token_column, tag_column, classes=names, **settings)
+    reader = CorpusReader(paths, format, said, encoding=encoding, **options)
+    docs = [doc for doc, _ in reader.documents()]
+    for doc, cats in zip(docs, with_all_categories([doc.cats for doc in docs], names), strict=True):
+        doc.cats = cats
+    scheme = reader.notes.get("Tag scheme", "").split(" ")[0] or None
+    return Corpus(docs, reader.problems, reader.format, reader.lang, scheme, reader.evidence)
+
+
+_OF_FORMATS = ("label", "labels", "annotations")
+
+
+def _check_options(options: Options, formats: Sequence[Format]) -> None:
+    used = {name for format in formats for name in format.options}
+    for name in sorted(options.given() - used):
+        takers = [other.name for other in all_formats().values() if name in other.options]
+        read_as = ", ".join(format.name for format in formats)
         raise ValueError(
-            "Names of classes are for texts with labels; this file is read as "
-            f"{format}. Say which column is the text: --format text-label or label-text."
+            f"--{name.replace('_', '-')} is not for {read_as}, as which this is read. It is for "
+            f"--format {' or '.join(takers)}."
         )
-    if format == "cluener":
-        if scheme is not None:
-            raise ValueError("A tag scheme is for column files: CLUENER's format has no tags.")
-        lang = lang or "zh"
-        docs = list(read_cluener(lines, spacy.blank(lang), problems))
-        return Corpus(docs, problems, format, lang, None)
-
-    sentences = read_sentences(lines, problems, token_column, tag_column)
-    found = given_scheme or detect_scheme([row.tag for row in rows] for rows, _ in sentences)
-    lang = lang or ("zh" if format == "msra" else guess_language(sentences))
-    # The tokens are given, so the language need not have its tokenizer installed.
-    vocab = create_vocab(lang, get_lang_class(lang).Defaults)
-    docs = list(sentences_to_docs(sentences, found, lang, vocab, problems))
-    return Corpus(docs, problems, format, lang, found)
-
-
-def _detect_format(lines: Sequence[str], has_classes: bool) -> str:
-    first = next((line for line in lines if line.strip(" \t")), "")
-    if re.match(r'[ \t]*\{[ \t]*["}]', first):
-        return "cluener"
-    return detect_layout(lines) or ("text-label" if has_classes else "columns")

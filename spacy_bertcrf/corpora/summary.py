@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc
 
+from spacy_bertcrf.corpora.packing import DocCounts
+
 
 class CorpusSummary(NamedTuple):
     """What a corpus holds.
@@ -28,19 +30,24 @@ class CorpusSummary(NamedTuple):
     categories: Counter[str]
 
 
-def summarize(docs: Iterable[Doc]) -> CorpusSummary:
-    """Count documents, tokens, entities and categories."""
+def summarize(docs: Iterable[Doc | DocCounts]) -> CorpusSummary:
+    """Count documents, tokens, entities and categories, of Docs or of what was counted of each."""
     documents = unannotated = tokens = missing = 0
     entities: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     for doc in docs:
+        counts = _count(doc) if isinstance(doc, Doc) else doc
         documents += 1
-        tokens += len(doc)
-        unknown = sum(token.ent_iob == 0 for token in doc)
-        if unknown == len(doc):
-            unannotated += not doc.cats
+        tokens += counts.tokens
+        if counts.missing == counts.tokens:
+            unannotated += not counts.cats
         else:
-            missing += unknown
-        entities.update(entity.label_ for entity in doc.ents)
-        categories.update({label: int(value > 0) for label, value in doc.cats.items()})
+            missing += counts.missing
+        entities.update(counts.entities)
+        categories.update({label: int(value > 0) for label, value in counts.cats.items()})
     return CorpusSummary(documents, unannotated, tokens, missing, entities, categories)
+
+
+def _count(doc: Doc) -> DocCounts:
+    missing = sum(token.ent_iob == 0 for token in doc)
+    return DocCounts(len(doc), missing, Counter(ent.label_ for ent in doc.ents), doc.cats)

@@ -1,3 +1,4 @@
+import gzip
 import json
 import subprocess
 import sys
@@ -134,13 +135,45 @@ def test_what_cannot_be_converted_is_refused_with_the_mend(
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
 
 
-def test_a_missing_file_and_a_folder_are_refused(convert, tmp_path):
+def test_a_missing_file_and_an_empty_folder_are_refused(convert, tmp_path):
     """Else a wrong path ends in a traceback."""
     convert(GOOD)
-    for path, message in (("none.txt", "no file none.txt"), (".", "is a folder")):
+    (tmp_path / "empty").mkdir()
+    for path, message in (("none.txt", "no file none.txt"), ("empty", "holds no file")):
         result = CliRunner().invoke(app, ["bertcrf", "convert", path, "new.spacy"])
         assert result.exit_code == 1
         assert message in result.output
+
+
+def test_explain_shows_the_evidence_and_writes_nothing(convert, tmp_path):
+    """Else a user of a file that no format reads has nothing to go on."""
+    (tmp_path / "other.json").write_text('[{"data": {"x": 1}, "predictions": []}]')
+    convert(GOOD)
+    result = CliRunner().invoke(app, ["bertcrf", "convert", "in.txt", "other.json", "--explain"])
+    assert result.exit_code == 0
+    shown = " ".join(squeeze(result.output))
+    assert "columns possible most lines have 2 columns" in shown
+    assert "objects with the keys data, predictions; no annotation among them" in shown
+    assert "cluener against" in shown
+    assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "other.json", "out.spacy"}
+
+
+def test_a_folder_is_one_corpus_and_what_is_not_read_of_it_is_said(convert, tmp_path):
+    """Else files of a folder are lost without a word, or one stray file stops the rest."""
+    folder = tmp_path / "corpus"
+    (folder / "below").mkdir(parents=True)
+    (folder / "a.txt").write_text("中\tB-ORG\n", encoding="utf8")
+    (folder / "below" / "b.json.gz").write_bytes(gzip.compress(b'{"text": "x", "label": {}}\n'))
+    (folder / "notes.html").write_text("<html><p>no corpus")
+    result = CliRunner().invoke(app, ["bertcrf", "convert", "corpus", "corpus/out.spacy"])
+    assert result.exit_code == 0, result.output
+    shown = " ".join(squeeze(result.output))
+    assert "file that no format reads 1 corpus/notes.html" in shown
+    assert "HTML" in shown
+    assert len(load(folder / "out.spacy")) == 2
+    again = CliRunner().invoke(app, ["bertcrf", "convert", "corpus/*", "corpus/out.spacy"])
+    assert again.exit_code == 0, again.output
+    assert len(load(folder / "out.spacy")) == 2
 
 
 def test_spacy_debug_data_accepts_the_result(convert, tmp_path):
@@ -192,11 +225,12 @@ def test_texts_with_labels_are_detected_and_counted(convert, tmp_path):
     assert all(sum(doc.cats.values()) == 1 for doc in docs)
 
 
-def test_classes_are_for_texts(convert):
+def test_classes_are_for_texts(convert, tmp_path):
     """Else they would be left out without a word."""
-    result = convert(GOOD, "--classes", "in.txt", "--format", "columns")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    result = convert(GOOD, "--classes", "classes.txt", "--format", "columns")
     assert result.exit_code == 1
-    assert "--format text-label or label-text" in " ".join(squeeze(result.output))
+    assert "--format label-text or text-label" in " ".join(squeeze(result.output))
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "text\tlabel\n"])

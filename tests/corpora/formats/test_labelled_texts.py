@@ -3,18 +3,19 @@
 from pathlib import Path
 
 import pytest
-import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bertcrf.corpora.labelled_texts import (
+from spacy_bertcrf.corpora.documents import DocMaker
+from spacy_bertcrf.corpora.formats.labelled_texts import (
     LAYOUTS,
     detect_layout,
-    labelled_texts_to_docs,
     read_classes,
     read_labelled_texts,
 )
 from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.reading import read_corpus
+from spacy_bertcrf.corpora.records import Record
 
 PIECE = st.text(
     st.characters(blacklist_characters="\t\r\n", blacklist_categories=("Cs",)), min_size=1
@@ -93,25 +94,26 @@ def test_the_layout_is_detected(lines, layout):
     assert detect_layout(lines) == layout
 
 
-def test_docs_have_all_labels():
+def test_docs_have_all_labels(tmp_path):
     """spaCy's `textcat` takes its labels from there; those without a text are among them if the
     file of classes has them."""
-    problems = ProblemLog(Path("f.txt"))
-    nlp = spacy.blank("zh")
-    texts = read_labelled_texts(['"好"天\t1', "坏天\t0"], "text-label", problems, ["a", "b", "c"])
-    docs = labelled_texts_to_docs(texts, nlp, problems, ["a", "b", "c"])
+    classes, path = tmp_path / "classes.txt", tmp_path / "corpus.txt"
+    classes.write_text("c\nb\na\n")
+    path.write_text('"好"天\t1\n坏天\t0\n', encoding="utf8")
+    docs = read_corpus(path, "text-label", classes=classes).docs
     assert [doc.text for doc in docs] == ['"好"天', "坏天"]
-    assert docs[0].cats == {"a": 0.0, "b": 1.0, "c": 0.0}
-    assert list(labelled_texts_to_docs(texts, nlp, problems)[0].cats) == ["a", "b"]
+    assert list(docs[0].cats.items()) == [("c", 0.0), ("b", 1.0), ("a", 0.0)]
+    assert docs[1].cats == {"c": 1.0, "b": 0.0, "a": 0.0}
+    assert list(read_corpus(path, "text-label").docs[0].cats) == ["0", "1"]
 
 
 def test_a_text_beyond_spacys_limit_is_reported():
     """spaCy's own error would end the conversion, and say nothing of the line."""
-    nlp = spacy.blank("zh")
-    nlp.max_length = 10
+    maker = DocMaker("zh")
+    maker.nlp.max_length = 10
     problems = ProblemLog(Path("f.txt"))
-    texts = read_labelled_texts(["短\ta", "长" * 11 + "\tb"], "text-label", problems)
-    assert len(labelled_texts_to_docs(texts, nlp, problems)) == 1
+    assert maker.make(Record(1, text="短"), problems) is not None
+    assert maker.make(Record(2, text="长" * 11), problems) is None
     assert [(p.kind, p.place) for p in problems] == [("text too long", "f.txt:2")]
 
 

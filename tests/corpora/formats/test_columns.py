@@ -4,17 +4,12 @@ import pytest
 import spacy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from spacy.vocab import Vocab
 
-from spacy_bertcrf.corpora.columns import (
-    EMPTY_TOKEN,
-    WRONG_COLUMNS,
-    guess_language,
-    read_sentences,
-    sentences_to_docs,
-)
 from spacy_bertcrf.corpora.entities import BLANK, TRIMMED
-from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, WRONG_COLUMNS
+from spacy_bertcrf.corpora.language import guess_language
+from spacy_bertcrf.corpora.reading import read_corpus
+from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.tagging import TagSet
 from spacy_bertcrf.tagging.repair import NO_BEGINNING, OVER_BREAK, UNKNOWN_TAG
 
@@ -23,13 +18,10 @@ TOKENS = ["中", "国", "A", "1", "#", "{", '"', "，", "𠮷", "O", "B-X", *ODD
 LABELS = ["PER", "org.com", "a-b"]
 
 
-def read(text, lang="zh", scheme="BIO", vocab=None, **columns):
-    problems = ProblemLog(Path("corpus.txt"))
-    sentences = read_sentences(text.split("\n"), problems, **columns)
-    docs = list(
-        sentences_to_docs(sentences, scheme, lang, Vocab() if vocab is None else vocab, problems)
-    )
-    return docs, [(problem.kind, problem.line) for problem in problems]
+def read(text, lang="zh", scheme="BIO", **columns):
+    source = Source(Path("corpus.txt"), data=text.encode("utf-8-sig"))
+    corpus = read_corpus(source, "columns", lang=lang, scheme=scheme, **columns)
+    return corpus.docs, [(problem.kind, problem.line) for problem in corpus.problems]
 
 
 def entities(doc):
@@ -198,20 +190,15 @@ def test_columns_that_are_not_there_are_refused(text, columns):
 
 def test_the_language_is_guessed_by_its_letters():
     """Else Chinese is written with a space between characters."""
-
-    def guess(text):
-        return guess_language(read_sentences(text.split("\n"), ProblemLog(Path("x"))))
-
-    assert guess("中\tO\n国\tO\nNBA\tO\nの\tO") == "zh"
-    assert guess("New O\nYork O\n中 O") == "en"
+    assert guess_language(["中", "国", "NBA", "の"]) == "zh"
+    assert guess_language(["New", "York", "中"]) == "en"
 
 
 def test_the_documents_agree_with_the_chinese_tokenizer():
     """Else spaCy could not lay the file's entities on the tokens it predicts for."""
     text = "T\tB-A\no\tI-A\n \tI-A\n\u3000\tI-A\nH\tI-A\n\u3000\tO\n\ufe0f\tB-A\n\ufffd\tB-A"
-    nlp = spacy.blank("zh")
-    (doc,), _ = read(text, vocab=nlp.vocab)
-    predicted = nlp.make_doc(doc.text)
+    (doc,), _ = read(text)
+    predicted = spacy.blank("zh", vocab=doc.vocab).make_doc(doc.text)
     example = spacy.training.Example(predicted, doc)
     found = [(span.text, span.label_) for span in example.get_aligned_spans_y2x(doc.ents)]
     assert found == [("To \u3000H", "A"), ("\ufe0f", "A"), ("\ufffd", "A")]

@@ -1,5 +1,4 @@
-"""A text and its label a line, apart by a tab → Docs with categories (THUCNews and most corpora
-of text classification).
+"""A text and its label a line, apart by a tab (THUCNews and most corpora of text classification).
 
 Everything but the tab is part of the text or the label: quotes too, which no rule pairs.
 """
@@ -7,15 +6,18 @@ Everything but the tab is part of the text or the label: quotes too, which no ru
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from spacy.language import Language
-from spacy.tokens import Doc
-
+from spacy_bertcrf.corpora.formats.format import AGAINST, LIKELY, Evidence, Format
+from spacy_bertcrf.corpora.json_values import looks_like_json
+from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.records import Record
+from spacy_bertcrf.corpora.sources import Source
 
 LAYOUTS = ("text-label", "label-text")
 
@@ -23,7 +25,6 @@ WRONG_COLUMNS = "line without one tab"
 EMPTY_TEXT = "empty text"
 EMPTY_LABEL = "empty label"
 UNKNOWN_ID = "label is no class"
-TOO_LONG = "text too long"
 
 HEADER_WORDS = frozenset(
     """text text_a sentence content title review comment query news
@@ -33,6 +34,7 @@ HEADER_WORDS = frozenset(
 
 _TAG = re.compile(r"O|[BIESMLUW]-\S+", re.IGNORECASE)
 _SHORTEST_TEXT = 4
+_SEEN = 3000
 
 
 class LabelledText(NamedTuple):
@@ -41,6 +43,41 @@ class LabelledText(NamedTuple):
     line: int
     text: str
     label: str
+
+
+class _LabelledTexts(Format):
+    options = frozenset({"classes"})
+    layout: ClassVar[str]
+
+    def recognise(self, source: Source, options: Options) -> Evidence | None:
+        if looks_like_json(source):
+            return None
+        found = detect_layout(list(islice(source.lines(), _SEEN)))
+        if found == self.layout:
+            what = "most lines have one tab, with texts on one side and few labels on the other"
+            return Evidence(what, LIKELY)
+        if found is None and options.classes is not None and self.layout == LAYOUTS[0]:
+            return Evidence("names of classes are given", LIKELY)
+        return Evidence("no texts beside labels, apart by one tab", AGAINST)
+
+    def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
+        lines = list(source.lines())
+        for line, text, label in read_labelled_texts(lines, self.layout, problems, options.classes):
+            yield Record(line, text=text, cats={label: 1.0})
+
+
+class TextLabel(_LabelledTexts):
+    """A text and its label a line."""
+
+    name = layout = LAYOUTS[0]
+    description = "a text and its label a line, apart by a tab"
+
+
+class LabelText(_LabelledTexts):
+    """A label and its text a line."""
+
+    name = layout = LAYOUTS[1]
+    description = "a label and its text a line, apart by a tab"
 
 
 def read_labelled_texts(
@@ -59,7 +96,7 @@ def read_labelled_texts(
     classes: the names of the labels, which are then numbers in the file, from 0. If None, labels
         are their own names.
 
-    RETURNS: the texts with the names of their labels, in file order.
+    Returns the texts with the names of their labels, in file order.
     """
     read = []
     first = next((n for n, line in enumerate(lines) if line.strip(" \t")), 0)
@@ -87,41 +124,11 @@ def read_labelled_texts(
     return read
 
 
-def labelled_texts_to_docs(
-    texts: Sequence[LabelledText],
-    nlp: Language,
-    problems: ProblemLog,
-    classes: Sequence[str] | None = None,
-) -> list[Doc]:
-    """Make one Doc a text, tokenised as the pipeline will tokenise it at prediction time; its
-    `cats` have all labels, 1 for its own and 0 for the others.
-
-    texts: as `read_labelled_texts` gives them.
-    nlp: pipeline whose tokenizer makes the Docs.
-    problems: log to add to, for texts that are longer than spaCy takes.
-    classes: all labels; if None, those of the texts, sorted.
-
-    RETURNS: the Docs, in file order.
-    """
-    labels = sorted({text.label for text in texts}) if classes is None else classes
-    docs = []
-    for line, text, own in texts:
-        if len(text) > nlp.max_length:
-            what = f"{len(text):,} characters, and spaCy takes {nlp.max_length:,}: left out"
-            problems.add(TOO_LONG, line, what)
-            continue
-        doc = nlp.make_doc(text)
-        doc.cats = {label: float(label == own) for label in labels}
-        docs.append(doc)
-    return docs
-
-
 def read_classes(path: Path, lines: Sequence[str]) -> list[str]:
     """Read the names of classes: that of class 0 in the first line, and so on.
 
-    RETURNS: the names.
-    RAISES: ValueError, if a line but the last is empty, if a name comes twice, and if there is
-        none.
+    Returns the names. Raises ValueError if a line but the last is empty, if a name comes twice,
+    and if there is none.
     """
     names = [line.strip() for line in lines]
     while names and not names[-1]:
@@ -143,9 +150,9 @@ def read_classes(path: Path, lines: Sequence[str]) -> list[str]:
 def detect_layout(lines: Sequence[str]) -> str | None:
     """Tell texts with labels from columns of tokens and tags.
 
-    RETURNS: one of LAYOUTS, by which side has fewer different values, if most lines have one tab,
-        no line between them is blank, and one side is of texts rather than of tokens or tags;
-        else None.
+    Returns one of LAYOUTS, by which side has fewer different values, if most lines have one tab,
+    no line between them is blank, and one side is of texts rather than of tokens or tags; else
+    None.
     """
     while lines and not lines[-1].strip(" \t"):
         lines = lines[:-1]

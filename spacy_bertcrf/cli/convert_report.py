@@ -1,0 +1,97 @@
+"""What `convert` prints: how files were read, what is in them, what is wrong with them."""
+
+from __future__ import annotations
+
+from wasabi import msg
+
+from spacy_bertcrf.corpora.description import describe
+from spacy_bertcrf.corpora.detection import weigh
+from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, POSSIBLE
+from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.reading import CorpusReader
+from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.summary import CorpusSummary
+
+PLACES_SHOWN = 3
+
+_STRENGTHS = {AGAINST: "against", POSSIBLE: "possible", LIKELY: "likely", CERTAIN: "certain"}
+
+
+def print_explanation(source: Source, options: Options) -> None:
+    """What a file holds, and what speaks for each format and against it."""
+    msg.text(f"{source.path}: {describe(source)}")
+    rows = []
+    for format, evidence in weigh(source, options):
+        settings = ", ".join(f"{name} {value}" for name, value in evidence.settings.items())
+        what = f"{evidence.what} ({settings})" if settings else evidence.what
+        rows.append((format.name, _STRENGTHS[evidence.strength], what))
+    if not rows:
+        msg.text("Nothing of any format is seen in it.")
+        return
+    msg.table(rows, header=("format", "evidence", "what is seen"), divider=True, max_col=200)
+
+
+def print_reading(reader: CorpusReader, lang: str | None) -> None:
+    """Which formats the files are in and why, and what was found out about them."""
+    msg.text(f"Format: {reader.format}")
+    for evidence in reader.evidence:
+        msg.text(f"  {evidence}")
+    msg.text(f"Language: {reader.lang}{'' if lang else ' (--lang to change)'}")
+    for name, what in reader.notes.items():
+        msg.text(f"{name}: {what}")
+
+
+def print_summary(summaries: dict[str, CorpusSummary]) -> None:
+    """How many documents, tokens, entities and categories each part has."""
+    counts: dict[str, list[int]] = {
+        "documents": [summary.documents for summary in summaries.values()],
+        "tokens": [summary.tokens for summary in summaries.values()],
+        "documents without annotation": [summary.unannotated for summary in summaries.values()],
+        "tokens without annotation": [summary.missing for summary in summaries.values()],
+    }
+    if any(summary.entities for summary in summaries.values()) or not _categories(summaries):
+        counts["entities"] = [summary.entities.total() for summary in summaries.values()]
+    for label in sorted({label for summary in summaries.values() for label in summary.entities}):
+        counts[f"  {label}"] = [summary.entities[label] for summary in summaries.values()]
+    if _categories(summaries):
+        counts["categories"] = [summary.categories.total() for summary in summaries.values()]
+    for label in _categories(summaries):
+        counts[f"  {label}"] = [summary.categories[label] for summary in summaries.values()]
+    rows = [
+        [name, *(f"{number:,}" for number in numbers)]
+        for name, numbers in counts.items()
+        if any(numbers) or not name.endswith("without annotation")
+    ]
+    aligns = ("l", *("r" for _ in summaries))
+    msg.table(rows, header=("", *summaries), aligns=aligns, divider=True, max_col=200)
+
+
+def warn_of_unlearnable(summaries: dict[str, CorpusSummary]) -> None:
+    """Of categories without a document, and with --split of those that train has none of."""
+    where, first = next(iter(summaries.items()))
+    missing = [label for label in _categories(summaries) if not first.categories[label]]
+    if missing:
+        msg.warn(f"No document of {where} is in: {', '.join(missing)}")
+
+
+def print_problems(problems: ProblemLog) -> None:
+    """Each kind of problem with its count and first places."""
+    if not len(problems):
+        msg.good("No problems")
+        return
+    rows = []
+    for kind, found in problems.by_kind().items():
+        shown = [[problem.place, problem.what] for problem in found[:PLACES_SHOWN]]
+        if len(found) > PLACES_SHOWN:
+            shown.append([f"… and {len(found) - PLACES_SHOWN:,} more", ""])
+        heads = [[kind, f"{len(found):,}"], *(["", ""] for _ in shown[1:])]
+        rows += [head + place for head, place in zip(heads, shown, strict=True)]
+    msg.warn(f"{len(problems):,} problem(s)")
+    header = ("problem", "count", "first places", "what")
+    msg.table(rows, header=header, aligns=("l", "r", "l", "l"), divider=True, max_col=200)
+
+
+def _categories(summaries: dict[str, CorpusSummary]) -> list[str]:
+    """All categories, in the order of the classes' file if there is one."""
+    return list(dict.fromkeys(c for summary in summaries.values() for c in summary.categories))

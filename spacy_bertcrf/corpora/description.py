@@ -1,0 +1,80 @@
+"""Says in a few words what is in a file, for messages about files that no format reads."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import islice
+from typing import Any
+
+from spacy_bertcrf.corpora.json_values import looks_like_json, read_values, sample
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.sources import Source
+
+_LINES_SEEN = 1000
+_SEPARATORS = {"\t": "tabs", " +": "spaces", ",": "commas", ";": "semicolons"}
+_KEYS_SHOWN = 12
+_MAGIC = {
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"PK\x03\x04": "a zip archive",
+    b"SQLite": "an SQLite database",
+    b"%PDF": "a PDF",
+}
+# A word that nearly every file of annotations has a key for.
+_ANNOTATION = re.compile(r"entit|label|annot|span|tag|ner|mention", re.IGNORECASE)
+
+
+def describe(source: Source) -> str:
+    """Describe what a file holds: "a JSON list of objects with the keys data, predictions; no
+    annotation among them", "HTML", "a table of 3 columns apart by tabs"."""
+    if source.is_folder:
+        return "a folder"
+    magic = next((what for mark, what in _MAGIC.items() if source.data.startswith(mark)), None)
+    if magic:
+        return magic
+    if not source.is_text:
+        return "a file that is no text"
+    start = source.text[:2000].lstrip()
+    if not start:
+        return "an empty file"
+    if looks_like_json(source):
+        return _describe_json(source)
+    if re.match(r"<(!doctype html|html|head|body|div|p)\b", start, re.IGNORECASE):
+        return "HTML"
+    if start.startswith("<?xml"):
+        return "XML"
+    return _describe_lines(source)
+
+
+def _describe_json(source: Source) -> str:
+    values = sample(source)
+    as_list = "a JSON list" if source.text.lstrip().startswith("[") else "JSON values"
+    if not values:
+        problems = ProblemLog(source.path)
+        list(read_values(source, problems))
+        first = next(iter(problems), None)
+        return f"broken JSON ({first.place}: {first.what})" if first else "JSON without a value"
+    if not all(isinstance(value, dict) for value in values):
+        kinds = Counter(_kind(value) for value in values)
+        return f"{as_list} of {' and '.join(kinds)}"
+    keys = Counter(key for value in values for key in value)
+    shown = ", ".join(key for key, _ in keys.most_common(_KEYS_SHOWN))
+    none = "" if any(map(_ANNOTATION.search, keys)) else "; no annotation among them"
+    return f"{as_list}: objects with the keys {shown or '(none)'}{none}"
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "objects", list: "lists", str: "strings", type(None): "nulls"}
+    return names.get(type(value), "numbers")
+
+
+def _describe_lines(source: Source) -> str:
+    lines = [line for line in islice(source.lines(), _LINES_SEEN) if line.strip(" \t")]
+    for separator, named in _SEPARATORS.items():
+        counts = Counter(len(re.split(separator, line.strip(" "))) for line in lines)
+        columns, count = counts.most_common(1)[0]
+        if columns > 1 and 2 * count > len(lines):
+            return f"a table of {columns} columns apart by {named}"
+    average = sum(map(len, lines)) / len(lines)
+    return f"plain text, 1 column, lines of {average:.0f} characters on average"

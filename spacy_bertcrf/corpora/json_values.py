@@ -1,0 +1,148 @@
+"""JSON files: one value a line, one list, or values one after the other, each with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.sources import Source
+
+BAD_LINE = "line that cannot be read"
+
+_SAMPLE = 500
+_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:["\[{\]]|-?\d|null|true|false))')
+_BLANK = re.compile(r"\s*")
+_COMMA = re.compile(r"\s*,\s*")
+
+
+class Value(NamedTuple):
+    """One value of the file. line: where it begins, from 1."""
+
+    line: int
+    value: Any
+
+
+def looks_like_json(source: Source) -> bool:
+    """Whether the file begins as JSON's objects and lists do; it may be broken further on."""
+    return source.is_text and bool(_START.match(source.text))
+
+
+def read_values(source: Source, problems: ProblemLog | None = None) -> Iterator[Value]:
+    """Read the values of a JSON file one by one: those of its lines, or the elements of its list.
+
+    Where a key comes twice in an object, lists and objects under it are joined, for JSON's own
+    way loses the first.
+
+    source: the file.
+    problems: log for what cannot be read, which is left out.
+
+    Returns the values, in file order.
+    """
+    layout = _layout(source.text)
+    if layout == "lines":
+        yield from _of_lines(source, problems)
+    else:
+        yield from _of_text(source.text, layout == "list", problems)
+
+
+def sample(source: Source, limit: int = _SAMPLE) -> list[Any]:
+    """The first values of a JSON file, to recognise a format by; an empty list if it is none."""
+    if not looks_like_json(source):
+        return []
+    return [found.value for found in islice(read_values(source), limit)]
+
+
+def sample_objects(source: Source, limit: int = _SAMPLE) -> list[dict[str, Any]]:
+    """The objects among the first values of a JSON file; an empty list if there is none."""
+    return [value for value in sample(source, limit) if isinstance(value, dict)]
+
+
+def _layout(text: str) -> str:
+    """ "lines", "list" (one list whose elements are the values) or "stream" (values that run over
+    lines)."""
+    start = _BLANK.match(text).end()  # type: ignore[union-attr]
+    line_end = re.compile(r"[\r\n]|\Z").search(text, start).start()  # type: ignore[union-attr]
+    rest = text[line_end:]
+    try:
+        first = _parse(text[start:line_end])
+    except ValueError:
+        if text.startswith("[", start):
+            return "list"
+        try:
+            _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            return "lines"
+        return "stream"
+    alone = not rest.strip()
+    nested = isinstance(first, list) and all(isinstance(value, dict | list) for value in first)
+    return "list" if alone and nested and first else "lines"
+
+
+def _of_lines(source: Source, problems: ProblemLog | None) -> Iterator[Value]:
+    for number, line in enumerate(source.lines(), start=1):
+        if not line.strip(" \t"):
+            continue
+        try:
+            yield Value(number, _parse(line))
+        except ValueError as err:
+            if problems is not None:
+                problems.add(BAD_LINE, number, f"{err}; the line is left out")
+
+
+def _of_text(text: str, is_list: bool, problems: ProblemLog | None) -> Iterator[Value]:
+    at = _BLANK.match(text).end() + is_list  # type: ignore[union-attr]
+    counted, line = 0, 1
+    while True:
+        at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
+        line += len(_LINE_ENDS.findall(text, counted, at))
+        counted = at
+        if at >= len(text) or (is_list and text.startswith("]", at)):
+            break
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError) as err:
+            what = getattr(err, "msg", None) or str(err)
+            if problems is not None:
+                problems.add(BAD_LINE, line, f"not JSON: {what}; the rest of the file is left out")
+            return
+        yield Value(line, value)
+        if is_list and (comma := _COMMA.match(text, at)):
+            at = comma.end()
+
+
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+
+
+def _parse(line: str) -> Any:
+    try:
+        return _DECODER.decode(line)
+    except json.JSONDecodeError as err:
+        raise ValueError(f"not JSON: {err.msg} at character {err.colno}") from None
+    except RecursionError:
+        raise ValueError("JSON nested too deep") from None
+
+
+def _join_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    joined: dict[str, Any] = {}
+    for key, value in pairs:
+        if key not in joined:
+            joined[key] = value
+        elif isinstance(value, dict) and isinstance(joined[key], dict):
+            joined[key] = _join_repeated([*joined[key].items(), *value.items()])
+        elif isinstance(value, list) and isinstance(joined[key], list):
+            joined[key] = joined[key] + value
+        elif value != joined[key]:
+            raise ValueError(f"two values for {key!r}")
+    return joined
+
+
+def _join(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _join_repeated(pairs)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_join)

@@ -1,0 +1,72 @@
+"""Takes out of records what is no text, no label or no offset, whatever JSON had in its place."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from spacy_bertcrf.corpora.json_values import BAD_LINE
+from spacy_bertcrf.corpora.offsets import name
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.records import Mention, Record
+
+BAD_ENTITY = "entity that cannot be read"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def well_formed(record: Record, problems: ProblemLog) -> bool:
+    """Check the types of a record's values; take out entities that are none, note each, and mark
+    the places of their surfaces as missing.
+
+    record: the record, changed in place.
+    problems: log to add to.
+
+    Returns False if it has no text, and then it is to be left out.
+    """
+    if record.tokens is None:
+        if not isinstance(record.text, str) or not record.text:
+            problems.add(BAD_LINE, record.line, "no text, or an empty one; left out")
+            return False
+    elif not record.tokens:
+        return False
+    if not _is_unicode(record.text or "") or not all(map(_is_unicode, record.tokens or ())):
+        problems.add(BAD_LINE, record.line, "half a surrogate pair in the text; left out")
+        return False
+    if record.entities:
+        record.entities = [m for m in record.entities if _is_entity(m, record, problems)]
+    if record.rejected:
+        record.rejected = [m for m in record.rejected if _fault(m) is None]
+    return True
+
+
+def _is_entity(mention: Mention, record: Record, problems: ProblemLog) -> bool:
+    fault = _fault(mention)
+    if fault is None:
+        return True
+    problems.add(BAD_ENTITY, mention.line or record.line, f"{name(mention)}: {fault}")
+    if _is_offset(mention.start) and _is_offset(mention.end):
+        record.missing.append((mention.start, mention.end + 1))
+    text, surface = record.text, mention.surface
+    if text is not None and isinstance(surface, str) and surface:
+        record.missing += [match.span() for match in re.finditer(re.escape(surface), text)]
+    return False
+
+
+def _fault(mention: Mention) -> str | None:
+    label: Any = mention.label
+    if not isinstance(label, str) or not label.strip() or not _is_unicode(label):
+        return "not a label"
+    if not _is_offset(mention.start) or not _is_offset(mention.end):
+        return "expected two whole numbers as offsets"
+    if mention.surface is not None and not isinstance(mention.surface, str):
+        return "its text is no text"
+    return None
+
+
+def _is_offset(value: Any) -> bool:
+    return type(value) is int
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or _SURROGATE.search(text) is None

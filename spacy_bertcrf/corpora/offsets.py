@@ -1,0 +1,307 @@
+"""How the offsets of a file count: from 0 or 1, ends inclusive or not, in which unit.
+
+Where a file has the surface of each entity beside its offsets, the surfaces decide, once for the
+file. Where it has none, word borders may speak; where nothing does, the tool's own rule holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.records import Mention, Record
+
+OTHER_SURFACE = "surface differs from the text"
+OUT_OF_RANGE = "offsets out of range"
+
+# A file of which fewer entities fit by any counting was not made from this text.
+LEAST_FIT = 0.5
+# Of fewer misfits nothing can be concluded about the file as a whole.
+FEW_MISFITS = 5
+
+CODE_POINTS = "code points"
+UTF_16 = "UTF-16 units"
+GRAPHEMES = "grapheme clusters"
+BYTES = "bytes of UTF-8"
+
+
+class Counting(NamedTuple):
+    """One way to count.
+
+    first: the offset of the first character.
+    inclusive: whether the end is the last character rather than the one after it.
+    unit: CODE_POINTS, UTF_16, GRAPHEMES or BYTES.
+    """
+
+    first: int = 0
+    inclusive: bool = False
+    unit: str = CODE_POINTS
+
+    def __str__(self) -> str:
+        end = "inclusive" if self.inclusive else "exclusive"
+        return f"offsets from {self.first}, ends {end}, in {self.unit}"
+
+
+ALL = tuple(
+    Counting(first, inclusive, unit)
+    for unit, first, inclusive in product((CODE_POINTS, UTF_16, BYTES), (0, 1), (False, True))
+)
+
+
+class OffsetRule(NamedTuple):
+    """How a tool counts, and how its files may count instead.
+
+    own: the tool's own rule, which holds where nothing speaks against it.
+    with_surface: what to try where the file has surfaces.
+    without_surface: what to try where it has none, by word borders.
+    """
+
+    own: Counting
+    with_surface: tuple[Counting, ...] = ALL
+    without_surface: tuple[Counting, ...] = ()
+
+
+class Decision(NamedTuple):
+    """What was decided for a file. why: the evidence, a sentence to print; empty where the tool's
+    own rule holds and nothing was in doubt."""
+
+    counting: Counting
+    why: str
+
+
+def decide(records: Sequence[Record], rule: OffsetRule, path: Path) -> Decision:
+    """Find out how the offsets of a file count.
+
+    records: what the file holds; those without a text do not count.
+    rule: the tool's rule.
+    path: the file, for messages.
+
+    Returns the counting and its evidence. Raises ValueError if most surfaces fit by none: the text
+    was changed after it was annotated.
+    """
+    texts = [(record.text, mention) for record, mention in _mentions(records)]
+    with_surface = [(text, mention) for text, mention in texts if mention.surface]
+    if with_surface:
+        return _by_surface(with_surface, rule, path)
+    return _by_borders(texts, rule, path)
+
+
+def convert(record: Record, counting: Counting, problems: ProblemLog) -> None:
+    """Change a record's offsets to code points from 0, ends exclusive; take out each entity that
+    does not fit and note it, and mark the places where it may be as missing.
+
+    record: the record, changed in place.
+    counting: how its offsets count.
+    problems: log to add to.
+    """
+    text = record.text
+    if text is None or record.tokens is not None:
+        return
+    to_code_point = _mapping(text, counting)
+    kept = []
+    for mention in record.entities or ():
+        placed = _placed(mention, counting, to_code_point)
+        fault = _fault(text, mention, placed)
+        if fault is None:
+            kept.append(placed or mention)
+            continue
+        kind, what = fault
+        problems.add(kind, mention.line or record.line, f"{name(mention)}: {what}")
+        record.missing += _possible_places(text, mention, placed)
+    if record.entities is not None:
+        record.entities = kept
+    rejected = [(m, _placed(m, counting, to_code_point)) for m in record.rejected]
+    record.rejected = [to for m, to in rejected if to is not None and not _fault(text, m, to)]
+
+
+def name(mention: Mention) -> str:
+    """An entity as messages call it."""
+    surface = f" {quote(mention.surface)}" if mention.surface else ""
+    return f"{mention.label}{surface} at [{mention.start}, {mention.end}]"
+
+
+def quote(value: object) -> str:
+    """A value in quotes, cut if it is long."""
+    quoted = repr(value)
+    return quoted if len(quoted) <= 40 else quoted[:38] + "…" + quoted[-1]
+
+
+def _mentions(records: Iterable[Record]) -> Iterator[tuple[Record, Mention]]:
+    for record in records:
+        if record.text is not None and record.tokens is None:
+            for mention in record.entities or ():
+                yield record, mention
+
+
+def _by_surface(
+    mentions: list[tuple[str | None, Mention]], rule: OffsetRule, path: Path
+) -> Decision:
+    total = len(mentions)
+    own = _count_fits(mentions, rule.own)
+    if own[0] == total:
+        return Decision(rule.own, f"{rule.own}: so all {total:,} surfaces fit")
+    others = {counting: _count_fits(mentions, counting) for counting in rule.with_surface}
+    scores = {rule.own: own, **others}
+    best = max(scores, key=lambda counting: scores[counting])
+    fits = scores[best][0]
+    if fits < LEAST_FIT * total and total - fits >= FEW_MISFITS:
+        raise ValueError(
+            f"{path}: of {total:,} entities only {fits:,} have the text that the file says, "
+            "however the offsets are counted. The text was changed after it was annotated, or this "
+            "is another text: export both again."
+        )
+    beside = "" if best == rule.own else f"; by the format's rule ({rule.own}) {own[0]:,} do"
+    return Decision(best, f"{best}: so {fits:,} of {total:,} surfaces fit{beside}")
+
+
+def _count_fits(
+    mentions: Iterable[tuple[str | None, Mention]], counting: Counting
+) -> tuple[int, int]:
+    """How many surfaces fit apart from white space, and how many to the letter."""
+    loosely = exactly = 0
+    mapped: str | None = None
+    to_code_point: Callable[[int], int | None] = _same
+    for text, mention in mentions:
+        if text is not mapped:
+            to_code_point, mapped = _mapping(text or "", counting), text
+        placed = _placed(mention, counting, to_code_point)
+        if placed is not None:
+            found = _text_of(text or "", placed)
+            exactly += found == mention.surface
+            loosely += _solid(found) == _solid(mention.surface or "")
+    return loosely, exactly
+
+
+def _by_borders(
+    mentions: list[tuple[str | None, Mention]], rule: OffsetRule, path: Path
+) -> Decision:
+    """Of those entities that lie elsewhere by another counting, where do both ends fall on the
+    borders of words? Scripts that write no spaces have none, and do not speak."""
+    others = [counting for counting in rule.without_surface if counting != rule.own]
+    scores: dict[Counting, int] = {}
+    asked = 0
+    for counting in others:
+        doubtful = [
+            (text or "", mention)
+            for text, mention in mentions
+            if _span(text or "", mention, counting) != _span(text or "", mention, rule.own)
+        ]
+        if doubtful:
+            asked = max(asked, len(doubtful))
+            scores[counting] = sum(_on_borders(*pair, counting) for pair in doubtful)
+            own = sum(_on_borders(*pair, rule.own) for pair in doubtful)
+            scores[rule.own] = max(scores.get(rule.own, 0), own)
+    if not scores:
+        return Decision(rule.own, "")
+    best = max(scores, key=lambda counting: (scores[counting], counting == rule.own))
+    shown = ", ".join(f"{score:,} as {counting.unit}" for counting, score in scores.items())
+    why = f"{best}: of {asked:,} entities in doubt, so many fall on word borders: {shown}"
+    if scores[best] == scores[rule.own]:
+        best = rule.own
+        why = f"{best}: the tool's rule; word borders do not speak against it ({shown})"
+    return Decision(best, why)
+
+
+def _on_borders(text: str, mention: Mention, counting: Counting) -> bool:
+    span = _span(text, mention, counting)
+    if span is None or not 0 <= span[0] < span[1] <= len(text):
+        return False
+    start, end = span
+    solid = not (text[start].isspace() or text[end - 1].isspace())
+    return solid and _is_border(text, start) and _is_border(text, end)
+
+
+def _is_border(text: str, at: int) -> bool:
+    return at in (0, len(text)) or not (text[at - 1].isalnum() and text[at].isalnum())
+
+
+def _span(text: str, mention: Mention, counting: Counting) -> tuple[int, int] | None:
+    placed = _placed(mention, counting, _mapping(text, counting))
+    return placed and (placed.start, placed.end)
+
+
+def _same(offset: int) -> int | None:
+    return offset
+
+
+def _mapping(text: str, counting: Counting) -> Callable[[int], int | None]:
+    """From offsets in the counting's unit, from 0, to code points; None inside a character."""
+    if counting.unit == CODE_POINTS or (text.isascii() and counting.unit != GRAPHEMES):
+        return _same
+    if counting.unit == UTF_16 and max(text, default="") < "\U00010000":
+        return _same
+    widths: Iterable[int]
+    if counting.unit == GRAPHEMES:
+        import regex
+
+        clusters = regex.findall(r"\X", text)
+        ends = [0]
+        for cluster in clusters:
+            ends.append(ends[-1] + len(cluster))
+        table = dict(enumerate(ends))
+    else:
+        wide = counting.unit == UTF_16
+        widths = (1 + (char > "\uffff") if wide else len(char.encode()) for char in text)
+        table, at = {0: 0}, 0
+        for index, width in enumerate(widths, start=1):
+            at += width
+            table[at] = index
+    last = max(table)
+    # Offsets beyond the text stay beyond it.
+    return lambda offset: table.get(offset, None if 0 <= offset <= last else offset + len(text))
+
+
+def _placed(
+    mention: Mention, counting: Counting, to_code_point: Callable[[int], int | None]
+) -> Mention | None:
+    shift, add = counting.first, int(counting.inclusive)
+
+    def place(start: int, end: int) -> tuple[int, int] | None:
+        at, to = to_code_point(start - shift), to_code_point(end - shift + add)
+        return None if at is None or to is None else (at, to)
+
+    whole = place(mention.start, mention.end)
+    pieces = [place(*piece) for piece in mention.pieces]
+    if whole is None or None in pieces:
+        return None
+    return mention._replace(
+        start=whole[0], end=whole[1], pieces=tuple(piece for piece in pieces if piece)
+    )
+
+
+def _text_of(text: str, placed: Mention) -> str:
+    spans = placed.pieces or ((placed.start, placed.end),)
+    return " ".join(text[start:end] if start >= 0 else "" for start, end in spans)
+
+
+def _solid(text: str) -> str:
+    return "".join(text.split())
+
+
+def _fault(text: str, mention: Mention, placed: Mention | None) -> tuple[str, str] | None:
+    if placed is None:
+        return OUT_OF_RANGE, "an offset inside a character"
+    if not 0 <= placed.start < placed.end <= len(text):
+        return OUT_OF_RANGE, f"the text has {len(text)} characters"
+    found = _text_of(text, placed)
+    if mention.surface is None or found == mention.surface:
+        return None
+    if _solid(found) == _solid(mention.surface) and _solid(found):
+        return None
+    return OTHER_SURFACE, f"the text has {quote(found)} there"
+
+
+def _possible_places(
+    text: str, mention: Mention, placed: Mention | None
+) -> Iterator[tuple[int, int]]:
+    """Where an entity may be whose surface and offsets disagree."""
+    span = placed or mention
+    if span.end > 0 and span.start < len(text):
+        yield max(span.start, 0), min(max(span.end, span.start + 1), len(text))
+    at = text.find(mention.surface) if mention.surface else -1
+    while at >= 0 and mention.surface:
+        yield at, at + len(mention.surface)
+        at = text.find(mention.surface, at + len(mention.surface))

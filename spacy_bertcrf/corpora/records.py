@@ -1,0 +1,68 @@
+"""What a format reads: one text with its annotation, before there are spaCy tokens.
+
+A format says what its file says and no more. What follows from it (tokens, white space at the ends
+of spans, overlaps, spans that do not fit, what is not annotated) is settled once for all formats,
+in `spacy_bertcrf.corpora.documents`, and how its offsets count in `spacy_bertcrf.corpora.offsets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Mention(NamedTuple):
+    """An entity as the file has it.
+
+    start, end: its offsets as the file counts them; where the record has tokens, in tokens, from 0,
+        end exclusive.
+    label: its label.
+    surface: its text, where the file carries it.
+    line: the line it is in, or 0 for that of its record.
+    pieces: start and end of each piece of a discontinuous entity, in the file's counting; `start`
+        and `end` are then those of the whole.
+    score: its probability, where the file has one.
+    """
+
+    start: int
+    end: int
+    label: str
+    surface: str | None = None
+    line: int = 0
+    pieces: tuple[tuple[int, int], ...] = ()
+    score: float | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """One text or sentence of a file.
+
+    line: the line where it begins, from 1; in a file of one text, 1.
+    text: the text; None where the file gives tokens.
+    tokens: the tokens; None where the file gives a text. With both, the tokens lie in the text in
+        their order, and entities count in tokens.
+    spaces: for each token, whether a space follows; None to go by the language.
+    entities: the entities, overlapping ones among them; an empty list says that there is none,
+        None that the text is not annotated.
+    rejected: spans that are known to be no such entity; they say nothing of other spans.
+    missing: start and end of ranges of which nothing is known, counted as the entities are.
+    cats: categories of the whole text and their values; None if there are none.
+    sentences: where sentences begin, counted as the entities are; None if that is not known.
+    key: the id that the file gives it.
+    new_document: whether a document begins here; None where the file does not say.
+    lines: the line of each token, where they have lines of their own.
+    """
+
+    line: int
+    text: str | None = None
+    tokens: Sequence[str] | None = None
+    spaces: Sequence[bool] | None = None
+    entities: list[Mention] | None = None
+    rejected: list[Mention] = field(default_factory=list)
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    cats: dict[str, float] | None = None
+    sentences: list[int] | None = None
+    key: str | None = None
+    new_document: bool | None = None
+    lines: Sequence[int] | None = None

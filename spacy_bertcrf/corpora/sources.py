@@ -1,0 +1,161 @@
+"""The files of a corpus: found in folders and by globs, decompressed, decoded, cut into lines."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from spacy_bertcrf.corpora.lines import MARK, decode, utf_16_mark
+
+_GZIP = b"\x1f\x8b"
+_BINARY = (b"PAR1", b"ARROW1", b"PK\x03\x04", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"SQLite")
+_INNER_MARK = re.compile(f"(?:\r\n|\r|\n){MARK}(?![\t ])")
+_SEEN = 8192
+
+
+class Source:
+    """One file, or a folder that is one corpus.
+
+    path: the file or folder; in messages.
+    encoding: name of its encoding, if it is a text.
+    data: its bytes, where they are not read from `path`.
+    is_named: whether the user named it, rather than its folder.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        encoding: str = "utf8",
+        data: bytes | None = None,
+        is_named: bool = True,
+    ) -> None:
+        self.path = path
+        self.encoding = encoding
+        self.is_named = is_named
+        if data is not None:
+            self.data = data
+
+    @property
+    def name(self) -> str:
+        """The file's name without ``.gz``."""
+        return self.path.name.removesuffix(".gz")
+
+    @property
+    def suffix(self) -> str:
+        """What the name ends with, in small letters, without ``.gz``: ".json"."""
+        return Path(self.name).suffix.lower()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder: then it has no bytes and no text."""
+        return "data" not in self.__dict__ and self.path.is_dir()
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes, decompressed. Raises OSError if they cannot be read, ValueError if they are
+        a broken gzip file."""
+        data = self.path.read_bytes()
+        if not data.startswith(_GZIP):
+            return data
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as err:
+            raise ValueError(f"{self.path} is a broken gzip file: {err}") from None
+
+    @cached_property
+    def is_text(self) -> bool:
+        """Whether it looks like a text, in whatever encoding."""
+        if self.is_folder or self.data.startswith(_BINARY):
+            return False
+        wide = "16" in self.encoding or "32" in self.encoding or utf_16_mark(self.data)
+        return bool(wide) or b"\0" not in self.data[:_SEEN]
+
+    @cached_property
+    def text(self) -> str:
+        """The text as the file has it, with its line ends, without a byte-order mark before it.
+        Raises ValueError, with the line and the encoding to try, if the bytes are in another."""
+        return decode(self.path, self.data, self.encoding).removeprefix(MARK)
+
+    def lines(self) -> Iterator[str]:
+        """The lines without their ends, which are LF, CRLF or a lone CR, and nothing else. A
+        byte-order mark before a line, where two files were joined, is left out; one that a tab or
+        space follows is a token of its own."""
+        marks = MARK in self.text
+        for line in io.StringIO(self.text, newline=None):
+            bare = line.removesuffix("\n")
+            yield bare.removeprefix(MARK) if marks and bare[1:2] not in ("\t", " ") else bare
+
+    def inner_marks(self) -> list[int]:
+        """The lines, from 1, before which `lines` leaves out a byte-order mark."""
+        return [
+            len(re.findall(r"\r\n|\r|\n", self.text[: match.end()]))
+            for match in _INNER_MARK.finditer(self.text)
+        ]
+
+    def release(self) -> None:
+        """Forget bytes and text that can be read again."""
+        self.__dict__.pop("text", None)
+        if self.path.is_file():
+            self.__dict__.pop("data", None)
+
+
+def find_sources(
+    inputs: Iterable[Path | str | Source],
+    encoding: str = "utf8",
+    of_folder: Callable[[Path], list[Path] | None] = lambda folder: None,
+    without: Path | None = None,
+) -> list[Source]:
+    """Find the files that a user named.
+
+    inputs: files, folders and globs, or sources. Of a folder, all files in it and below it are
+        taken, in the order of their names, but for hidden ones.
+    encoding: encoding of those that are texts.
+    of_folder: which files of a folder are a corpus's, where a format knows; else None.
+    without: a file or folder that is not taken from folders and globs: the one to be written.
+
+    Returns the sources, each file once. Raises ValueError if there is no such file, or none in a
+    folder.
+    """
+    found: dict[Path, Source] = {}
+    for given in inputs:
+        if isinstance(given, Source):
+            found[given.path] = given
+            continue
+        paths = _expand(Path(given))
+        for path in paths:
+            files = (of_folder(path) or _files(path)) if path.is_dir() else [path]
+            if not files:
+                raise ValueError(f"The folder {path} holds no file.")
+            for file in files:
+                is_named = file == Path(given)
+                if is_named or without is None or without not in (file, *file.parents):
+                    found.setdefault(file, Source(file, encoding, is_named=is_named))
+    if not found:
+        raise ValueError(f"There is no file to read but {without}, the one to be written.")
+    return list(found.values())
+
+
+def _expand(given: Path) -> list[Path]:
+    if given.exists():
+        return [given]
+    matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True))
+    if matches:
+        return matches
+    if glob.has_magic(str(given)):
+        raise ValueError(f"No file matches {given}. Check the pattern and the working directory.")
+    raise ValueError(f"There is no file {given}. Check the path and the working directory.")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )

@@ -1,0 +1,59 @@
+import pytest
+
+from spacy_bertcrf.corpora.joining import Joining
+from spacy_bertcrf.corpora.reading import CorpusReader
+from spacy_bertcrf.corpora.split import deal_folds
+
+CONLL = (
+    "-DOCSTART- O\n\nEU B-ORG\nsays O\n\nno O\nAnna B-PER\nLi I-PER\n\n"
+    "-DOCSTART- O\n\nBonn B-LOC\n\nyes O\n"
+)
+
+
+def joined(path, **how):
+    return [doc for doc, _ in CorpusReader([path], joining=Joining(**how)).documents()]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "c.txt"
+    path.write_text(CONLL)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "texts"),
+    [
+        ({"documents": True}, ["EU says no Anna Li ", "Bonn yes "]),
+        ({"documents": True, "max_tokens": 4}, ["EU says", "no Anna Li", "Bonn yes"]),
+        ({"sentences": 1}, ["EU says", "no Anna Li", "Bonn", "yes"]),
+        ({"sentences": 5}, ["EU says no Anna Li", "Bonn yes"]),
+    ],
+)
+def test_sentences_are_joined_within_their_document(corpus, how, texts):
+    """Else BERT reads the end of one document as the beginning of another."""
+    docs = joined(corpus, **how)
+    assert [doc.text.strip() for doc in docs] == [text.strip() for text in texts]
+    ents = [(ent.text, ent.label_) for doc in docs for ent in doc.ents]
+    assert ents == [("EU", "ORG"), ("Anna Li", "PER"), ("Bonn", "LOC")]
+    assert sum(len(list(doc.sents)) for doc in docs) == 4
+
+
+def test_a_file_without_documents_is_not_joined_to_one(tmp_path):
+    """Else a corpus of 45,000 sentences becomes one Doc."""
+    path = tmp_path / "c.txt"
+    path.write_text("a O\n\nb B-X\n\nc O\n")
+    with pytest.raises(ValueError, match="--sentences"):
+        joined(path, documents=True)
+
+
+def test_folds_hold_each_document_once_and_each_labels_share():
+    """Else a fold has no entity of a rare label, and its score says nothing."""
+    documents = [["common"] * 3 + (["rare"] if i % 10 == 0 else []) for i in range(50)]
+    folds = deal_folds(documents, 5, seed=1)
+    assert sorted(i for fold in folds for i in fold) == list(range(50))
+    assert [sum("rare" in documents[i] for i in fold) for fold in folds] == [1] * 5
+    assert {len(fold) for fold in folds} == {10}
+    assert folds == deal_folds(documents, 5, seed=1) != deal_folds(documents, 5, seed=2)
+    with pytest.raises(ValueError, match="cannot be dealt"):
+        deal_folds(documents[:2], 5, seed=1)

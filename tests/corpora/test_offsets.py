@@ -1,0 +1,94 @@
+"""How the offsets of a file count."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_bertcrf.corpora.offsets import (
+    ALL,
+    CODE_POINTS,
+    UTF_16,
+    Counting,
+    OffsetRule,
+    convert,
+    decide,
+)
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.records import Mention, Record
+
+FILE = Path("f.json")
+PLAIN = OffsetRule(Counting())
+WORDS = st.lists(st.sampled_from(["👍", "Anna", "Köln", "中国", "é", "𠮷", "in"]), min_size=8)
+SIZE = {CODE_POINTS: len, UTF_16: lambda s: len(s.encode("utf-16-le")) // 2}
+
+
+def written(text, start, end, counting):
+    """The offsets of a span as a tool that counts so writes them."""
+    size = SIZE.get(counting.unit, lambda s: len(s.encode()))
+    return (
+        size(text[:start]) + counting.first,
+        size(text[:end]) + counting.first - counting.inclusive,
+    )
+
+
+@given(WORDS, st.sampled_from(ALL))
+def test_surfaces_tell_any_counting(words, counting):
+    """Else each entity behind an emoji, or of a tool that counts otherwise, is moved."""
+    text = " ".join(words)
+    spans, at = [], 0
+    for word in words:
+        spans.append((at, at + len(word)))
+        at += len(word) + 1
+    mentions = [Mention(*written(text, *s, counting), "X", text[slice(*s)]) for s in spans]
+    record = Record(1, text=text, entities=mentions)
+    decision = decide([record], PLAIN, FILE)
+    problems = ProblemLog(FILE)
+    convert(record, decision.counting, problems)
+    assert [(m.start, m.end) for m in record.entities] == spans
+    assert not len(problems)
+    assert str(decision.counting) in decision.why
+
+
+def test_word_borders_speak_where_there_is_no_surface():
+    """Else doccano's spans behind an emoji are a character too far."""
+    text = "👍 Anna lives in Köln"
+    record = Record(1, text=text, entities=[Mention(3, 7, "PER"), Mention(17, 21, "LOC")])
+    rule = OffsetRule(Counting(unit=CODE_POINTS), without_surface=(Counting(unit=UTF_16),))
+    assert decide([record], rule, FILE).counting == Counting(unit=UTF_16)
+    right = Record(1, text=text, entities=[Mention(2, 6, "PER"), Mention(16, 20, "LOC")])
+    assert decide([right], rule, FILE).counting == Counting(unit=CODE_POINTS)
+
+
+def test_one_that_does_not_fit_is_reported_and_its_places_are_unknown():
+    """Else it is moved, or its true place trained as "no entity"."""
+    good = [Mention(0, 4, "PER", "Anna"), Mention(8, 11, "PER", "Bob")]
+    record = Record(3, text="Anna or Bob Li", entities=[*good, Mention(9, 12, "PER", "Li", 7)])
+    problems = ProblemLog(FILE)
+    convert(record, decide([record], PLAIN, FILE).counting, problems)
+    assert record.entities == good
+    assert [(problem.kind, problem.line) for problem in problems] == [
+        ("surface differs from the text", 7)
+    ]
+    assert (12, 14) in record.missing
+
+
+def test_a_text_that_was_changed_is_refused():
+    """Else a dozen entities would be left of it, at random places."""
+    text = "one two three four five six seven eight nine ten"
+    mentions = [Mention(i, i + 3, "X", "???") for i in range(9)]
+    with pytest.raises(ValueError, match=r"of 10 entities only 1 .* changed after"):
+        decide([Record(1, text=text, entities=[*mentions, Mention(0, 3, "X", "one")])], PLAIN, FILE)
+
+
+def test_pieces_and_white_space_do_not_hide_a_surface():
+    """Else brat's third column and Label Studio's squeezed text would not fit."""
+    text = "left and  right lung"
+    mentions = [Mention(0, 20, "Site", "left lung ", pieces=((0, 4), (16, 20)))]
+    mentions.append(Mention(0, 15, "Side", "left and right"))
+    record = Record(1, text=text, entities=mentions)
+    problems = ProblemLog(FILE)
+    convert(record, decide([record], PLAIN, FILE).counting, problems)
+    assert record.entities == mentions
+    assert not len(problems)
