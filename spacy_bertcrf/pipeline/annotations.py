@@ -17,6 +17,10 @@ CONSTRAINTS: list[int | str] = ["ENT_IOB", "IS_SPACE", "SENT_START"]
 SHOWN_CHARACTERS = 80  # of a text, in an error message
 
 
+class UnknownLabelError(ValueError):
+    """For a gold entity with a label that the component does not know."""
+
+
 @dataclass(frozen=True)
 class GoldAnnotation:
     """The gold entities of an example, on the tokens of its predicted Doc.
@@ -252,10 +256,10 @@ def _group_scores(doc: Doc, key: str) -> dict[EntitySpan, float]:
 def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> None:
     for span in spans:
         if span.label not in tag_set.labels:
-            raise ValueError(
+            raise UnknownLabelError(
                 f"'{doc[span.start : span.end]}' has the label '{span.label}', which the "
                 f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
-                f"are: {', '.join(tag_set.labels)}. Initialize it with all labels of the corpus."
+                f"are: {', '.join(tag_set.labels)}."
             )
 
 

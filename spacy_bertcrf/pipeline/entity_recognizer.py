@@ -29,6 +29,7 @@ from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.objective import objective
 from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
+from spacy_bertcrf.pipeline.step_count import count_steps
 from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
 from spacy_bertcrf.tagging import EntitySpan
 
@@ -271,6 +272,7 @@ class CRFEntityRecognizer(LabelledPipe):
         self._require_initialized()
         if not any(len(example.predicted) for example in examples):
             return losses
+        self.join_training()
         set_dropout_rate(self.model, drop)
         if not self.cross_sentences and not self._has_told_of_crossing_gold:
             self._has_told_of_crossing_gold = warn_of_crossing_gold(examples, self.name)
@@ -300,7 +302,7 @@ class CRFEntityRecognizer(LabelledPipe):
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
         self.learning.complete_gradients()
-        begin_step(sgd, {self.name: self.model}, self.step_count)
+        begin_step(sgd, {self.name: self.model}, count_steps)
         super().finish_update(sgd)
         self.learning.after_step(sgd)
 
@@ -325,4 +327,7 @@ class CRFEntityRecognizer(LabelledPipe):
         return losses["crf"], d_emissions
 
     def _targets(self, examples: list[Example]) -> TagTargets:
-        return tag_targets(examples, self.tag_set, self.incorrect_spans_key, self.cross_sentences)
+        with self.advice_for_unknown_labels():
+            return tag_targets(
+                examples, self.tag_set, self.incorrect_spans_key, self.cross_sentences
+            )

@@ -8,7 +8,6 @@ from spacy.language import Language
 from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.pipeline.default_model import DEFAULT_MODEL
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
-from spacy_bertcrf.pipeline.step_count import StepCount
 from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
 
 
@@ -70,7 +69,7 @@ def make_bertcrf(
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
     update_upstream_in_place(nlp)
-    component = CRFEntityRecognizer(
+    return CRFEntityRecognizer(
         nlp.vocab,
         model,
         name,
@@ -85,5 +84,3 @@ def make_bertcrf(
         strategies=strategies,
         scorer=scorer,
     )
-    component.step_count = StepCount(nlp)
-    return component

@@ -1,7 +1,10 @@
 """The labels of a component, and the model that is built for them and grows with them."""
 
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -9,10 +12,16 @@ from spacy.pipeline import TrainablePipe
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 
+from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.models.tagger.growth import grow
 from spacy_bertcrf.models.types import CRFTaggerModel
-from spacy_bertcrf.pipeline.step_count import StepCount
+from spacy_bertcrf.pipeline.annotations import UnknownLabelError
 from spacy_bertcrf.pipeline.survey import survey
+from spacy_bertcrf.pipeline.training_labels import (
+    labels_of_config,
+    labels_of_corpus,
+    unknown_label_advice,
+)
 from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
 from spacy_bertcrf.tagging import TagSet
 
@@ -28,7 +37,6 @@ class LabelledPipe(TrainablePipe):
     def __init__(self, vocab: Vocab, model: CRFTaggerModel, name: str, *, scheme: str, **cfg: Any):
         TagSet([], scheme)
         super().__init__(vocab, model, name, labels=[], scheme=scheme, **cfg)
-        self.step_count = StepCount()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -97,8 +105,46 @@ class LabelledPipe(TrainablePipe):
                 raise ValueError(f"'{self.name}' needs at least one example with a token.")
             self.model.initialize(X=sample, Y=self.tag_set)
         if nlp is not None:
-            self.step_count = StepCount(nlp)
+            _PREPARED.setdefault(nlp, WeakSet()).add(self)
             update_upstream_in_place(nlp)
+
+    def join_training(self) -> None:
+        """Be part of the training that is going on, if there is one. A component that was
+        initialized for it is already; one with `source` learns here of the pipeline, and of
+        labels that are new to it: those that `[initialize.components]` of the config gives, or
+        else those of the training corpus.
+
+        Warns of the labels that are added. Raises ValueError if labels that the component has are
+        missing from those of the config.
+        """
+        nlp = current_training()
+        if nlp is None or self in _PREPARED.setdefault(nlp, WeakSet()):
+            return
+        _PREPARED[nlp].add(self)
+        name = next((name for name, pipe in nlp.components if pipe is self), None)
+        if name is None:
+            return
+        update_upstream_in_place(nlp)
+        old, labels = self.labels, labels_of_config(nlp, name)
+        if labels is not None:
+            self._refuse_to_shrink(labels)
+        self._add_labels(labels_of_corpus(nlp, name) if labels is None else labels)
+        if labels is None and len(self.labels) > len(old):
+            added = self.labels[len(old) :]
+            warnings.warn(
+                f"'{name}' comes from another pipeline and did not know {len(added)} of the "
+                f"training corpus' labels, so it grows by them: {', '.join(added)}. To choose the "
+                f"labels, give all as `labels` in [initialize.components.{name}].",
+                stacklevel=2,
+            )
+
+    @contextmanager
+    def advice_for_unknown_labels(self) -> Iterator[None]:
+        """Let an error about a label that the component does not know say what to do."""
+        try:
+            yield
+        except UnknownLabelError as error:
+            raise ValueError(f"{error} {unknown_label_advice(self.name)}") from error
 
     def _add_labels(self, labels: Iterable[str]) -> int:
         old = self.tag_set
@@ -125,3 +171,6 @@ class LabelledPipe(TrainablePipe):
     def _require_initialized(self) -> None:
         if not self.is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
+
+
+_PREPARED: WeakKeyDictionary[Language, WeakSet[LabelledPipe]] = WeakKeyDictionary()

@@ -1,46 +1,43 @@
 """How many steps a training will take."""
 
 import random
-import warnings
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from spacy.language import Language
 from spacy.util import registry, resolve_dot_names
+from thinc.api import Config
+
+from spacy_bertcrf.models.current_training import current_training
 
 
-class StepCount:
-    """The number of steps that `spacy train` takes with the config of a pipeline, as far as it
-    is not stopped by its `patience`.
+def count_steps() -> int | None:
+    """The number of steps of the training that is going on; None where none is, and where it has
+    no end."""
+    nlp = current_training()
+    return None if nlp is None else steps_of(nlp)
 
-    It is counted when it is asked for first: the corpus is read and shuffled, and its batches are
-    counted, once; random numbers go on afterwards as if nothing had been. Where the number of
-    batches depends on their order, other epochs may differ by some.
 
-    A copy, which is in no pipeline, knows of none.
+def steps_of(nlp: Language) -> int | None:
+    """The number of steps that a training takes with the config of a pipeline, as far as it is
+    not stopped by its `patience`; None where it has no end.
+
+    It is counted once: the corpus is read and shuffled, and its batches are counted; random
+    numbers go on afterwards as if nothing had been. Where the number of batches depends on their
+    order, other epochs may differ by some.
+
+    Raises what the corpus' reader and the batcher raise.
     """
-
-    def __init__(self, nlp: Language | None = None):
-        self._nlp = None if nlp is None else weakref.ref(nlp)
-
-    def __call__(self) -> int | None:
-        """The number, or None where there is no end, or, with a warning, no corpus: a
-        trained pipeline can be trained on from Python, and elsewhere."""
-        return self._n_steps
-
-    @cached_property
-    def _n_steps(self) -> int | None:
-        nlp = None if self._nlp is None else self._nlp()
-        if nlp is None:
-            return None
+    config = nlp.config.interpolate()
+    settings = {key: config["training"][key] for key in SETTINGS} | {"corpora": config["corpora"]}
+    known = _COUNTS.get(nlp)
+    if known is None or known[0] != settings:
         with random_state_kept():
-            return _count(nlp)
-
-    def __reduce__(self) -> tuple[type["StepCount"], tuple[()]]:
-        return StepCount, ()
+            known = _COUNTS[nlp] = (settings, _count(nlp, config))
+    return known[1]
 
 
 @contextmanager
@@ -54,25 +51,19 @@ def random_state_kept() -> Iterator[None]:
         np.random.set_state(numpy_state)
 
 
-def _count(nlp: Language) -> int | None:
-    config = nlp.config.interpolate()
+def _count(nlp: Language, config: Config) -> int | None:
     training = config["training"]
     max_steps, max_epochs = training["max_steps"], training["max_epochs"]
     # spaCy counts steps from 0 and takes that with the number max_steps too.
     limits = [max_steps + 1] if max_steps > 0 else []
     if max_epochs > 0:
-        try:
-            (corpus,) = resolve_dot_names(config, [training["train_corpus"]])
-            examples = list(corpus(nlp))
-        except (OSError, ValueError) as error:
-            warnings.warn(
-                "The steps of the training cannot be counted, for its corpus cannot be read "
-                f"({error}). Give the schedules in [training.optimizer] the total_steps.",
-                stacklevel=2,
-            )
-            return None
-        batcher = {"batcher": training["batcher"]}
-        batches: Callable = registry.resolve(batcher)["batcher"]
+        (corpus,) = resolve_dot_names(config, [training["train_corpus"]])
+        examples = list(corpus(nlp))
+        batches: Callable = registry.resolve({"batcher": training["batcher"]})["batcher"]
         random.shuffle(examples)
         limits.append(max_epochs * sum(1 for _ in batches(examples)))
     return min(limits, default=None)
+
+
+SETTINGS = ("train_corpus", "batcher", "max_steps", "max_epochs")
+_COUNTS: WeakKeyDictionary[Language, tuple[dict[str, Any], int | None]] = WeakKeyDictionary()

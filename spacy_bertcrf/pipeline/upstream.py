@@ -12,7 +12,7 @@ from thinc.api import Model
 from spacy_bertcrf.models.bridge.in_place_update import update_in_place
 from spacy_bertcrf.pipeline.accumulation import scale_gradients
 from spacy_bertcrf.pipeline.learning import Learning
-from spacy_bertcrf.pipeline.step_count import StepCount
+from spacy_bertcrf.pipeline.step_count import count_steps
 
 
 def update_upstream_in_place(nlp: Language) -> None:
@@ -56,7 +56,6 @@ class _WithListeners:
     def __init__(self, nlp: Language | None = None, name: str = ""):
         self._nlp = None if nlp is None else weakref.ref(nlp)
         self._name = name
-        self._step_count = StepCount(nlp)
 
     def __call__(self) -> Mapping[str, Model]:
         nlp = None if self._nlp is None else self._nlp()
@@ -75,8 +74,8 @@ class _WithListeners:
         return {name: pipes[name].model for name in (self._name, *listeners)}
 
     def count_steps(self) -> int | None:
-        """How many steps the training of the pipeline will take."""
-        return self._step_count()
+        """How many steps the training that is going on will take."""
+        return count_steps()
 
     def __reduce__(self) -> tuple[type["_WithListeners"], tuple[()]]:
         return _WithListeners, ()

@@ -17,6 +17,7 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
+from spacy_bertcrf.models.current_training import Joining, training_of
 from spacy_bertcrf.models.resumable import SetUp, State, setting_up
 from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, read_checkpoint
 from spacy_bertcrf.training.checkpoints.model_state import ComponentStates, trained_components
@@ -73,7 +74,7 @@ def train(
         if state["finished"]:
             say("info", f"The training of {checkpoint} is finished; there is nothing to resume.")
             return last
-    with setting_up(is_resuming=checkpoint is not None) as set_up:
+    with training_of(nlp), setting_up(is_resuming=checkpoint is not None) as set_up:
         training = _set_up(nlp, output, ranks, checkpoints, set_up, identity)
         if ranks.is_first:
             _prepare(output, set_up.is_resuming)
@@ -87,7 +88,8 @@ def train(
         # So that from now on no kill leaves a log without the state that it goes on from.
         training.state.write(checkpoints, 0)
     del state
-    _run(training, checkpoints, ranks, say, say_aside)
+    with training_of(nlp):
+        _run(training, checkpoints, ranks, say, say_aside)
     training.finalize()
     training.pipelines.save_last()
     if checkpoints is not None:
@@ -156,12 +158,17 @@ def _set_up(
     stream = DataStream(
         nlp, train_corpus, training["batcher"], training["max_epochs"], is_repeatable
     )
+    trained = trained_components(nlp, training["frozen_components"])
+    for pipe in trained.values():
+        # A component with `source` may grow, and a checkpoint has to fit it.
+        if isinstance(pipe, Joining):
+            pipe.join_training()
     steps = Steps(nlp, training, dev_corpus, ranks)
     # Those that announce themselves come in later.
     parts = set_up.parts
     parts["steps"] = steps
     if checkpoints is not None:
-        components = ComponentStates(trained_components(nlp, training["frozen_components"]))
+        components = ComponentStates(trained)
         parts["components"] = components
         parts["optimizer"] = OptimizerState(
             training["optimizer"], components.optimizer_names, lambda: steps.n_taken

@@ -14,11 +14,16 @@ from torch.optim.adamw import adamw
 
 from spacy_bertcrf.models.bridge.adam import moment
 from spacy_bertcrf.models.bridge.trained_parameters import Key, TrainedParameter
+from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.models.resumable import State
 from spacy_bertcrf.models.types import Array
 from spacy_bertcrf.training.optimizer.adamw_settings import check_settings
 from spacy_bertcrf.training.optimizer.averages import Averaging, update_averages
-from spacy_bertcrf.training.optimizer.learn_rates import Rate, tell_total_steps
+from spacy_bertcrf.training.optimizer.learn_rates import (
+    Rate,
+    needs_total_steps,
+    tell_total_steps,
+)
 from spacy_bertcrf.training.optimizer.parameter_groups import DEFAULT, Group, read_groups
 from spacy_bertcrf.training.optimizer.parameter_settings import ParameterSettings
 
@@ -100,6 +105,9 @@ class AdamW(Optimizer):
         self._factors: dict[Key, float | None] = {}
         self._step = 1
         self._knows_total_steps = False
+        # Whether the schedules went on since the last step.
+        self._is_scheduled = False
+        self._has_told_of_schedules = False
         self.n_skipped = 0
         self.gradient_norm: float | None = None
 
@@ -120,6 +128,7 @@ class AdamW(Optimizer):
 
     def step_schedules(self) -> None:
         """Go on to the learning rates of the next step."""
+        self._is_scheduled = True
         self._check_groups()
         self._factors.clear()
         for rate in self._rates():
@@ -147,6 +156,7 @@ class AdamW(Optimizer):
             tell_total_steps([part], lambda number=number: number)  # type: ignore[misc]
         for rate, rate_state in zip(self._rates(), state["rates"], strict=True):
             rate.restore_training_state(rate_state)
+        self._is_scheduled = True
         self.n_skipped = state["n_skipped"]
         self.gradient_norm = state["gradient_norm"]
 
@@ -188,8 +198,36 @@ class AdamW(Optimizer):
             return
         self._knows_total_steps = True
         tell_total_steps(self._told(), count_steps)
+        if needs_total_steps(self._averaging) and current_training() is None:
+            warnings.warn(
+                "[training.optimizer.averages] begin at a share of all steps, whose number is "
+                "known in `spacy train` and `bertcrf train` alone: no averages are kept. To have "
+                "them, give spacy-bertcrf.SWA.v1 the total_steps.",
+                stacklevel=2,
+            )
+            self._averaging = None
         for rate in self._rates():
             rate.begin()
+
+    def _begin_later_step(self) -> None:
+        self._step += 1
+        if not self._is_scheduled:
+            self._leave_schedules()
+        self._is_scheduled = False
+
+    def _leave_schedules(self) -> None:
+        """Nobody steps them: they were written for a training that is over, or not begun."""
+        left = [rate.leave_schedule() for rate in self._rates()]
+        is_still = self.learn_rate == 0 and self._rate.schedule is not None
+        if (any(left) or is_still) and not self._has_told_of_schedules:
+            self._has_told_of_schedules = True
+            warnings.warn(
+                "[training.optimizer.learn_rate] is a schedule, and nobody steps it: the rate is "
+                f"{self.learn_rate} from now on. To have the schedule, call "
+                "optimizer.step_schedules() after each step, or train by `spacy train`; to have "
+                "another rate, set optimizer.learn_rate.",
+                stacklevel=2,
+            )
 
     def _rates(self) -> list[Rate]:
         return [self._rate, *(group.rate for group in self._groups if group.rate is not None)]
@@ -229,7 +267,7 @@ class AdamW(Optimizer):
             alone = self._factor([gradients[key] for key in unknown])[0] if self.grad_clip else 1.0
             self._factors.update(dict.fromkeys(unknown, alone))
         if any(self.last_seen[key] == self._step for key in gradients):
-            self._step += 1
+            self._begin_later_step()
         batches: dict[tuple, _Batch] = defaultdict(lambda: _Batch([], [], []))
         for key, gradient in gradients.items():
             self.last_seen[key] = self._step

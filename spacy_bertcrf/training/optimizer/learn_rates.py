@@ -34,6 +34,16 @@ class Rate:
         if self.schedule is not None:
             self._value = self._draw(last)
 
+    def leave_schedule(self) -> bool:
+        """Take the highest rate of a schedule that nobody steps, if it knows which that is.
+
+        Returns whether the rate is another one now.
+        """
+        before = self.begin()
+        if self.schedule is not None:
+            self._value = float(getattr(self.schedule, "initial_rate", before))
+        return self._value != before
+
     def training_state(self) -> State:
         """The place in the schedule."""
         is_schedule = self.schedule is not None

@@ -22,9 +22,9 @@ class WarmupDecay(Iterator[float]):
     decay: "linear", "cosine" (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without
         restarts) or "constant".
     total_steps: T; None for the real number, which `spacy-bertcrf.AdamW.v1` gets from a pipeline
-        with a `bertcrf`, or with `spacy-bertcrf.prepare_classifiers.v1`, when the training begins.
-        Where that is not known either, the rate is
-        initial_rate in all steps, with a warning.
+        with a `bertcrf`, or with `spacy-bertcrf.prepare_classifiers.v1`, when `spacy train` or
+        `bertcrf train` begins. Elsewhere, as in a script that calls `nlp.update`, and in a
+        training without an end, the rate is initial_rate in all steps, with a warning.
 
     Raises ValueError for a setting that cannot be.
     """
@@ -79,9 +79,13 @@ class WarmupDecay(Iterator[float]):
         if self.needs_total_steps:
             if step == 0:
                 warnings.warn(
-                    f"The learning rate is {self.initial_rate} in all steps, for it is not known "
-                    "how many there will be. Give warmup_decay the total_steps, or a pipeline of "
-                    "spaCy's `textcat` the callback spacy-bertcrf.prepare_classifiers.v1.",
+                    f"[training.optimizer.learn_rate]: the rate is {self.initial_rate}, the "
+                    "initial_rate, in all steps, without warm-up and decay, for it is not known "
+                    "how many there will be: they are counted in `spacy train` and `bertcrf "
+                    "train`, if the training has an end. If that is not what you want, give "
+                    "spacy-bertcrf.warmup_decay.v1 the total_steps and call "
+                    "optimizer.step_schedules() after each step; a pipeline with spaCy's `textcat` "
+                    "needs the callback spacy-bertcrf.prepare_classifiers.v1.",
                     stacklevel=2,
                 )
             return self.initial_rate

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import spacy
 
+from spacy_bertcrf.models.current_training import training_of
 from spacy_bertcrf.training.optimizer.adamw import AdamW
 from spacy_bertcrf.training.optimizer.averages import EMA, SWA
 
@@ -49,8 +51,15 @@ def test_swa_is_the_mean_of_the_weights_it_takes(start):
 
 def test_a_share_of_unknown_steps_is_an_error():
     """Else nobody would know which weights are in the average."""
-    with pytest.raises(ValueError, match="Give the start"):
+    with training_of(spacy.blank("en")), pytest.raises(ValueError, match="Give the start"):
         trajectory(SWA(0.5))
+
+
+def test_outside_a_training_a_share_of_its_steps_is_no_error():
+    """A pipeline that was trained with SWA could not be updated from Python."""
+    with pytest.warns(UserWarning, match="no averages are kept"):
+        seen = trajectory(SWA(0.5))
+    assert all(average is None for _, average in seen)
 
 
 def test_before_swa_begins_the_weights_themselves_are_evaluated():
