@@ -10,6 +10,8 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed, load_config, load_model_from_config
 
+from spacy_bertcrf.models.current_training import training_of
+
 ROOT = Path(__file__).parents[2]
 TEXTS = [
     ("上海大学的王芳来自广州。", "address"),
@@ -156,10 +158,11 @@ def test_the_rate_falls_to_zero_at_the_last_step(pipeline):
     assert learn_rate["total_steps"] is None
     optimizer = nlp.initialize(lambda: examples(nlp))
     rates = []
-    for _ in range(6):
-        nlp.update(examples(nlp), sgd=optimizer)
-        rates.append(optimizer.learn_rate)
-        optimizer.step_schedules()
+    with training_of(nlp):
+        for _ in range(6):
+            nlp.update(examples(nlp), sgd=optimizer)
+            rates.append(optimizer.learn_rate)
+            optimizer.step_schedules()
     top = learn_rate["initial_rate"]
     assert rates == pytest.approx([top, 0.8 * top, 0.6 * top, 0.4 * top, 0.2 * top, 0])
 
