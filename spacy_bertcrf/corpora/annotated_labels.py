@@ -12,8 +12,9 @@ def mark_annotated(doc: Doc, labels: Sequence[str]) -> None:
     entities with other labels is not known.
 
     Tokens that were set outside become tokens without annotation, as they are for every reader
-    that knows no more; and `doc.spans["annotated_labels"]` gets a span over the Doc for each
-    label, from which a `bertcrf` knows that they are in no entity with this one. As spans, this
+    that knows no more; and `doc.spans["annotated_labels"]` gets spans over them and the entities
+    for each label, from which a `bertcrf` knows that they are in no other entity with this one.
+    Of tokens that had no annotation before, nothing is known afterwards either. As spans, this
     stays with the Doc in .spacy files, in copies and through augmenters, and where Docs are
     joined each part keeps its own. Where a reader cuts a Doc into sentences (`max_length`,
     `gold_preproc`), spaCy drops the spans, and what is left is a Doc without annotation outside
@@ -31,10 +32,19 @@ def mark_annotated(doc: Doc, labels: Sequence[str]) -> None:
                 f"'{ent.text}' has the label '{ent.label_}', and its text is said to be annotated "
                 f"for {', '.join(labels)} alone: '{doc.text[:80]}'. Name this label too."
             )
-    outside = [doc[token.i : token.i + 1] for token in doc if token.ent_iob_ == "O"]
+    known = [token.i for token in doc if token.ent_iob_]
+    outside = [doc[i : i + 1] for i in known if doc[i].ent_iob_ == "O"]
     doc.set_ents([], missing=outside, default="unmodified")
-    # A group of a Doc without tokens has nothing to hold.
-    n_tokens = len(doc)
     doc.spans[ANNOTATED_LABELS] = [
-        Span(doc, 0, n_tokens, label=label) for label in dict.fromkeys(labels) if n_tokens
+        Span(doc, start, end, label=label)
+        for start, end in _runs(known)
+        for label in dict.fromkeys(labels)
     ]
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """The stretches, (start, end) with the end exclusive, of rising numbers that follow on one
+    another."""
+    starts = [i for n, i in enumerate(places) if n == 0 or places[n - 1] != i - 1]
+    ends = [i + 1 for n, i in enumerate(places) if n + 1 == len(places) or places[n + 1] != i + 1]
+    return list(zip(starts, ends, strict=True))

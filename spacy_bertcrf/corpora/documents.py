@@ -8,10 +8,11 @@ from itertools import chain, pairwise
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 from spacy.util import get_lang_class
 from spacy.vocab import Vocab, create_vocab
 
+from spacy_bertcrf.corpora.annotated_labels import mark_annotated
 from spacy_bertcrf.corpora.entities import (
     BLANK,
     DUPLICATE,
@@ -31,7 +32,6 @@ DISCONTINUOUS = "entity in pieces"
 TOO_LONG = "text too long"
 
 INCORRECT_SPANS = "incorrect_spans"
-ANNOTATED_LABELS = "annotated_labels"
 
 
 class DocMaker:
@@ -45,8 +45,8 @@ class DocMaker:
     lang: language code; where it writes spaces, each given token has one after it.
     spans_key: where all entities go, overlapping ones too (`doc.spans[spans_key]`); if None, those
         that overlap are problems.
-    annotated_labels: the labels that the corpus is annotated for, if others are not; kept in
-        `doc.spans["annotated_labels"].attrs["labels"]`.
+    annotated_labels: the labels that the corpus is annotated for, if others are not; the Docs say
+        so, as `mark_annotated` does it.
     """
 
     def __init__(
@@ -71,7 +71,8 @@ class DocMaker:
         return spacy.blank(self.lang, vocab=self.vocab)
 
     def make(self, record: Record, problems: ProblemLog) -> Doc | None:
-        """Make a Doc. Returns None if spaCy cannot take the text, which is then a problem."""
+        """Make a Doc. Returns None if spaCy cannot take the text, which is then a problem. Raises
+        ValueError, with file and line, for an entity with none of the annotated labels."""
         doc = self._tokens(record, problems)
         if doc is None:
             return None
@@ -87,8 +88,10 @@ class DocMaker:
             for token in doc:
                 token.is_sent_start = token.i in starts
         if self.annotated_labels and record.entities is not None:
-            labels = {"labels": list(self.annotated_labels)}
-            doc.spans[ANNOTATED_LABELS] = SpanGroup(doc, name=ANNOTATED_LABELS, attrs=labels)
+            try:
+                mark_annotated(doc, self.annotated_labels)
+            except ValueError as error:
+                raise ValueError(f"{problems.path}, line {record.line}: {error}") from error
         return doc
 
     def _tokens(self, record: Record, problems: ProblemLog) -> Doc | None:

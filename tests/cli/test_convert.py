@@ -7,9 +7,12 @@ import pytest
 import spacy
 from spacy.cli import app
 from spacy.tokens import DocBin
+from spacy.training import Corpus
 from typer.testing import CliRunner
 
 import spacy_bertcrf.cli  # noqa: F401  # registers the command
+from spacy_bertcrf.pipeline.annotations import tag_targets
+from spacy_bertcrf.tagging import TagSet
 
 NLP = spacy.blank("zh")
 GOOD = "中\tB-ORG\n共\tI-ORG\n。\tO\n\n张\tS-PER\n"
@@ -236,4 +239,29 @@ def test_classes_are_for_texts(convert, tmp_path):
 @pytest.mark.parametrize("content", ["", "\n\n", "text\tlabel\n"])
 def test_a_file_without_texts_writes_nothing(convert, tmp_path, content):
     assert convert(content, "--format", "text-label").exit_code == 1
+    assert not (tmp_path / "out.spacy").exists()
+
+
+@pytest.mark.parametrize("joining", [(), ("--sentences", "2")])
+def test_labels_that_were_annotated_for_are_kept(convert, tmp_path, joining):
+    """Else a corpus of persons, joined with one of places, would teach that there are none."""
+    content = "张\tB-PER\n三\tI-PER\n在\tO\n沪\tO\n\n天\tO\n气\tO\n"
+    result = convert(content, "--labels-annotated", "PER", *joining, "--strict")
+    assert result.exit_code == 0, result.output
+    tag_set = TagSet(["LOC", "PER"])
+    rows = []
+    for example in Corpus(tmp_path / "out.spacy")(NLP):
+        targets = tag_targets([example], tag_set)
+        rows += targets.allowed.tolist()
+    free = [tag for tag in tag_set.tags if not tag.endswith("PER")]
+    found = [[tag_set.tags[i] for i, may_be in enumerate(row) if may_be] for row in rows]
+    assert found == [["B-PER"], ["E-PER"], *[free] * 4]
+
+
+def test_entities_with_other_labels_than_the_annotated_ones_are_refused(convert, tmp_path):
+    """Else what the user says of the corpus would contradict it."""
+    result = convert("张\tB-PER\n\n沪\tB-LOC\n", "--labels-annotated", "PER", "--scheme", "BIO")
+    assert result.exit_code == 1
+    output = " ".join(result.output.split())
+    assert "in.txt, line 3: '沪' has the label 'LOC'" in output
     assert not (tmp_path / "out.spacy").exists()

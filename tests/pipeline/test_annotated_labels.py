@@ -58,16 +58,8 @@ def test_the_sum_is_over_all_that_the_annotators_did_not_look_for(every_set, sch
     known = [Span(doc, i, i + 1, "A") for i, tag in enumerate(tags) if tag == "A"]
     looked = sorted(looked | {span.label_ for span in known})
     doc.set_ents(known, missing=[doc[i : i + 1] for i, tag in enumerate(tags) if tag == "-"])
-    if "-" in tags:
-        never_seen = {i for i, tag in enumerate(tags) if tag == "-"}
-        outside = [doc[i : i + 1] for i, tag in enumerate(tags) if tag == "O"]
-        mark_annotated(doc, looked)
-        # Only what was annotated before is annotated for these labels.
-        groups = [Span(doc, s.start, s.end, label=label) for s in outside for label in looked]
-        doc.spans[ANNOTATED_LABELS] = groups
-    else:
-        never_seen = set()
-        mark_annotated(doc, looked)
+    never_seen = {i for i, tag in enumerate(tags) if tag == "-"}
+    mark_annotated(doc, looked)
     targets = tag_targets([Example(Doc(doc.vocab, words=[t.text for t in doc]), doc)], tag_set)
     n = len(tags)
     gold = {(s.start, s.end, s.label_) for s in known}
