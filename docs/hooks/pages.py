@@ -35,7 +35,12 @@ REGISTRIES = {
 """Headings; a registry that is not among these is named as spaCy does."""
 
 # Where the files of the root are shown on the site.
-MIRRORED = {"README.md": "index.md", "README.zh.md": "zh/index.md"}
+MIRRORED = {
+    "README.md": "index.md",
+    "README.zh.md": "zh/index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
 PACKAGES = ("spacy_bertcrf.layers", "spacy_bertcrf.tagging")
 
 
@@ -51,9 +56,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, _, text in reference_pages():
         files.append(File.generated(config, path, content=text))
     for name, path in MIRRORED.items():
-        if (ROOT / name).exists():
-            text = turned_links((ROOT / name).read_text("utf8"), path)
-            files.append(File.generated(config, path, content=text))
+        text = turned_links((ROOT / name).read_text("utf8"), path)
+        files.append(File.generated(config, path, content=text))
     for picture in sorted((ROOT / "assets").glob("*.svg")):
         path = f"assets/{picture.name}"
         files.append(File.generated(config, path, abs_src_path=str(picture)))
