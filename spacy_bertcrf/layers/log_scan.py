@@ -5,6 +5,7 @@ from torch import Tensor
 
 from spacy_bertcrf.layers.packing import Packing
 from spacy_bertcrf.layers.scores import Scores
+from spacy_bertcrf.layers.step_blocks import step_blocks
 
 # Elements of the largest temporary: transition counts are summed up in blocks of rows.
 _BLOCK = 2**22
@@ -28,8 +29,9 @@ class LogScan:
         state, emission = next(steps)
         torch.add(edges, emission, out=state)
         for now, emission in steps:
-            paths = state[:, : now.shape[1]].unsqueeze(3) + matrices.unsqueeze(1)
-            torch.logsumexp(paths, 2, out=now)
+            for rows, to in step_blocks(now.shape[1], now.shape[2], ways):
+                paths = state[:, rows].unsqueeze(3) + matrices[:, None, :, to]
+                now[:, rows, to] = paths.logsumexp(2)
             now.add_(emission)
             state = now
         self._forward = states

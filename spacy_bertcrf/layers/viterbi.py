@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spacy_bertcrf.layers.packing import Packing
 from spacy_bertcrf.layers.scores import Scores
+from spacy_bertcrf.layers.step_blocks import MAX_PAIRS, step_blocks
 
 
 def best_path(scores: Scores, packing: Packing) -> tuple[Tensor, Tensor]:
@@ -24,18 +25,19 @@ def best_path(scores: Scores, packing: Packing) -> tuple[Tensor, Tensor]:
     before = states.T.unsqueeze(2).split(sizes, 1)
     local = emissions.split(sizes)
     moves = transitions.unsqueeze(1)
-    arrivals = emissions.new_empty(tags * sizes[0] * tags)
+    arrivals = emissions.new_empty(min(tags * sizes[0] * tags, max(MAX_PAIRS, tags)))
     torch.add(local[0], start, out=now[0])
     size = 0
     for step in range(1, len(sizes)):
         if sizes[step] != size:
             size = sizes[step]
-            paths = arrivals[: tags * size * tags].view(tags, size, tags)
+            blocks = list(step_blocks(size, tags))
         state = before[step - 1]
-        if sizes[step - 1] != size:
-            state = state[:, :size]
-        torch.add(state, moves, out=paths)
-        torch.amax(paths, 0, out=now[step])
+        for rows, to in blocks:
+            best = now[step] if len(blocks) == 1 else now[step][rows, to]
+            paths = arrivals[: tags * best.numel()].view(tags, *best.shape)
+            torch.add(state[:, rows], moves[:, :, to], out=paths)
+            torch.amax(paths, 0, out=best)
         now[step].add_(local[step])
 
     best, final = (states.index_select(0, packing.last) + end).max(1)
@@ -50,7 +52,7 @@ def k_best_paths(scores: Scores, packing: Packing, k: int) -> tuple[Tensor, Tens
     emissions, start, transitions, end = scores
     sizes = packing.batch_sizes
     tags = emissions.shape[1]
-    into = transitions.T.unsqueeze(2)
+    into = transitions.T.contiguous()
     # A tag has one way to begin: the other k - 1 places of each tag are empty.
     state = emissions.new_full((sizes[0], tags, k), -math.inf)
     state[:, :, 0] = start + emissions[: sizes[0]]
@@ -59,10 +61,9 @@ def k_best_paths(scores: Scores, packing: Packing, k: int) -> tuple[Tensor, Tens
     row = 0
     for step, size in enumerate(sizes):
         if step:
-            arrivals = (state[:size].unsqueeze(1) + into).flatten(2)
-            best, source = arrivals.sort(dim=2, descending=True, stable=True)
-            state = best[:, :, :k] + emissions[row : row + size].unsqueeze(2)
-            sources.append(source[:, :, :k].to(torch.int32))
+            best, source = _k_best_moves(state[:size], into)
+            state = best + emissions[row : row + size].unsqueeze(2)
+            sources.append(source)
         final[:size] = state
         row += size
 
@@ -77,6 +78,35 @@ def k_best_paths(scores: Scores, packing: Packing, k: int) -> tuple[Tensor, Tens
             came_from = sources[step - 1].flatten(1).gather(1, place[:size]).long()
             place = torch.cat([came_from, place[size:]])
     return paths, ends
+
+
+def _k_best_moves(state: Tensor, into: Tensor) -> tuple[Tensor, Tensor]:
+    """The k best ways to each tag, (size, tags, k), best first, and where they come from as tag ·
+    k + place, int32. Of equal ways the one from the lower tag wins, and the better place.
+
+    state: (size, tags, k) scores of the k best ways to each tag a step before, best first. into:
+    as for `_trace_back`.
+    """
+    size, tags, k = state.shape
+    best = torch.empty_like(state)
+    source = torch.empty(state.shape, dtype=torch.int32, device=state.device)
+    for rows, to in step_blocks(size, tags):
+        before, moves = state[rows], into[to]
+        # Of each tag the best way that is not taken yet: where the first is taken, the second.
+        waiting = before[:, None, :, 0] + moves
+        ranks = torch.arange(len(before), device=state.device)[:, None]
+        targets = torch.arange(len(moves), device=state.device)
+        taken = torch.full((*waiting.shape[:2], k), -1, device=state.device)
+        for n in range(k):
+            score, tag = waiting.max(2)
+            place = (taken[:, :, :n] == tag.unsqueeze(2)).sum(2)
+            best[rows, to, n] = score
+            source[rows, to, n] = (tag * k + place).to(torch.int32)
+            taken[:, :, n] = tag
+            following = before[ranks, tag, (place + 1).clamp(max=k - 1)] + moves[targets, tag]
+            following = following.masked_fill(place == k - 1, -math.inf)
+            waiting.scatter_(2, tag.unsqueeze(2), following.unsqueeze(2))
+    return best, source
 
 
 def _trace_back(path: Sequence[Tensor], states: Sequence[Tensor], into: Tensor) -> None:

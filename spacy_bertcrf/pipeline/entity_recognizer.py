@@ -36,6 +36,10 @@ from spacy_bertcrf.tagging import EntitySpan
 ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
 """As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
 
+# Tokens times tags of a batch, where there are so many labels that they are what takes memory: of
+# 10 labels, those of 100,000 tokens.
+MAX_BATCH_SCORES = 2**22
+
 
 class CRFEntityRecognizer(LabelledPipe):
     """Predicts `doc.ents` as the best legal tag sequence of a linear-chain CRF.
@@ -214,7 +218,8 @@ class CRFEntityRecognizer(LabelledPipe):
 
     def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], Posterior]]:
         """Batch by batch, the indices of its Docs with what is believed of them."""
-        for batch in batches_by_length(docs, self.max_batch_tokens):
+        most = min(self.max_batch_tokens, max(1, MAX_BATCH_SCORES // len(self.tag_set)))
+        for batch in batches_by_length(docs, most):
             yield batch, self._posterior([docs[i] for i in batch])
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:

@@ -51,7 +51,8 @@ def make_bertcrf(
     loss_reduction: the loss of a batch is the "sum" over its Docs, their "mean", or the sum
         divided by the number of tokens, "token_mean".
     max_batch_tokens: in prediction, Docs go through the model sorted by length, in batches of
-        at most so many tokens with padding (one longer Doc goes alone).
+        at most so many tokens with padding (one longer Doc goes alone); fewer where there are
+        hundreds of labels.
     spans_key: `doc.spans[spans_key]` gets the entities of `doc.ents`, and its `attrs["scores"]`
         their exact posterior probabilities; None for no scores. Entities that are there before
         have the score that the group has for them already, else 1: several recognisers can share

@@ -3,6 +3,7 @@
 import random
 
 from spacy_bertcrf.models.bert.bert_shim import bert_shim
+from spacy_bertcrf.pipeline import entity_recognizer
 
 SENTENCES = [
     ("王小明在北京大学工作。", [(0, 3, "name"), (4, 8, "organization")]),
@@ -43,3 +44,22 @@ def _text_of(n_characters):
         text.append(sentence)
         length += len(sentence)
     return "".join(text), entities
+
+
+def test_with_many_tags_fewer_tokens_are_scored_at_once(trained, monkeypatch):
+    """Else hundreds of labels would take gigabytes; and what is found stays the same."""
+    component = trained.get_pipe("bertcrf")
+    docs = [trained.make_doc("王小明在北京大学工作。") for _ in range(20)]
+    whole = [list(path.tag_ids) for path in component.predict(docs)]
+    sizes = []
+    score = component._posterior
+
+    def watched(batch):
+        sizes.append(sum(map(len, batch)))
+        return score(batch)
+
+    monkeypatch.setattr(component, "_posterior", watched)
+    monkeypatch.setattr(entity_recognizer, "MAX_BATCH_SCORES", 40 * len(component.tag_set))
+    assert [list(path.tag_ids) for path in component.predict(docs)] == whole
+    assert len(sizes) > 1
+    assert max(sizes) <= 40
