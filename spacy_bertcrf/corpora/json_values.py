@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ _SAMPLE = 500
 _START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:["\[{\]]|-?\d|null|true|false))')
 _BLANK = re.compile(r"\s*")
 _COMMA = re.compile(r"\s*,\s*")
+_COLON = re.compile(r"\s*:\s*")
 
 
 class Value(NamedTuple):
@@ -47,6 +48,47 @@ def read_values(source: Source, problems: ProblemLog | None = None) -> Iterator[
         yield from _of_lines(source, problems)
     else:
         yield from _of_text(source.text, layout == "list", problems)
+
+
+def read_objects(source: Source, problems: ProblemLog) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the objects of a JSON file as `read_values` does; what is no object is a problem."""
+    return only_objects(read_values(source, problems), problems)
+
+
+def only_objects(
+    values: Iterable[Value], problems: ProblemLog
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Those of a file's values that are objects, with their lines; others are problems."""
+    for line, value in values:
+        if isinstance(value, dict):
+            yield line, value
+        else:
+            problems.add(BAD_LINE, line, f"{describe_kind(value)}, not a JSON object: left out")
+
+
+def describe_kind(value: Any) -> str:
+    """What a JSON value is: "an object", "a list", "a string", "null", "a number"."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def read_elements(
+    source: Source, keys: Sequence[str], problems: ProblemLog | None = None
+) -> Iterator[Value]:
+    """Read the elements of a list that lies inside one object: of {"data": [...]}, or deeper.
+
+    source: the file.
+    keys: the way to the list from the outermost object: its key, the key in that, and so on.
+    problems: log for what cannot be read, which is left out.
+
+    Returns the elements, in file order; none if there is no such list.
+    """
+    text = source.text
+    at: int | None = _BLANK.match(text).end()  # type: ignore[union-attr]
+    for key in keys:
+        at = None if at is None else _find_key(text, at, key)
+    if at is not None and text.startswith("[", at):
+        yield from _of_text(text, True, problems, at)
 
 
 def sample(source: Source, limit: int = _SAMPLE) -> list[Any]:
@@ -93,8 +135,10 @@ def _of_lines(source: Source, problems: ProblemLog | None) -> Iterator[Value]:
                 problems.add(BAD_LINE, number, f"{err}; the line is left out")
 
 
-def _of_text(text: str, is_list: bool, problems: ProblemLog | None) -> Iterator[Value]:
-    at = _BLANK.match(text).end() + is_list  # type: ignore[union-attr]
+def _of_text(
+    text: str, is_list: bool, problems: ProblemLog | None, start: int = 0
+) -> Iterator[Value]:
+    at = _BLANK.match(text, start).end() + is_list  # type: ignore[union-attr]
     counted, line = 0, 1
     while True:
         at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
@@ -110,8 +154,27 @@ def _of_text(text: str, is_list: bool, problems: ProblemLog | None) -> Iterator[
                 problems.add(BAD_LINE, line, f"not JSON: {what}; the rest of the file is left out")
             return
         yield Value(line, value)
-        if is_list and (comma := _COMMA.match(text, at)):
+        if comma := _COMMA.match(text, at):
             at = comma.end()
+
+
+def _find_key(text: str, at: int, key: str) -> int | None:
+    """Where the value of a key begins in the object that begins at `at`."""
+    if not text.startswith("{", at):
+        return None
+    at = _BLANK.match(text, at + 1).end()  # type: ignore[union-attr]
+    while text.startswith('"', at):
+        try:
+            found, at = _DECODER.raw_decode(text, at)
+            colon = _COLON.match(text, at)
+            if colon is None or found == key:
+                return colon and colon.end()
+            _, at = _DECODER.raw_decode(text, colon.end())
+        except (ValueError, RecursionError):
+            return None
+        comma = _COMMA.match(text, at)
+        at = comma.end() if comma else len(text)
+    return None
 
 
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")

@@ -7,7 +7,8 @@ file. Where it has none, word borders may speak; where nothing does, the tool's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from functools import lru_cache
+from itertools import pairwise, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,20 +35,26 @@ class Counting(NamedTuple):
     first: the offset of the first character.
     inclusive: whether the end is the last character rather than the one after it.
     unit: CODE_POINTS, UTF_16, GRAPHEMES or BYTES.
+    crlf_as_one: whether CR and LF together count one, as where a line end was one when the text
+        was annotated.
     """
 
     first: int = 0
     inclusive: bool = False
     unit: str = CODE_POINTS
+    crlf_as_one: bool = False
 
     def __str__(self) -> str:
         end = "inclusive" if self.inclusive else "exclusive"
-        return f"offsets from {self.first}, ends {end}, in {self.unit}"
+        crlf = ", CRLF as one" if self.crlf_as_one else ""
+        return f"offsets from {self.first}, ends {end}, in {self.unit}{crlf}"
 
 
 ALL = tuple(
-    Counting(first, inclusive, unit)
-    for unit, first, inclusive in product((CODE_POINTS, UTF_16, BYTES), (0, 1), (False, True))
+    Counting(first, inclusive, unit, crlf_as_one)
+    for crlf_as_one, unit, first, inclusive in product(
+        (False, True), (CODE_POINTS, UTF_16, BYTES), (0, 1), (False, True)
+    )
 )
 
 
@@ -79,14 +86,16 @@ def decide(records: Sequence[Record], rule: OffsetRule, path: Path) -> Decision:
     rule: the tool's rule.
     path: the file, for messages.
 
-    Returns the counting and its evidence. Raises ValueError if most surfaces fit by none: the text
-    was changed after it was annotated.
+    Returns the counting and its evidence. Raises ValueError if most surfaces fit by none, or most
+    entities lie outside their texts: those were changed after they were annotated.
     """
     texts = [(record.text, mention) for record, mention in _mentions(records)]
     with_surface = [(text, mention) for text, mention in texts if mention.surface]
     if with_surface:
         return _by_surface(with_surface, rule, path)
-    return _by_borders(texts, rule, path)
+    decision = _by_borders(texts, rule)
+    _check_range(texts, decision.counting, path)
+    return decision
 
 
 def convert(record: Record, counting: Counting, problems: ProblemLog) -> None:
@@ -175,9 +184,19 @@ def _count_fits(
     return loosely, exactly
 
 
-def _by_borders(
-    mentions: list[tuple[str | None, Mention]], rule: OffsetRule, path: Path
-) -> Decision:
+def _check_range(
+    mentions: list[tuple[str | None, Mention]], counting: Counting, path: Path
+) -> None:
+    spans = [(_span(text or "", mention, counting), text or "") for text, mention in mentions]
+    outside = sum(span is None or not 0 <= span[0] <= span[1] <= len(text) for span, text in spans)
+    if outside > LEAST_FIT * len(spans) and outside >= FEW_MISFITS:
+        raise ValueError(
+            f"{path}: of {len(spans):,} entities {outside:,} lie outside their texts. The texts "
+            "were changed after they were annotated, or these are others: export both again."
+        )
+
+
+def _by_borders(mentions: list[tuple[str | None, Mention]], rule: OffsetRule) -> Decision:
     """Of those entities that lie elsewhere by another counting, where do both ends fall on the
     borders of words? Scripts that write no spaces have none, and do not speak."""
     others = [counting for counting in rule.without_surface if counting != rule.own]
@@ -197,12 +216,18 @@ def _by_borders(
     if not scores:
         return Decision(rule.own, "")
     best = max(scores, key=lambda counting: (scores[counting], counting == rule.own))
-    shown = ", ".join(f"{score:,} as {counting.unit}" for counting, score in scores.items())
+    shown = ", ".join(f"{score:,} as {_difference(of, scores)}" for of, score in scores.items())
     why = f"{best}: of {asked:,} entities in doubt, so many fall on word borders: {shown}"
     if scores[best] == scores[rule.own]:
         best = rule.own
         why = f"{best}: the tool's rule; word borders do not speak against it ({shown})"
     return Decision(best, why)
+
+
+def _difference(counting: Counting, others: Iterable[Counting]) -> str:
+    """What tells a counting from others, in short."""
+    one_unit = len({other.unit for other in others}) == 1
+    return str(counting) if one_unit else counting.unit
 
 
 def _on_borders(text: str, mention: Mention, counting: Counting) -> bool:
@@ -227,31 +252,35 @@ def _same(offset: int) -> int | None:
     return offset
 
 
+@lru_cache(maxsize=8)
 def _mapping(text: str, counting: Counting) -> Callable[[int], int | None]:
     """From offsets in the counting's unit, from 0, to code points; None inside a character."""
-    if counting.unit == CODE_POINTS or (text.isascii() and counting.unit != GRAPHEMES):
+    unit, crlf_as_one = counting.unit, counting.crlf_as_one or counting.unit == GRAPHEMES
+    narrow = unit == CODE_POINTS or text.isascii() or (unit == UTF_16 and max(text) < "\U00010000")
+    if narrow and not (crlf_as_one and "\r\n" in text):
         return _same
-    if counting.unit == UTF_16 and max(text, default="") < "\U00010000":
-        return _same
-    widths: Iterable[int]
-    if counting.unit == GRAPHEMES:
+    table, at = {0: 0}, 0
+    if unit == GRAPHEMES:
         import regex
 
-        clusters = regex.findall(r"\X", text)
-        ends = [0]
-        for cluster in clusters:
-            ends.append(ends[-1] + len(cluster))
-        table = dict(enumerate(ends))
+        for index, cluster in enumerate(regex.findall(r"\X", text), start=1):
+            at += len(cluster)
+            table[index] = at
     else:
-        wide = counting.unit == UTF_16
-        widths = (1 + (char > "\uffff") if wide else len(char.encode()) for char in text)
-        table, at = {0: 0}, 0
-        for index, width in enumerate(widths, start=1):
-            at += width
+        for index, (before, char) in enumerate(pairwise("\0" + text), start=1):
+            if not (crlf_as_one and before == "\r" and char == "\n"):
+                at += _WIDTHS[unit](char)
             table[at] = index
     last = max(table)
     # Offsets beyond the text stay beyond it.
     return lambda offset: table.get(offset, None if 0 <= offset <= last else offset + len(text))
+
+
+_WIDTHS: dict[str, Callable[[str], int]] = {
+    CODE_POINTS: lambda char: 1,
+    UTF_16: lambda char: 1 + (char > "\uffff"),
+    BYTES: lambda char: len(char.encode()),
+}
 
 
 def _placed(

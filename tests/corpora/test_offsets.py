@@ -92,3 +92,14 @@ def test_pieces_and_white_space_do_not_hide_a_surface():
     convert(record, decide([record], PLAIN, FILE).counting, problems)
     assert record.entities == mentions
     assert not len(problems)
+
+
+def test_a_line_end_that_was_one_character():
+    """Else all of a text whose line ends a version control system made CRLF is moved."""
+    text = "Anna met\r\nBob\r\nin Köln"
+    mentions = [Mention(0, 4, "PER", "Anna"), Mention(9, 12, "PER", "Bob")]
+    record = Record(1, text=text, entities=[*mentions, Mention(16, 20, "LOC", "Köln")])
+    decision = decide([record], PLAIN, FILE)
+    assert decision.counting == Counting(crlf_as_one=True)
+    convert(record, decision.counting, ProblemLog(FILE))
+    assert [text[m.start : m.end] for m in record.entities] == ["Anna", "Bob", "Köln"]

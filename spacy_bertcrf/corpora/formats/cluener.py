@@ -44,7 +44,8 @@ class Cluener(Format):
         if labels and not any(labels):
             return Evidence("'label' is an empty object everywhere", CERTAIN)
         keys = {key for value in values for key in value}
-        if values and "text" in keys and keys <= {"id", "text", "label"}:
+        unlabelled = all(isinstance(value.get("label"), dict | None) for value in values)
+        if unlabelled and "text" in keys and keys <= {"id", "text", "label"}:
             return Evidence("objects with 'text' and no label: to be predicted", POSSIBLE)
         return Evidence("no 'text' with a 'label' of surfaces and offsets", AGAINST)
 

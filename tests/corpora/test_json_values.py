@@ -1,0 +1,53 @@
+"""JSON files, however their values are laid out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spacy_bertcrf.corpora.json_values import read_elements, read_values
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.sources import Source
+
+
+def source_of(text):
+    return Source(Path("f.json"), data=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('{"a": 1}\n{"a": 2}\n', [1, 2]),
+        ('\ufeff{"a": 1}\r\n\r\n{"a": 2}', [1, 3]),
+        ('{"a": 1},\n{"a": 2},\n', [1, 2]),
+        ('[{"a": 1}, {"a": 2}]', [1, 1]),
+        ('[\n {"a": 1},\n\n {"a": 2},\n]', [2, 4]),
+        ('{\n "a": 1}\n{\n "a": 2\n}\n', [1, 3]),
+    ],
+)
+def test_values_in_any_layout(text, lines):
+    """Else a pretty-printed file, or lines that end in commas, cannot be read."""
+    found = list(read_values(source_of(text)))
+    assert [value for _, value in found] == [{"a": 1}, {"a": 2}]
+    assert [line for line, _ in found] == lines
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_elements_inside_an_object(indent):
+    """Else a problem in a file of one object is always "in line 1"."""
+    text = json.dumps({"x": [{"data": 0}], "a": {"b": 1, "data": ["p", ["q"]]}}, indent=indent)
+    found = list(read_elements(source_of(text), ("a", "data")))
+    assert [value for _, value in found] == ["p", ["q"]]
+    if indent:
+        rows = text.splitlines()
+        assert [rows[line - 1].strip(' ",') for line, _ in found] == ["p", "["]
+    assert list(read_elements(source_of(text), ("a", "b"))) == []
+    assert list(read_elements(source_of(text), ("none",))) == []
+
+
+def test_a_list_that_breaks_off():
+    """Else the rest of a download that was cut is lost without a word."""
+    log = ProblemLog(Path("f.json"))
+    found = list(read_elements(source_of('{"data": [1,\n2,\n"x'), ("data",), log))
+    assert [value for _, value in found] == [1, 2]
+    assert [problem.line for problem in log] == [3]
