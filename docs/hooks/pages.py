@@ -31,6 +31,7 @@ REGISTRIES = {
     "spacy_misc": "Strategies and averages",
     "thinc_optimizers": "Optimizers",
     "thinc_schedules": "Schedules",
+    "spacy_bertcrf_formats": "Corpus formats",
 }
 """Headings; a registry that is not among these is named as spaCy does."""
 
@@ -105,11 +106,20 @@ def _registry_page(title: str, registry: str, registered: str) -> str:
     parts = [f"# {title}"]
     for line in filter(None, registered.splitlines()):
         name, _, place = (part.strip() for part in line.partition("="))
-        key = f'factory = "{name}"' if title == "Components" else f'@{registry} = "{name}"'
-        parts += [f"## `{name}` {{#{name}}}", _block(key, place), f"::: {place.replace(':', '.')}"]
+        shown = [_use(title, registry, name, place), f"::: {place.replace(':', '.')}"]
+        parts += [f"## `{name}` {{#{name}}}", *shown]
         if title == "Components":
             parts += [_component(place)]
     return "\n\n".join(parts)
+
+
+def _use(title: str, registry: str, name: str, place: str) -> str:
+    """How a registered name is given: as a block of a config, or to `convert`."""
+    if title == REGISTRIES["spacy_bertcrf_formats"]:
+        return f"`convert --format {name}`: {_imported(place)().description}"
+    return _block(
+        f'factory = "{name}"' if title == "Components" else f'@{registry} = "{name}"', place
+    )
 
 
 def _block(key: str, place: str) -> str:
