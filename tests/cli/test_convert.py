@@ -196,6 +196,7 @@ def test_spacy_debug_data_accepts_the_result(convert, tmp_path):
     assert "No entities consisting of or starting/ending with whitespace" in report.output
 
 
+@pytest.mark.slow
 def test_the_command_runs_from_a_shell_that_knows_ascii_only(tmp_path):
     """Else the report of a Chinese corpus ends in a traceback on such a machine."""
     (tmp_path / "in.txt").write_text("中\tB-电\n国\tI-话\n", encoding="utf8")

@@ -108,6 +108,7 @@ def test_what_cannot_be_is_one_message_and_exit_code_1(
     assert list(tmp_path.iterdir()) == [corpus]
 
 
+@pytest.mark.slow
 def test_several_processes_train_one_model(corpus, tmp_path):
     """On several GPUs each process would write, or train a model of its own."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -127,6 +128,7 @@ def test_several_processes_train_one_model(corpus, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.txt", "out"}
 
 
+@pytest.mark.slow
 def test_the_command_is_registered_without_loading_transformers():
     """Every `spacy` command would start seconds later."""
     code = (

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 import spacy
+from spacy.cli import app
+from typer.testing import CliRunner
 
+import spacy_bertcrf.cli  # noqa: F401  # registers the commands
+
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 LINES = ["今天天气很好\t0", "明天天气不好\t0", "他去了上海\t1", '他说"去广州\t1'] * 8
 
@@ -27,6 +32,13 @@ def run(*args: object, cwd: Path) -> str:
     return output
 
 
+def run_here(*args: object) -> str:
+    """Run `spacy ARGS` in this process, which saves the start of another."""
+    result = CliRunner().invoke(app, [*map(str, args)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
 @pytest.fixture(scope="module")
 def model_best(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """model-best of a short `spacy train` of the classifier, with batches of wordpieces, and
@@ -34,7 +46,8 @@ def model_best(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("work")
     (folder / "class.txt").write_text("天气\n地点\n", encoding="utf8")
     (folder / "train.txt").write_text("\n".join(LINES), encoding="utf8")
-    run("bertcrf", "convert", "train.txt", "train.spacy", "--classes", "class.txt", cwd=folder)
+    run_here("bertcrf", "convert", folder / "train.txt", folder / "train.spacy",
+             "--classes", folder / "class.txt")  # fmt: skip
     output = run("train", ROOT / "configs" / "bert_classifier.cfg", "--output", "training",
                  "--paths.train", "train.spacy", "--paths.dev", "train.spacy",
                  "--paths.transformer", tiny_bert, "--training.batcher.size", 64,
@@ -50,7 +63,7 @@ def test_what_it_has_learned_is_loaded_evaluated_and_drawn(model_best: Path) -> 
     work = model_best.parents[1]
     nlp = spacy.load(model_best)
     assert nlp('他说"去广州').cats["地点"] > 0.5 > nlp("今天天气很好").cats["地点"]
-    output = run("evaluate", model_best, "train.spacy", cwd=work)
+    output = run_here("evaluate", model_best, work / "train.spacy")
     assert "TEXTCAT (macro F)   100.00" in output
-    run("bertcrf", "confusion", model_best, "train.spacy", "confusion.svg", cwd=work)
+    run_here("bertcrf", "confusion", model_best, work / "train.spacy", work / "confusion.svg")
     assert "天气" in (work / "confusion.svg").read_text(encoding="utf8")

@@ -15,6 +15,7 @@ import spacy
 
 from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MODULE = ["-m", "spacy_bertcrf.cli"]
 

@@ -28,7 +28,10 @@ IMPORTS = [
     "spacy_bertcrf.training.loop",
 ]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise"),
+]
 
 
 @pytest.fixture(scope="module")

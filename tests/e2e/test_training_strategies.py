@@ -14,6 +14,7 @@ from spacy.training.corpus import Corpus
 from spacy.util import load_config
 from thinc.api import Config, Optimizer, PyTorchShim
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 ADAMW = {
     "@optimizers": "spacy-bertcrf.AdamW.v1",

@@ -129,6 +129,7 @@ def test_extreme_emissions_hold(length, tags):
     assert not marginals[0][emissions[0] < 0].any() or tags == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_long_sequences_hold(scale):
     """A book is one document; float32 sums would be off by whole units at its end."""

@@ -58,6 +58,7 @@ def in_a_fresh_process(
     return _run([json.dumps(TEXTS), *(str(folder / name) for name in names)], folder / "out")
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_same(in_a_fresh_process, trained_as, entities_of):
     """Else a saved pipeline would need an import of this package, or lose what it learned."""
     expected = entities_of(trained_as("bert_bilstm_crf").pipe(TEXTS))
@@ -65,6 +66,7 @@ def test_a_fresh_process_predicts_the_same(in_a_fresh_process, trained_as, entit
     assert sum(map(len, expected)) > 20
 
 
+@pytest.mark.slow
 def test_worker_processes_predict_the_same(in_a_fresh_process, trained_as, entities_of):
     """Else `nlp.pipe(n_process=2)` would hang for ever, as OpenMP does in the forks of a process
     that has used its threads, or give other entities."""
@@ -75,6 +77,7 @@ def test_worker_processes_predict_the_same(in_a_fresh_process, trained_as, entit
     assert in_a_fresh_process[2] == _as_json(expected)
 
 
+@pytest.mark.slow
 def test_worker_processes_classify_the_same(make_nlp, tmp_path):
     """A `textcat` is spaCy's own, so that of our components there may be none in the pipeline."""
     nlp = make_nlp("bert_classifier")

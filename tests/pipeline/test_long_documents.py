@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from spacy_bertcrf.models.bert.bert_shim import bert_shim
 from spacy_bertcrf.pipeline import entity_recognizer
 
@@ -13,6 +15,7 @@ SENTENCES = [
 ]
 
 
+@pytest.mark.slow
 def test_no_entity_of_a_hundred_thousand_tokens_is_lost(trained_as):
     """Neither at the edges of BERT's windows, nor because memory runs out: BERT reads no more at
     once than for a short text."""
