@@ -106,6 +106,10 @@ def convert_cli(
         str | None,
         typer.Option(help=f"Of several annotations of a text: {', '.join(ANNOTATIONS)}"),
     ] = None,
+    text_key: Annotated[
+        str | None,
+        typer.Option(help="Key of the text, where a JSON file has several that could be it"),
+    ] = None,
     labels_annotated: Annotated[
         str | None,
         typer.Option(help="The labels that the corpus is annotated for, apart by commas"),
@@ -138,6 +142,7 @@ def convert_cli(
             labels=None if labels is None else _names(labels, encoding),
             classes=names,
             annotations=annotations,
+            text_key=text_key,
         )
         if explain:
             for source in find_sources(paths, encoding):

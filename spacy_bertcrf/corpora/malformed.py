@@ -35,8 +35,9 @@ def well_formed(record: Record, problems: ProblemLog) -> bool:
         return False
     if record.entities:
         record.entities = [m for m in record.entities if _is_entity(m, record, problems)]
-    if record.rejected:
+    if record.rejected or record.doubtful:
         record.rejected = [m for m in record.rejected if _fault(m) is None]
+        record.doubtful = [m for m in record.doubtful if _fault(m) is None]
     return True
 
 

@@ -122,6 +122,8 @@ def convert(record: Record, counting: Counting, problems: ProblemLog) -> None:
         record.missing += _possible_places(text, mention, placed)
     if record.entities is not None:
         record.entities = kept
+    doubtful = [_placed(mention, counting, to_code_point) for mention in record.doubtful]
+    record.missing += [(mention.start, mention.end) for mention in doubtful if mention is not None]
     rejected = [(m, _placed(m, counting, to_code_point)) for m in record.rejected]
     record.rejected = [to for m, to in rejected if to is not None and not _fault(text, m, to)]
 

@@ -18,6 +18,7 @@ class Options:
     classes: names of the categories whose numbers, from 0, are the labels of texts.
     annotations: which of several annotations of a text counts: "first", "agreed" (what all say) or
         "union" (what any says).
+    text_key: the key of the text, where a file has several that could be it.
     """
 
     lang: str | None = None
@@ -28,6 +29,7 @@ class Options:
     labels: Sequence[str] | None = None
     classes: Sequence[str] | None = None
     annotations: str | None = None
+    text_key: str | None = None
 
     def given(self) -> set[str]:
         """The names of those that are given; the language is every format's."""

@@ -260,7 +260,7 @@ def read_corpus(
     return Corpus(docs, reader.problems, reader.format, reader.lang, scheme, reader.evidence)
 
 
-_OF_FORMATS = ("label", "labels", "annotations")
+_OF_FORMATS = ("label", "labels", "annotations", "text_key")
 
 
 def _check_options(options: Options, formats: Sequence[Format]) -> None:

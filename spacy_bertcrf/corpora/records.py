@@ -46,6 +46,7 @@ class Record:
     entities: the entities, overlapping ones among them; an empty list says that there is none,
         None that the text is not annotated.
     rejected: spans that are known to be no such entity; they say nothing of other spans.
+    doubtful: entities that may be none, for annotators differ: their places are missing.
     missing: start and end of ranges of which nothing is known, counted as the entities are.
     cats: categories of the whole text and their values; None if there are none.
     sentences: where sentences begin, counted as the entities are; None if that is not known.
@@ -60,6 +61,7 @@ class Record:
     spaces: Sequence[bool] | None = None
     entities: list[Mention] | None = None
     rejected: list[Mention] = field(default_factory=list)
+    doubtful: list[Mention] = field(default_factory=list)
     missing: list[tuple[int, int]] = field(default_factory=list)
     cats: dict[str, float] | None = None
     sentences: list[int] | None = None
