@@ -104,7 +104,7 @@ def _mentions(region: Region, text: Any, options: Options) -> Iterator[Mention]:
         # Some versions write a line break as a backslash and an n.
         surface = surface.replace("\\n", "\n")
     for label in region.labels or [options.label]:
-        yield Mention(region.start, region.end, label, surface)  # type: ignore[arg-type]
+        yield Mention(region.start, region.end, label, surface)
 
 
 def _check_places(tasks: list[Task], source: Source) -> None:
@@ -152,7 +152,8 @@ def _text_key(
     for task, region in regions:
         surface = _solid(region.surface)
         for key, text in task.texts.items() if surface and region.place is None else ():
-            at_place = _solid(text[region.start : region.end]) == surface
+            is_placed = type(region.end) is int
+            at_place = is_placed and _solid(text[region.start : region.end]) == surface
             fits[key] += 2 if at_place else surface in _solid(text)
     best = [key for key in candidates if fits[key] == max(fits.values())]
     named = [key for key in (name, "text") if key in best]
