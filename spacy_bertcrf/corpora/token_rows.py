@@ -1,0 +1,291 @@
+"""Rows of a data set that hold a list of tokens and, under another key, a list of tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from spacy_bertcrf.corpora.class_names import Names, names_beside
+from spacy_bertcrf.corpora.json_mentions import whole_number
+from spacy_bertcrf.corpora.json_values import BAD_LINE
+from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.records import Record
+from spacy_bertcrf.corpora.tagged_tokens import (
+    TaggedSentence,
+    is_prefixed,
+    looks_like_tags,
+    read_tagged,
+)
+from spacy_bertcrf.tagging.repair import UNKNOWN_TAG
+
+OTHER_TAGS = "Other lists that are not read"
+TAG_NAMES = "Names of the tags"
+
+Row = Mapping[str, Any]
+
+_TOKENS = ("tokens", "words", "token", "word", "tokenized_text", "chars", "characters")
+_TEXTS = ("text", "sentence", "sent", "context", "content", "raw_text", "source")
+_OF_ENTITIES = ("ner", "bio", "iob", "entit")
+_OF_TAGS = ("tag", "label")
+_NEVER = ("pos", "chunk", "lemma", "dep", "head", "fine", "coarse", "srl", "morph", "srs", "token")
+_SPACES = ("space_after", "spaces_after", "spaces", "whitespace", "ws", "trailing_whitespace")
+_DOCUMENTS = ("document_id", "doc_id", "doc_key", "docid", "document")
+_KEYS = ("id", "guid", "sent_id", "sentence_id", "uid")
+# The number that Hugging Face gives to pieces of which no loss is to be taken.
+_IGNORED = -100
+_SEEN = 500
+_FEW = 5
+
+
+class RowLayout(NamedTuple):
+    """Under which keys the rows have what.
+
+    tokens: the key of the tokens, a list or a text.
+    tags: the key of the tags, a list or a text.
+    cut: how a text is cut into tokens: "list" (it is one), "words" or "characters".
+    numbered: whether the tags are numbers.
+    others: keys of further lists that may be tags, which are not read.
+    """
+
+    tokens: str
+    tags: str
+    cut: str
+    numbered: bool
+    others: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        tags = "numbers of tags" if self.numbered else "tags"
+        return f"{self.tokens!r} holds tokens and {self.tags!r} {tags}, one for each token"
+
+
+def find_row_layout(rows: Iterable[Row]) -> RowLayout | None:
+    """Find out where rows have tokens and tags; None if most have none."""
+    rows = list(islice(rows, _SEEN))
+    fits: Counter[tuple[str, str, str]] = Counter()
+    contents: dict[str, list[Any]] = {}
+    for row in rows:
+        for tokens, cut in _token_keys(row):
+            for tags in _tag_keys(row, tokens, cut):
+                fits[tokens, tags, cut] += 1
+                contents.setdefault(tags, []).extend(_flat(row[tags]))
+    fits = Counter({fit: n for fit, n in fits.items() if 2 * n > len(rows)})
+    kinds = {tags: _kind(tags, contents[tags]) for _, tags, _ in fits}
+    # A number for each word or character of a few texts may be there by chance.
+    found = [
+        (tokens, tags, cut)
+        for tokens, tags, cut in fits
+        if kinds[tags] == "names" or (kinds[tags] and (cut == "list" or len(rows) >= _FEW))
+    ]
+    if not found:
+        return None
+    ranked = sorted(found, key=lambda fit: (_CUTS.index(fit[2]), *_rank(fit[1], kinds[fit[1]])))
+    tokens, tags, cut = ranked[0]
+    others = dict.fromkeys(fit[1] for fit in ranked if fit[0] == tokens and fit[1] != tags)
+    return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", tuple(others))
+
+
+def read_rows(
+    rows: Iterable[tuple[int, Row]],
+    options: Options,
+    problems: ProblemLog,
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[Record]:
+    """Read rows of tokens and tags.
+
+    rows: the rows with their lines or numbers.
+    options: the names of numbered tags, the scheme, and the label where tags name none.
+    problems: log to add to.
+    names: the names of numbered tags that the file says, by their key.
+
+    Returns a record a row, or a sentence of it. Raises ValueError if most rows have no tokens and
+    tags, or if tags are numbers and nothing says what they mean.
+    """
+    rows = iter(rows)
+    first = list(islice(rows, _SEEN))
+    layout = find_row_layout(row for _, row in first)
+    if layout is None:
+        if not first:
+            return iter(())
+        keys = ", ".join(dict.fromkeys(chain.from_iterable(row for _, row in first)))
+        raise ValueError(
+            f"{problems.path}: no list of tokens with a tag for each. The rows have: {keys}."
+        )
+    if layout.others:
+        problems.notes[OTHER_TAGS] = ", ".join(layout.others)
+    to_tag = _tag_reader(layout, options, problems, names or {})
+    sentences = _sentences(chain(first, rows), layout, to_tag, problems)
+    return read_tagged(sentences, options, problems)
+
+
+def _tag_reader(
+    layout: RowLayout,
+    options: Options,
+    problems: ProblemLog,
+    names: Mapping[str, Sequence[str]],
+) -> Callable[[Any, int], str | None]:
+    if not layout.numbered:
+        return lambda tag, line: tag if isinstance(tag, str) else None
+    known = _names(layout, options, problems, names)
+    problems.notes[TAG_NAMES] = f"{', '.join(known.names)} ({known.origin})"
+
+    def to_name(tag: Any, line: int) -> str | None:
+        number = whole_number(tag)
+        if number is not None and 0 <= number < len(known.names):
+            return known.names[number]
+        if number != _IGNORED:
+            what = f"{tag!r} for one of {len(known.names)} names: left without annotation"
+            problems.add(UNKNOWN_TAG, line, what)
+        return None
+
+    return to_name
+
+
+def _names(
+    layout: RowLayout,
+    options: Options,
+    problems: ProblemLog,
+    names: Mapping[str, Sequence[str]],
+) -> Names:
+    if options.labels is not None:
+        return Names(options.labels, "from --labels")
+    if layout.tags in names:
+        return Names(names[layout.tags], "from the file's features")
+    beside = names_beside(problems.path, layout.tags)
+    if beside is not None:
+        return beside
+    raise ValueError(
+        f"{problems.path}: {layout.tags!r} holds numbers, and nothing says which tags they are. "
+        "Give the tags' names, that of 0 first: --labels O,B-PER,I-PER,… or a file with one a line."
+    )
+
+
+def _sentences(
+    rows: Iterable[tuple[int, Row]],
+    layout: RowLayout,
+    to_tag: Callable[[Any, int], str | None],
+    problems: ProblemLog,
+) -> Iterator[TaggedSentence]:
+    document: Any = None
+    for line, row in rows:
+        of = next((row[key] for key in _DOCUMENTS if isinstance(row.get(key), str | int)), None)
+        new, document = (None if of is None else of != document), of
+        key = next((str(row[k]) for k in _KEYS if isinstance(row.get(k), str | int)), None)
+        parts = _parts(row, layout)
+        if not parts:
+            problems.add(BAD_LINE, line, f"no {layout.tokens!r} with {layout.tags!r}: left out")
+        for tokens, tags, spaces in parts:
+            if not isinstance(tags, list) or len(tags) != len(tokens):
+                count = len(tags) if isinstance(tags, list) else "no"
+                what = f"{len(tokens)} tokens and {count} tags: left without annotation"
+                problems.add(BAD_LINE, line, what)
+                tags = [None] * len(tokens)
+            names = [to_tag(tag, line) for tag in tags]
+            text = _text(row, layout) if len(parts) == 1 else None
+            yield TaggedSentence(
+                line, tokens, names, text=text, spaces=spaces, key=key, new_document=new
+            )
+            new = None if new is None else False
+
+
+def _parts(row: Row, layout: RowLayout) -> list[tuple[list[str], Any, list[bool] | None]]:
+    """Tokens, tags and spaces of each sentence of a row."""
+    tokens, tags = _cut(row.get(layout.tokens), layout.cut), row.get(layout.tags)
+    if layout.cut == "words" or isinstance(tags, dict):
+        tags = _cut(tags, layout.cut)
+    spaces = next((row[key] for key in _SPACES if isinstance(row.get(key), list)), None)
+    if isinstance(tags, list) and _are_lists(tokens) and _are_lists(tags) and tokens:
+        nested: list[Any] = list(spaces or ()) if _are_lists(spaces) else [None] * len(tokens)
+        return [
+            (part, part_tags, _booleans(part_spaces, len(part)))
+            for part, part_tags, part_spaces in zip(tokens, tags, nested, strict=False)
+            if _are_strings(part)
+        ]
+    if not _are_strings(tokens):
+        return []
+    return [(tokens, tags, _booleans(spaces, len(tokens)))]
+
+
+def _cut(value: Any, cut: str) -> Any:
+    if isinstance(value, dict):
+        return list(value.values())
+    if not isinstance(value, str):
+        return value
+    return value.split() if cut == "words" else list(value)
+
+
+def _text(row: Row, layout: RowLayout) -> str | None:
+    keys = [key for key in _TEXTS if isinstance(row.get(key), str) and key != layout.tokens]
+    return row[keys[0]] if keys else None
+
+
+def _booleans(spaces: Any, count: int) -> list[bool] | None:
+    if not isinstance(spaces, list) or len(spaces) != count:
+        return None
+    return [bool(space) for space in spaces]
+
+
+_CUTS = ("list", "words", "characters")
+
+
+def _token_keys(row: Row) -> Iterator[tuple[str, str]]:
+    for key in (*_TOKENS, *_TEXTS):
+        value = row.get(key)
+        if isinstance(value, str) and value:
+            yield from ((key, "words"), (key, "characters"))
+        elif _flat(value) and _are_strings(_flat(value)):
+            yield key, "list"
+
+
+def _tag_keys(row: Row, tokens: str, cut: str) -> Iterator[str]:
+    expected = _shape(_cut(row[tokens], cut))
+    for key, value in row.items():
+        if key in (tokens, *_SPACES) or any(part in key.lower() for part in _NEVER):
+            continue
+        tags = _cut(value, "words") if cut == "words" else value
+        if isinstance(tags, list | dict) and _shape(tags) == expected:
+            yield key
+
+
+def _kind(key: str, tags: list[Any]) -> str | None:
+    """ "names" or "numbers", if a list holds tags; else None."""
+    named = any(part in key.lower() for part in (*_OF_ENTITIES, *_OF_TAGS))
+    pieces = [p for tag in tags for p in (tag.split() if isinstance(tag, str) else [tag])]
+    if pieces and all(piece is None or whole_number(piece) is not None for piece in pieces):
+        return "numbers" if named else None
+    strings = [piece for piece in pieces if isinstance(piece, str)]
+    fit = 2 * len(strings) > len(pieces) and looks_like_tags(strings)
+    return "names" if fit and (named or any(map(is_prefixed, strings))) else None
+
+
+def _rank(key: str, kind: str | None) -> tuple[int, bool]:
+    lower = key.lower()
+    family = 0 if any(part in lower for part in _OF_ENTITIES) else 1
+    return family, kind == "numbers"
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [value]
+    parts = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(parts, list):
+        return []
+    if _are_lists(parts):
+        return list(chain.from_iterable(parts))
+    return parts
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The lengths of a list, or of the lists in it."""
+    parts = list(value.values()) if isinstance(value, dict) else value
+    return tuple(map(len, parts)) if _are_lists(parts) and parts else (len(parts),)
+
+
+def _are_lists(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, list) for part in value)
+
+
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
