@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
+from spacy_bertcrf.layers.recomputation import recomputed
 
 
 class WordpieceEncoder(nn.Module):
@@ -47,6 +49,7 @@ class WordpieceEncoder(nn.Module):
         attention_masks: Sequence[Tensor | None],
         pieces: Tensor,
         bags: Tensor | None = None,
+        n_recomputed: int = 0,
     ) -> Tensor:
         """input_ids: int64 (batch, max_len), a tensor for each batch.
         attention_masks: int64 (batch, max_len) for each batch, 0 at padding; None for no padding.
@@ -55,12 +58,20 @@ class WordpieceEncoder(nn.Module):
             learned for tokens without wordpieces.
         bags: (n_tokens,) int64, where in `pieces` each token begins, whose vector is the mean of
             its pieces'; None if each token has just one.
+        n_recomputed: of so many batches, the first ones, nothing but the vectors is kept for the
+            backward pass, which computes the rest again.
 
         Returns float32 token vectors (n_tokens, output_width).
         """
         rows = [self.pieceless[None]]
-        for ids, mask in zip(input_ids, attention_masks, strict=True):
-            rows.append(self.encode(ids, mask).flatten(0, 1))
+        if n_recomputed and not self._learns():
+            n_recomputed = 0
+        for i, (ids, mask) in enumerate(zip(input_ids, attention_masks, strict=True)):
+            # The backward pass begins with the last batches, so that what they kept is free again
+            # when the first are computed again.
+            is_recomputed = i < n_recomputed
+            encode = partial(recomputed, self.encode) if is_recomputed else self.encode
+            rows.append(encode(ids, mask).flatten(0, 1))
         flat = torch.cat(rows)
         if bags is None:
             return flat.index_select(0, pieces)
@@ -81,6 +92,10 @@ class WordpieceEncoder(nn.Module):
         layers = torch.stack([layer.float() for layer in chosen])
         weights = self.mix_logits.softmax(0) * self.mix_scale
         return torch.tensordot(weights, layers, dims=1)
+
+    def _learns(self) -> bool:
+        """Whether any weight does but the vector of tokens without wordpieces."""
+        return any(p.requires_grad for p in self.parameters() if p is not self.pieceless)
 
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         enabled = self.autocast_dtype is not None

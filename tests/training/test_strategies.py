@@ -9,6 +9,7 @@ import torch
 from spacy.util import fix_random_seed
 from thinc.api import SGD, Adam
 
+from spacy_bertcrf.models.bert import encoder_input
 from spacy_bertcrf.models.strategy import inner_bert
 from spacy_bertcrf.training.strategies.child_tuning import ChildTuningD, ChildTuningF
 from spacy_bertcrf.training.strategies.consistency import MultiSampleDropout, RDrop, TokenDropout
@@ -251,6 +252,29 @@ def test_the_context_loss_teaches_bert_to_fill_gaps(build):
     optimizer = Adam(0.01)
     losses = [component.update(examples * 2, sgd=optimizer)["bertcrf/context"] for _ in range(30)]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_a_long_text_teaches_the_context_loss_the_same(make_nlp, make_examples, monkeypatch):
+    """Else its gaps would be filled from other gaps than those that were guessed."""
+    weights = []
+    for is_recomputed in (True, False):
+        if not is_recomputed:
+            monkeypatch.setattr(encoder_input, "_n_beyond", lambda *_: 0)
+        overrides = {
+            "components.bertcrf.strategies": {"context": {"@misc": "spacy-bertcrf.ContextLoss.v1"}},
+            "components.bertcrf.model.tok2vec.max_batch_pieces": 16,
+        }
+        nlp = make_nlp("bert_bilstm_crf", **overrides)
+        fix_random_seed(0)
+        nlp.initialize(lambda nlp=nlp: make_examples(nlp))
+        bert = inner_bert(nlp.get_pipe("bertcrf").model)
+        before = [parameter.clone() for parameter in bert.module.parameters()]
+        nlp.update(make_examples(nlp), sgd=SGD(0.01), drop=0.1)
+        after = list(bert.module.parameters())
+        assert any((new != old).any() for new, old in zip(after, before, strict=True))
+        weights.append(after)
+    for recomputed, kept in zip(*weights, strict=True):
+        torch.testing.assert_close(recomputed, kept, rtol=1e-5, atol=1e-6)
 
 
 def test_masks_are_those_of_the_paper(build):

@@ -56,7 +56,9 @@ def BertEncoder(
     overlap: wordpieces that neighbouring windows share. Every token takes its vector from the
         window in which it has more context, half of that on each side at least.
     max_batch_pieces: windows go through the encoder sorted by length, in batches of at most so
-        many wordpieces with padding (a longer window goes alone).
+        many wordpieces with padding (a longer window goes alone). In training it bounds memory
+        too, whatever the size of an update or the length of a text: what was computed of so many
+        wordpieces is kept for the backward pass, and all of the others is computed again.
     n_layers: 1 for the last layer's vectors; n > 1 for a learned mix of the last n.
     frozen_embeddings, frozen_layers: leave the embeddings, or so many of the lowest layers, as
         they are.
@@ -190,6 +192,7 @@ def _docs_to_torch(
         [None if mask is None else to_device(mask) for mask in read.attention_masks],
         to_device(read.pieces),
         None if read.bags is None else to_device(read.bags),
+        read.n_recomputed,
     )
     return ArgsKwargs(args=args, kwargs={}), lambda _: docs
 
@@ -219,6 +222,7 @@ def _read(model: Tok2Vec, docs: list[Doc], is_train: bool, reading: _Reading) ->
         max_batch_pieces=reading.max_batch_pieces,
         batch_cost=batch_cost["cpu" if shim.device.type == "cpu" else "gpu"],
         of_texts=reading.of_texts,
+        is_train=is_train,
     )
 
 

@@ -19,6 +19,7 @@ class EncoderInput(NamedTuple):
     attention_masks: list[np.ndarray | None]
     pieces: np.ndarray
     bags: np.ndarray | None
+    n_recomputed: int
 
 
 def encoder_input(
@@ -32,6 +33,7 @@ def encoder_input(
     max_batch_pieces: int,
     batch_cost: int,
     of_texts: bool = False,
+    is_train: bool = False,
 ) -> EncoderInput:
     """Lay windows out in batches of similar length.
 
@@ -42,6 +44,8 @@ def encoder_input(
     max_batch_pieces, batch_cost: as in `length_groups`, special tokens counted.
     of_texts: instead of a vector for every token, one for every Doc: that of the first special
         token, the mean of those of its windows.
+    is_train: whether there will be a backward pass, for which no more than `max_batch_pieces` are
+        kept: of the batches beyond, all is computed again.
     """
     lengths = windows.ends - windows.begins
     n_special = len(prefix) + len(suffix)
@@ -72,9 +76,21 @@ def encoder_input(
         n_before += ids.size
     if of_texts:
         starts, ends = _windows_of_docs(wordpieces, windows)
-        return EncoderInput(input_ids, masks, *_pool(starts, ends, row_starts, "mean"))
-    pooled = _pool(wordpieces.starts, wordpieces.ends, positions, pooling)
-    return EncoderInput(input_ids, masks, *pooled)
+        pieces, bags = _pool(starts, ends, row_starts, "mean")
+    else:
+        pieces, bags = _pool(wordpieces.starts, wordpieces.ends, positions, pooling)
+    n_recomputed = _n_beyond(input_ids, max_batch_pieces) if is_train else 0
+    return EncoderInput(input_ids, masks, pieces, bags, n_recomputed)
+
+
+def _n_beyond(batches: Sequence[np.ndarray], max_pieces: int) -> int:
+    """How many batches, the first ones, are beyond `max_pieces` together with those after them.
+
+    The last is never: while it is computed it takes its memory anyway.
+    """
+    sizes = [ids.size for ids in batches]
+    are_within = np.cumsum(sizes[::-1]) <= max_pieces
+    return max(0, len(sizes) - max(1, int(are_within.sum())))
 
 
 def _windows_of_docs(wordpieces: Wordpieces, windows: Windows) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Masked words as a second task on the same texts."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from thinc.api import Optimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spacy_bertcrf.layers.recomputation import recomputed
 from spacy_bertcrf.models.bert.bert_shim import BertShim
 from spacy_bertcrf.models.bridge.module_state import module_state, restore_module
 from spacy_bertcrf.models.bridge.torch_shim import TorchShim
@@ -67,17 +69,26 @@ class ContextLoss(Strategy):
         tok2vec = batch.model.get_ref("tok2vec")
         encoder = next(node for node in tok2vec.walk() if shim in node.shims)
         inputs, _ = encoder.attrs["convert_inputs"](encoder, batch.docs, True)
-        embeddings: Tensor = shim.module.bert.get_input_embeddings().weight
+        texts, masks, *_, n_recomputed = inputs.args
         total = batch.emissions.new_zeros(())
-        for ids, mask in zip(*inputs.args[:2], strict=True):
+        for i, (ids, mask) in enumerate(zip(texts, masks, strict=True)):
             chosen = self._choose(ids, mask, shim)
             if not chosen.any():
                 continue
             masked = _masked(ids, chosen, shim.tokenizer.tokenizer)
-            vectors = shim.training_module.encode(masked, mask)[chosen]
-            scores = self._head.module(vectors, embeddings)
-            total = total + F.cross_entropy(scores, ids[chosen], reduction="sum")
+            args = (shim, masked, mask, chosen, ids[chosen])
+            # What this reading keeps for the backward pass is bounded as the other's is.
+            is_recomputed = i < n_recomputed
+            guess = partial(recomputed, self._guess) if is_recomputed else self._guess
+            total = total + guess(*args)
         return self.weight.value * total
+
+    def _guess(
+        self, shim: BertShim, masked: Tensor, mask: Tensor | None, chosen: Tensor, gold: Tensor
+    ) -> Tensor:
+        embeddings: Tensor = shim.module.bert.get_input_embeddings().weight
+        vectors = shim.training_module.encode(masked, mask)[chosen]
+        return F.cross_entropy(self._head.module(vectors, embeddings), gold, reduction="sum")
 
     def after_step(self, optimizer: Optimizer) -> None:
         self.weight.step()
