@@ -51,23 +51,47 @@ class DataStream(Iterator[tuple[int, list[Example]]]):
         self._at_start: PlainRandomState | None = None
         self._mark: _Mark | None = None
         self._n_taken = 0
+        self._ahead: _Drawn | None = None
         self._batches = self._run()
 
     def __next__(self) -> tuple[int, list[Example]]:
+        if self._ahead is None:
+            self._draw()
+        assert self._ahead is not None
+        drawn, self._ahead = self._ahead, None
+        if drawn.batch is None:
+            raise StopIteration
+        return drawn.batch
+
+    def is_over(self) -> bool:
+        """Whether there is no other batch. Where there may be an end, the next one is made."""
+        if self._max_epochs < 1:
+            return False
+        if self._ahead is None:
+            self._draw()
+        assert self._ahead is not None
+        return self._ahead.batch is None
+
+    def _draw(self) -> None:
+        mark, n_taken = self._mark, self._n_taken
         with self._own_random_numbers():
-            return next(self._batches)
+            batch = next(self._batches, None)
+        self._ahead = _Drawn(batch, mark, n_taken)
 
     def training_state(self) -> State:
         """Where it is."""
-        if self._mark is None or self._at_start is None:
+        mark, n_taken = self._mark, self._n_taken
+        if self._ahead is not None:
+            mark, n_taken = self._ahead.mark, self._ahead.n_taken
+        if mark is None or self._at_start is None:
             return {"n_taken": 0}
-        epoch, order, at_mark = self._mark
+        epoch, order, at_mark = mark
         return {
             "at_start": self._at_start.to_json(),
             "epoch": epoch,
             "order": order,
             "at_epoch": at_mark.to_json(),
-            "n_taken": self._n_taken,
+            "n_taken": n_taken,
         }
 
     def restore_training_state(self, state: State) -> None:
@@ -142,6 +166,18 @@ class _Mark(NamedTuple):
     epoch: int
     order: np.ndarray
     random: PlainRandomState
+
+
+class _Drawn(NamedTuple):
+    """What the stream has made and not yet given.
+
+    batch: with its epoch; None behind the last.
+    mark, n_taken: where the stream was before.
+    """
+
+    batch: tuple[int, list[Example]] | None
+    mark: _Mark | None
+    n_taken: int
 
 
 def _shuffled(order: np.ndarray) -> np.ndarray:

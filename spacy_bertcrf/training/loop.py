@@ -211,7 +211,7 @@ def _take_steps(
 ) -> None:
     steps = training.steps
     for epoch, batch in training.stream:
-        info, is_best = steps.take(epoch, batch)
+        info, is_best = steps.take(epoch, batch, training.stream.is_over)
         if is_best is not None:
             training.pipelines.save_evaluated(info, is_best)
         training.log_step(None if is_best is None else info)

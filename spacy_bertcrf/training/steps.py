@@ -31,13 +31,18 @@ class Steps:
         self._evaluate = create_evaluation_callback(nlp, dev_corpus, training["score_weights"])
         self.n_taken = 0
         self._results: list[tuple[float, int]] = []
+        self._are_over = False
         self._losses: dict[str, float] = {}
         self._words = 0
         self._seconds_before = 0.0
         self._start = perf_counter()
 
-    def take(self, epoch: int, batch: list[Example]) -> tuple[dict[str, Any], bool | None]:
-        """Learn from a batch; evaluate if it is time.
+    def take(
+        self, epoch: int, batch: list[Example], is_last_batch: Callable[[], bool] = lambda: False
+    ) -> tuple[dict[str, Any], bool | None]:
+        """Learn from a batch; evaluate if it is time, and after the last step in any case.
+
+        is_last_batch: whether no other comes after this one.
 
         Returns spaCy's info for loggers, and whether the pipeline was evaluated as better than
         ever; None if it was not evaluated.
@@ -50,14 +55,13 @@ class Steps:
         self._words += sum(map(len, batch))
         score, other_scores, is_best = None, None, None
         losses = self._losses
-        if step % self._training["eval_frequency"] == 0:
-            with self._nlp.use_params(self._optimizer.averages or {}):
-                score, other_scores = self._ranks.evaluate(
-                    self._nlp, self._dev_corpus, self._evaluate
-                )
-            self._results.append((score, step))
-            is_best = score == max(self._results)[0]
-            self._losses = {}
+        is_due = step % self._training["eval_frequency"] == 0
+        if is_due:
+            score, other_scores, is_best = self._evaluated()
+        # spaCy's loop ends here too, and has not evaluated what comes now.
+        self._are_over = self._is_at_end()
+        if not is_due and (self._are_over or is_last_batch()):
+            score, other_scores, is_best = self._evaluated()
         info = {
             "epoch": epoch,
             "step": step,
@@ -72,6 +76,16 @@ class Steps:
 
     def are_over(self) -> bool:
         """Whether the last step was the last of all."""
+        return self._are_over
+
+    def _evaluated(self) -> tuple[float, dict[str, Any], bool]:
+        with self._nlp.use_params(self._optimizer.averages or {}):
+            score, other_scores = self._ranks.evaluate(self._nlp, self._dev_corpus, self._evaluate)
+        self._results.append((score, self.n_taken - 1))
+        self._losses = {}
+        return score, other_scores, score == max(self._results)[0]
+
+    def _is_at_end(self) -> bool:
         step = self.n_taken - 1
         _, best_step = max((score, -step) for score, step in self._results)
         patience, max_steps = self._training["patience"], self._training["max_steps"]

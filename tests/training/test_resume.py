@@ -236,7 +236,9 @@ def test_it_ends_with_the_same_weights_and_log(name, make_config, tmp_path):
 @pytest.mark.parametrize("name", ["EMA, groups", "thinc's Adam", "gradual unfreezing"])
 def test_without_a_stop_it_is_as_spacy_trains(name, make_config, tmp_path):
     """Who has figures of `spacy train` would have to take them all again."""
-    config = make_config(*VARIANTS[name])
+    variant, training, others = VARIANTS[name]
+    # spaCy evaluates the last step if it is time; we do in any case.
+    config = make_config(variant, {**training, "max_steps": 9}, others)
     run(config, tmp_path)
     models, (_, records) = files_of(tmp_path / "model-last"), log_of(tmp_path)
     (tmp_path / "log.jsonl").unlink()
@@ -244,6 +246,29 @@ def test_without_a_stop_it_is_as_spacy_trains(name, make_config, tmp_path):
     spacy_train(init_nlp(config), tmp_path / "spacy", stdout=io.StringIO(), stderr=io.StringIO())
     assert files_of(tmp_path / "spacy" / "model-last") == models
     assert log_of(tmp_path)[1] == records
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_steps": 4},
+        {"max_steps": 0, "max_epochs": 3},
+        {"max_steps": 0, "max_epochs": 5, "patience": 4, "eval_frequency": 50},
+    ],
+)
+def test_the_last_step_is_evaluated(limits, make_config, tmp_path):
+    """The steps of the lowest rates were never judged, and of short trainings only the first."""
+    limits = {"max_epochs": 0, "eval_frequency": 3, **limits}
+    config = make_config("cpu_cnn_crf", limits, {"initialize.after_init": None})
+    run(config, tmp_path)
+    _, records = log_of(tmp_path)
+    assert "score" in records[-1]
+    assert [record["step"] for record in records].count(records[-1]["step"]) == 1
+    evaluated = [record["step"] for record in records if "score" in record]
+    assert evaluated[:-1] == list(range(0, evaluated[-1], limits["eval_frequency"]))
+    best = max(records, key=lambda record: (record.get("score", -1), record["step"]))
+    performance = json.loads((tmp_path / "model-best" / "meta.json").read_text())["performance"]
+    assert performance["ents_f"] == best["scores"]["ents_f"]
 
 
 def resumed(config, output, message):
