@@ -70,6 +70,7 @@ def main() -> None:
             "components.bertcrf.model.tok2vec.alignment": args.alignment,
             "training.batcher.alignment": args.alignment,
             "training.eval_frequency": EVAL_FREQUENCY,
+            "initialize.after_init.evaluations": 1,
             "training.before_update": {"@callbacks": "benchmark.track_steps.v1"},
         }
         train(ROOT / "configs" / f"{args.config}.cfg", folder / args.config, overrides=overrides)

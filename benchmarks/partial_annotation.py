@@ -135,6 +135,7 @@ def training_overrides(args: argparse.Namespace, folder: Path, real: Path) -> di
         "system.seed": args.seed,
         "training.max_epochs": args.epochs,
         "training.eval_frequency": 1000,
+        "initialize.after_init.evaluations": 1,
     }
     path = ROOT / "configs" / f"{args.config}.cfg"
     if "transformer" in load_config(path)["paths"]:

@@ -28,7 +28,7 @@ from spacy.util import load_config, load_model_from_config
 
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.reading import read_corpus
-from spacy_bertcrf.pipeline.step_count import StepCount
+from spacy_bertcrf.pipeline.step_count import steps_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spacy-bertcrf", "spacy", "torch", "transformers")
@@ -163,6 +163,7 @@ def measure(variants: str, seed: int, args: argparse.Namespace, folder: Path) ->
     of_corpus = {"cluener": "bert_bilstm_crf", "conll2003": "bert_bilstm_crf_en"}[args.corpus]
     path = ROOT / "configs" / f"{args.config or of_corpus}.cfg"
     overrides["training.eval_frequency"] = evaluation_frequency(path, overrides)
+    overrides["initialize.after_init.evaluations"] = 1  # no more than these
     overrides["training.logger"] = {
         "@loggers": "spacy-bertcrf.JSONL.v1",
         "path": str(log),
@@ -186,7 +187,7 @@ def evaluation_frequency(path: Path, overrides: dict[str, Any]) -> int:
     """So that the last evaluation is that of the last steps: they are counted from 0, and other
     epochs may have some batches less than the one that is counted."""
     nlp = load_model_from_config(load_config(path, overrides), auto_fill=True)
-    n_steps = StepCount(nlp)()
+    n_steps = steps_of(nlp)
     assert n_steps is not None
     return max(1, int(0.98 * n_steps) // overrides["training.max_epochs"])
 

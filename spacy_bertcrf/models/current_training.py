@@ -47,4 +47,10 @@ def current_training() -> Language | None:
     return None
 
 
+def evaluates_last_step() -> bool:
+    """Whether the loop that is going on evaluates its last step whatever `eval_frequency` says:
+    ours does, and spaCy's does not."""
+    return _present.get() is not None
+
+
 _present: ContextVar[Language | None] = ContextVar("current_training", default=None)

@@ -26,7 +26,8 @@ def prepare_classifiers() -> Callable[[Language], None]:
 
     It gives the classifiers their class weights, and lets `spacy-bertcrf.AdamW.v1` know of all
     parameters that learn together and of the number of steps, as a `bertcrf` does. It warns of
-    labels that only the development corpus has: no classifier can learn them.
+    labels that only the development corpus has, for no classifier can learn them, and of a
+    development corpus that has none, which cannot judge.
 
     The callback raises ValueError for exclusive classes in `textcat_multilabel`, for those that
     are not exclusive in `textcat`, for the weight of a class that there is not, and for balanced
@@ -53,6 +54,13 @@ def _prepare(nlp: Language) -> None:
             pipe.model.attrs["label_weights"] = _weights(name, pipe.labels, settings, train)
     if train is not None and dev is not None:
         _report_unlearnable(train, dev)
+    if dev is not None and not dev.n_docs:
+        warnings.warn(
+            "The development corpus has no document with categories, so every score is the same "
+            "from the first to the last step, and model-best is no better than any other. Check "
+            "its path, and that doc.cats is set in it.",
+            stacklevel=2,
+        )
 
 
 def _check_exclusive(name: str, pipe: Any, settings: ClassifierSettings) -> None:

@@ -17,6 +17,7 @@ from spacy_bertcrf.models.tagger.growth import grow
 from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.pipeline.annotations import UnknownLabelError
 from spacy_bertcrf.pipeline.survey import survey
+from spacy_bertcrf.pipeline.training_checks import check_entities_to_judge_by, check_training
 from spacy_bertcrf.pipeline.training_labels import (
     labels_of_config,
     labels_of_corpus,
@@ -95,17 +96,22 @@ class LabelledPipe(TrainablePipe):
         if self.is_initialized and labels is not None:
             self._refuse_to_shrink(labels)
         self._add_labels(corpus_labels if labels is None else labels)
+        if not sample and not self.is_initialized:
+            raise ValueError(
+                f"'{self.name}' got no example with a token. The training corpus is empty, or its "
+                "reader leaves everything out: one with a max_length takes of longer texts only "
+                "sentences, where their boundaries are set. Check its path, and set max_length = 0."
+            )
         if not self.labels:
             raise ValueError(
                 f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
-                "that doc.ents is set in the training corpus, or give 'labels'."
+                "that doc.ents is set in the training corpus, and that its reader's max_length "
+                "leaves out none of it, or give 'labels'."
             )
         if not self.is_initialized:
-            if not sample:
-                raise ValueError(f"'{self.name}' needs at least one example with a token.")
             self.model.initialize(X=sample, Y=self.tag_set)
         if nlp is not None:
-            _PREPARED.setdefault(nlp, WeakSet()).add(self)
+            _INITIALIZED.setdefault(nlp, WeakSet()).add(self)
             update_upstream_in_place(nlp)
 
     def join_training(self) -> None:
@@ -114,17 +120,24 @@ class LabelledPipe(TrainablePipe):
         labels that are new to it: those that `[initialize.components]` of the config gives, or
         else those of the training corpus.
 
-        Warns of the labels that are added. Raises ValueError if labels that the component has are
+        Warns of the labels that are added, and of what would make the training or its scores
+        worthless without an error. Raises ValueError if labels that the component has are
         missing from those of the config.
         """
         nlp = current_training()
-        if nlp is None or self in _PREPARED.setdefault(nlp, WeakSet()):
+        if nlp is None or self in _JOINED.setdefault(nlp, WeakSet()):
             return
-        _PREPARED[nlp].add(self)
+        _JOINED[nlp].add(self)
         name = next((name for name, pipe in nlp.components if pipe is self), None)
         if name is None:
             return
-        update_upstream_in_place(nlp)
+        if self not in _INITIALIZED.get(nlp, ()):
+            update_upstream_in_place(nlp)
+            self._grow_for(nlp, name)
+        check_training()
+        check_entities_to_judge_by(nlp, name, self.labels)
+
+    def _grow_for(self, nlp: Language, name: str) -> None:
         old, labels = self.labels, labels_of_config(nlp, name)
         if labels is not None:
             self._refuse_to_shrink(labels)
@@ -173,4 +186,7 @@ class LabelledPipe(TrainablePipe):
             raise ValueError(Errors.E109.format(name=self.name))
 
 
-_PREPARED: WeakKeyDictionary[Language, WeakSet[LabelledPipe]] = WeakKeyDictionary()
+# By pipeline, the components that its `initialize` has prepared, and those that have joined its
+# training.
+_INITIALIZED: WeakKeyDictionary[Language, WeakSet[LabelledPipe]] = WeakKeyDictionary()
+_JOINED: WeakKeyDictionary[Language, WeakSet[LabelledPipe]] = WeakKeyDictionary()

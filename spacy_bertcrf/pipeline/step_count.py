@@ -25,9 +25,9 @@ def steps_of(nlp: Language) -> int | None:
     """The number of steps that a training takes with the config of a pipeline, as far as it is
     not stopped by its `patience`; None where it has no end.
 
-    It is counted once: the corpus is read and shuffled, and its batches are counted; random
-    numbers go on afterwards as if nothing had been. Where the number of batches depends on their
-    order, other epochs may differ by some.
+    It is counted once: the corpus is read and shuffled, and its batches are counted, with random
+    numbers of its own, so that the count is the same whenever it is made. Where the number of
+    batches depends on their order, other epochs may differ by some.
 
     Raises what the corpus' reader and the batcher raise.
     """
@@ -36,6 +36,8 @@ def steps_of(nlp: Language) -> int | None:
     known = _COUNTS.get(nlp)
     if known is None or known[0] != settings:
         with random_state_kept():
+            random.seed(0)
+            np.random.seed(0)
             known = _COUNTS[nlp] = (settings, _count(nlp, config))
     return known[1]
 

@@ -13,6 +13,7 @@ from spacy_bertcrf.models.bridge.in_place_update import update_in_place
 from spacy_bertcrf.pipeline.accumulation import scale_gradients
 from spacy_bertcrf.pipeline.learning import Learning
 from spacy_bertcrf.pipeline.step_count import count_steps
+from spacy_bertcrf.pipeline.training_checks import check_training
 
 
 def update_upstream_in_place(nlp: Language) -> None:
@@ -61,6 +62,7 @@ class _WithListeners:
         nlp = None if self._nlp is None else self._nlp()
         if nlp is None or self._name not in nlp.component_names:
             return {}
+        check_training()
         pipes: dict[str, Any] = dict(nlp.components)
         upstream = pipes[self._name]
         listening = getattr(upstream, "listening_components", ())

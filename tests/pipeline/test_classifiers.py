@@ -151,6 +151,13 @@ def test_labels_of_the_development_corpus_alone_are_reported(pipeline):
         nlp.initialize(lambda: examples(nlp))
 
 
+def test_a_development_corpus_that_cannot_judge_is_reported(pipeline):
+    """All scores are the same from first to last, and nothing else tells why."""
+    nlp = pipeline(dev=[])
+    with pytest.warns(UserWarning, match="development corpus has no document with categories"):
+        nlp.initialize(lambda: examples(nlp))
+
+
 def test_the_rate_falls_to_zero_at_the_last_step(pipeline):
     """A `textcat` tells its optimizer nothing; the callback does."""
     nlp = pipeline(**{"training.max_epochs": 0, "training.max_steps": 4})

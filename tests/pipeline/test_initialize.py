@@ -74,7 +74,7 @@ def test_no_labels_is_an_error(nlp):
 def test_no_tokens_is_an_error(nlp):
     """Else the sizes of the model would be guessed."""
     empty = [Example.from_dict(nlp.make_doc(""), {})]
-    with pytest.raises(ValueError, match=r"'bertcrf' needs at least one example with a token"):
+    with pytest.raises(ValueError, match=r"'bertcrf' got no example with a token"):
         nlp.get_pipe("bertcrf").initialize(lambda: empty, labels=["name"])
 
 

@@ -1,0 +1,116 @@
+"""What is wrong with a training that would run to its end nevertheless, told before it begins."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+from weakref import WeakSet
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Corpus
+from spacy.training.corpus import walk_corpus
+from spacy.util import resolve_dot_names
+
+from spacy_bertcrf.models.current_training import current_training
+from spacy_bertcrf.pipeline.evaluations import restore_frequency, warn_of_few_evaluations
+from spacy_bertcrf.pipeline.step_count import random_state_kept
+
+STREAMED_TEXTS = 1000
+
+
+def check_training() -> None:
+    """Warn, once for a training that is going on, of too few evaluations, and of readers whose
+    max_length leaves out a part of their corpus."""
+    nlp = current_training()
+    if nlp is None or nlp in _CHECKED:
+        return
+    _CHECKED.add(nlp)
+    warn_of_few_evaluations(nlp)
+    restore_frequency(nlp)
+    for corpus in ("train_corpus", "dev_corpus"):
+        _warn_of_lost_texts(nlp, nlp.config["training"][corpus])
+
+
+def check_entities_to_judge_by(nlp: Language, name: str, labels: Sequence[str]) -> None:
+    """Warn if the development corpus of a training cannot judge an entity recogniser.
+
+    name, labels: of the component.
+    """
+    config = nlp.config.interpolate()
+    if not any(w for key, w in config["training"]["score_weights"].items() if "ents" in key):
+        return
+    corpus = config["training"]["dev_corpus"]
+    (reader,) = resolve_dot_names(config, [corpus])
+    with random_state_kept():
+        gold = _Gold.of(example.reference for example in reader(nlp))
+    if gold.by_label.keys() & set(labels):
+        unknown = {label: n for label, n in gold.by_label.items() if label not in labels}
+        if unknown:
+            listed = ", ".join(f"{label} ({n:,} entities)" for label, n in sorted(unknown.items()))
+            _warn(corpus, f"has labels that '{name}' does not know and cannot find: {listed}.")
+        return
+    nothing = f"Every score of '{name}' is 0 from the first to the last step, and model-best is "
+    nothing += "no better than any other. "
+    if not gold.n_docs:
+        _warn(corpus, f"is empty. {nothing}Check its path and its reader's settings.")
+    elif not gold.n_annotated:
+        _warn(corpus, f"has no entity annotation. {nothing}Check that doc.ents is set in it.")
+    elif not gold.by_label:
+        _warn(corpus, f"has no entity. {nothing}Take texts for it that have some.")
+    else:
+        found = ", ".join(sorted(gold.by_label))
+        _warn(
+            corpus,
+            f"has none of the labels that '{name}' knows ({', '.join(labels)}), but {found}. "
+            f"{nothing}Use the same labels in both corpora.",
+        )
+
+
+class _Gold(NamedTuple):
+    """n_docs: that have tokens. n_annotated: of these, with doc.ents set. by_label: entities."""
+
+    n_docs: int
+    n_annotated: int
+    by_label: Counter[str]
+
+    @classmethod
+    def of(cls, docs: Iterable[Doc]) -> "_Gold":
+        n_docs = n_annotated = 0
+        by_label: Counter[str] = Counter()
+        for doc in docs:
+            n_docs += bool(len(doc))
+            n_annotated += doc.has_annotation("ENT_IOB")
+            by_label.update(ent.label_ for ent in doc.ents)
+        return cls(n_docs, n_annotated, by_label)
+
+
+def _warn_of_lost_texts(nlp: Language, name: str) -> None:
+    config = nlp.config.interpolate()
+    (reader,) = resolve_dot_names(config, [name])
+    if not isinstance(reader, Corpus) or reader.gold_preproc or not reader.max_length:
+        return
+    there = kept = 0
+    # A corpus that is streamed may be too large to be read once more.
+    limit = STREAMED_TEXTS if config["training"]["max_epochs"] < 0 else None
+    docs = reader.read_docbin(nlp.vocab, walk_corpus(reader.path, ".spacy"))
+    for doc in islice(docs, limit):
+        there += len(doc)
+        kept += sum(len(example.reference) for example in reader.make_examples(nlp, [doc]))
+    if kept < there:
+        first = f" of its first {limit:,} texts" if limit else ""
+        _warn(
+            name,
+            f"leaves out {there - kept:,} of the {there:,} tokens{first} ({1 - kept / there:.0%}): "
+            f"of texts of max_length = {reader.max_length} tokens or more, only sentences are "
+            "taken, where their boundaries are set, and those as long are not. Set max_length = 0: "
+            "long texts are read in overlapping windows.",
+        )
+
+
+def _warn(corpus: str, text: str) -> None:
+    warnings.warn(f"The corpus [{corpus}] {text}", stacklevel=4)
+
+
+_CHECKED: WeakSet[Language] = WeakSet()
