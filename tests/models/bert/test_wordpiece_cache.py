@@ -60,11 +60,17 @@ def test_what_is_huge_is_not_kept():
     assert cache.look_up([1, 2]) == [None, b"x"]
 
 
-def test_200_000_new_urls_stay_within_the_bound(bert_tokenizer, monkeypatch):
-    """Of ever new ids and URLs a service would remember every one."""
+@pytest.fixture
+def quick_tokenizer(bert_tokenizer, monkeypatch) -> WordpieceTokenizer:
+    """A wordpiece for each letter: the tokenizer itself would take most of the time."""
     tokenizer = WordpieceTokenizer(bert_tokenizer, "token")
-    # A wordpiece for each letter: the tokenizer itself would take most of the time.
     monkeypatch.setattr(tokenizer, "_tokenize", lambda urls: [[ord(c) for c in u] for u in urls])
+    return tokenizer
+
+
+def test_200_000_new_urls_stay_within_the_bound(quick_tokenizer):
+    """Of ever new ids and URLs a service would remember every one."""
+    tokenizer = quick_tokenizer
     vocab = Vocab()
     for first in range(0, 200_000, 10_000):
         tokenizer([urls(first, 10_000, vocab)])
@@ -109,6 +115,17 @@ def test_a_memory_zone_leaves_nothing_behind(bert_tokenizer):
         tokenizer([urls(0, 500, nlp.vocab)])
         assert tokenizer([nlp.make_doc("the cat")]).ids.tolist() == before_zone
     assert tokenizer._cache.n_bytes == n_bytes
+
+
+def test_200_000_new_urls_in_zones_leave_nothing_behind(quick_tokenizer):
+    """Else a service that frees its texts as spaCy advises would grow all the same."""
+    nlp = spacy.blank("en")
+    n_bytes, n_strings = quick_tokenizer._cache.n_bytes, len(nlp.vocab.strings)
+    for first in range(0, 200_000, 10_000):
+        with nlp.memory_zone():
+            quick_tokenizer([urls(first, 10_000, nlp.vocab)])
+    assert quick_tokenizer._cache.n_bytes == n_bytes
+    assert len(nlp.vocab.strings) == n_strings
 
 
 def test_ids_that_a_zone_has_freed_mean_the_same_afterwards(bert_tokenizer):
