@@ -20,7 +20,8 @@ class _First(NamedTuple):
 
 def tell_repeats(records: Iterable[Record], problems: ProblemLog) -> Iterator[Record]:
     """Pass records on, and note each text that is annotated again: with other entities it is a
-    problem, with the same ones it is counted. Both are kept.
+    problem, with the same ones it is counted. Both are kept. Texts of which a part is not annotated
+    do not count.
 
     records: the records of one file.
     problems: log to add to.
@@ -30,9 +31,10 @@ def tell_repeats(records: Iterable[Record], problems: ProblemLog) -> Iterator[Re
     seen: dict[str, _First] = {}
     alike = 0
     for record in records:
-        if record.entities is not None and isinstance(record.text, str):
+        complete = record.entities is not None and not record.missing
+        if complete and isinstance(record.text, str):
             # What is no offset or label, whatever JSON has there, is reported elsewhere.
-            spans = {(str(m.start), str(m.end), str(m.label)) for m in record.entities}
+            spans = {(str(m.start), str(m.end), str(m.label)) for m in record.entities or ()}
             first = seen.setdefault(record.text, _First(record.line, spans))
             if first.spans != spans:
                 what = f"otherwise than in line {first.line}; both are kept"
