@@ -152,9 +152,11 @@ def _by_surface(
 ) -> Decision:
     total = len(mentions)
     own = _count_fits(mentions, rule.own)
-    if own[0] == total:
+    if own == (total, total):
         return Decision(rule.own, f"{rule.own}: so all {total:,} surfaces fit")
-    others = {counting: _count_fits(mentions, counting) for counting in rule.with_surface}
+    # Where each surface is there but for white space, another counting is better if all fit better.
+    least = total if own[0] == total else 0
+    others = {counting: _count_fits(mentions, counting, least) for counting in rule.with_surface}
     scores = {rule.own: own, **others}
     best = max(scores, key=lambda counting: scores[counting])
     fits = scores[best][0]
@@ -169,17 +171,20 @@ def _by_surface(
 
 
 def _count_fits(
-    mentions: Iterable[tuple[str | None, Mention]], counting: Counting
+    mentions: Sequence[tuple[str | None, Mention]], counting: Counting, least: int = 0
 ) -> tuple[int, int]:
-    """How many surfaces fit apart from white space, and how many to the letter."""
+    """How many surfaces fit apart from white space, and how many to the letter; counted no further
+    when fewer than `least` can."""
     loosely = exactly = 0
     mapped: str | None = None
     to_code_point: Callable[[int], int | None] = _same
-    for text, mention in mentions:
+    for seen, (text, mention) in enumerate(mentions):
+        if loosely + len(mentions) - seen < least:
+            break
         if text is not mapped:
             to_code_point, mapped = _mapping(text or "", counting), text
         placed = _placed(mention, counting, to_code_point)
-        if placed is not None:
+        if placed is not None and placed.end <= len(text or ""):
             found = _text_of(text or "", placed)
             exactly += found == mention.surface
             loosely += _solid(found) == _solid(mention.surface or "")

@@ -103,3 +103,12 @@ def test_a_line_end_that_was_one_character():
     assert decision.counting == Counting(crlf_as_one=True)
     convert(record, decision.counting, ProblemLog(FILE))
     assert [text[m.start : m.end] for m in record.entities] == ["Anna", "Bob", "Köln"]
+
+
+def test_white_space_does_not_hide_the_counting():
+    """Else ends that are exclusive are read as inclusive where a space or the text's end follows,
+    and each word that punctuation follows is lost."""
+    text = "Anna met Bob"
+    mentions = [Mention(0, 4, "PER", "Anna"), Mention(9, 12, "PER", "Bob")]
+    rule = OffsetRule(Counting(inclusive=True))
+    assert decide([Record(1, text=text, entities=mentions)], rule, FILE).counting == Counting()

@@ -114,7 +114,9 @@ def _mention(span: Any, value: dict[str, Any], options: Options) -> Mention:
         return mention
     tokens = _tokens(value, span)
     if "start" not in span and tokens:
-        mention = mention._replace(start=tokens[0].get("start"), end=tokens[-1].get("end"))
+        first: Any = tokens[0].get("start")
+        last: Any = tokens[-1].get("end")
+        mention = mention._replace(start=first, end=last)
     if mention.surface is None and tokens and _are_of_text(value["tokens"], value["text"]):
         mention = mention._replace(surface=" ".join(token["text"] for token in tokens))
     if mention.label is None and options.label is not None:
