@@ -13,6 +13,7 @@ bertcrf_app = typer.Typer(
 app.add_typer(bertcrf_app)
 
 from spacy_bertcrf.cli import (  # noqa: E402, F401
+    annotate,
     calibrate,
     confusion,
     convert,

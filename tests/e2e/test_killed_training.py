@@ -16,7 +16,7 @@ from spacy.util import load_config
 from thinc.api import Config
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).with_name("killed_training.py")
+SCRIPT = Path(__file__).with_name("killed_command.py")
 N_KILLS = 4
 IMPORTS = [
     "spacy.lang.zh",
@@ -44,7 +44,13 @@ def start():
     first.join()
 
     def start(*arguments, kill_at=None, size_limit=None):
-        given = {"ARGUMENTS": arguments, "KILL_AT": kill_at, "SIZE_LIMIT": size_limit}
+        output = Path(arguments[arguments.index("--output") + 1])
+        given = {
+            "ARGUMENTS": ["bertcrf", "train", *arguments],
+            "PRINTED": output.parent / "printed.txt",
+            "KILL_AT": kill_at,
+            "SIZE_LIMIT": size_limit,
+        }
         process = context.Process(target=runpy.run_path, args=(str(SCRIPT), given))
         process.start()
         return process

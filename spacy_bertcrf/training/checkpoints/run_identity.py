@@ -26,7 +26,7 @@ def run_identity(nlp: Language, n_processes: int) -> State:
     return {
         "config": json.loads(json.dumps(config)),
         "content": {
-            key: _digest(Path(value))
+            key: content_digest(Path(value))
             for key, value in _flat(config.get("corpora", {}), "corpora")
             if isinstance(value, str) and value and Path(value).exists()
         },
@@ -43,15 +43,15 @@ def differences(old: State, new: State) -> list[str]:
     """What differs, as sentences can list it."""
     found = [
         f"{key} was {_shown(was)} and is {_shown(now)}"
-        for key, was, now in _differing(old["config"], new["config"])
+        for key, was, now in differing(old["config"], new["config"])
     ]
     found += [
         f"what {key} names has other content" if was and now else f"{key} names other files"
-        for key, was, now in _differing(old["content"], new["content"])
+        for key, was, now in differing(old["content"], new["content"])
     ]
     found += [
         f"the version of {package} was {was} and is {now}"
-        for package, was, now in _differing(old["versions"], new["versions"])
+        for package, was, now in differing(old["versions"], new["versions"])
     ]
     for key, name in (("n_processes", "the number of processes"), ("device", "the device")):
         if old[key] != new[key]:
@@ -59,7 +59,9 @@ def differences(old: State, new: State) -> list[str]:
     return found
 
 
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The keys whose values differ, those of inner mappings joined by dots; with both values, None
+    where there is no such key."""
     before, now = dict(_flat(old)), dict(_flat(new))
     keys = [*before, *(key for key in now if key not in before)]
     return [
@@ -67,6 +69,21 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str
         for key in keys
         if key not in before or key not in now or before[key] != now[key]
     ]
+
+
+def content_digest(path: Path) -> str:
+    """The SHA-256 of a file, or of the files in a folder with their names; of a Python package
+    without what Python compiles of it."""
+    hashed = hashlib.sha256()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        if not file.is_file() or "__pycache__" in file.parts:
+            continue
+        hashed.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as opened:
+            while chunk := opened.read(CHUNK):
+                hashed.update(chunk)
+    return hashed.hexdigest()
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -80,16 +97,3 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
 
 def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _digest(path: Path) -> str:
-    hashed = hashlib.sha256()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    for file in files:
-        if not file.is_file():
-            continue
-        hashed.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as opened:
-            while chunk := opened.read(CHUNK):
-                hashed.update(chunk)
-    return hashed.hexdigest()

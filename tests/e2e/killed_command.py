@@ -1,7 +1,8 @@
-"""Run by tests in a process of its own: trains, and is killed from within or from without.
+"""Run by tests in a process of its own: a command that is killed from within or from without.
 
-ARGUMENTS: those of `bertcrf train`.
-KILL_AT: the number of the change to the output's folder at which the process kills itself, or None.
+ARGUMENTS: of `python -m spacy`.
+PRINTED: the file to which all goes that it prints.
+KILL_AT: the number of the change to files and folders at which the process kills itself, or None.
 SIZE_LIMIT: no file becomes larger than so many bytes, as on a full disk; or None.
 """
 
@@ -9,13 +10,13 @@ import os
 import resource
 import signal
 import sys
-from pathlib import Path
 
 from spacy.cli import app
 
 import spacy_bertcrf.cli  # noqa: F401
 
-ARGUMENTS, KILL_AT, SIZE_LIMIT = (globals()[n] for n in ("ARGUMENTS", "KILL_AT", "SIZE_LIMIT"))
+GIVEN = ("ARGUMENTS", "PRINTED", "KILL_AT", "SIZE_LIMIT")
+ARGUMENTS, PRINTED, KILL_AT, SIZE_LIMIT = (globals()[name] for name in GIVEN)
 CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree", "os.truncate")
 n_changes = 0
 
@@ -33,8 +34,7 @@ if KILL_AT is not None:
     sys.addaudithook(watch)
 if SIZE_LIMIT is not None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, SIZE_LIMIT))
-folder = Path(ARGUMENTS[ARGUMENTS.index("--output") + 1])
-with (folder.parent / "printed.txt").open("a") as printed:
+with PRINTED.open("a") as printed:
     os.dup2(printed.fileno(), 1)
     os.dup2(printed.fileno(), 2)
-    app(["bertcrf", "train", *map(str, ARGUMENTS)], prog_name="spacy")
+    app(list(map(str, ARGUMENTS)), prog_name="spacy")

@@ -1,0 +1,141 @@
+"""The records of a file: lines, rows of a table, or the file as a whole."""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from spacy_bertcrf.annotation.inputs import InputFile
+from spacy_bertcrf.annotation.settings import Settings
+from spacy_bertcrf.annotation.streams import import_pyarrow, open_stream
+
+BOM = b"\xef\xbb\xbf"
+PARQUET_BATCH = 1024  # rows
+# Bytes of a CSV file that are not UTF-8 become these, so that the row can be told of.
+UNDECODED = "surrogateescape"
+
+
+class Place(NamedTuple):
+    """Where a record begins.
+
+    offset: in bytes of the uncompressed file, in a Parquet file in rows.
+    line: number of its first line, from 1; in a Parquet file, of the row.
+    """
+
+    offset: int
+    line: int
+
+
+START = Place(0, 1)
+
+
+class Record(NamedTuple):
+    """A text and what else is known of it, not yet looked into.
+
+    content: the bytes of a line or file, the fields of a CSV row, the values of a Parquet row.
+    next: where the next record may begin.
+    """
+
+    line: int
+    content: Any
+    next: Place
+
+
+def records(
+    file: InputFile, settings: Settings, start: Place = START, digest: Any = None
+) -> Iterator[Record]:
+    """The records of a file from some place on. Of text files, lines without text are none.
+
+    start: the place of a record. A compressed file can be read from its start alone.
+    digest: as of `open_stream`; not for Parquet files.
+
+    Raises ValueError for a file that cannot be read.
+    """
+    if file.kind == "parquet":
+        yield from _parquet_records(file, settings, start)
+        return
+    with open_stream(file, digest) as stream:
+        if start.offset:
+            stream.seek(start.offset)
+        if file.kind == "csv":
+            try:
+                yield from _csv_records(stream, start, delimiter(file, settings))
+            except csv.Error as error:
+                raise ValueError(f"{file.path} is no CSV file: {error}.") from error
+        elif file.kind == "text" and settings.whole_files:
+            content = stream.read().removeprefix(BOM)
+            yield Record(1, content, Place(len(content), 2))
+        else:
+            yield from _lines(stream, start)
+
+
+def open_parquet(file: InputFile) -> Any:
+    """A pyarrow ParquetFile. Raises ValueError if it is none."""
+    pyarrow = import_pyarrow()
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        return ParquetFile(file.path)
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(f"{file.path} is no whole Parquet file: {error}.") from error
+
+
+def delimiter(file: InputFile, settings: Settings) -> str:
+    """What stands between the columns of a CSV file."""
+    if settings.delimiter is not None:
+        return settings.delimiter
+    return "\t" if ".tsv" in file.path.suffixes else ","
+
+
+def _lines(stream: BinaryIO, start: Place) -> Iterator[Record]:
+    offset, line = start
+    for data in stream:
+        offset += len(data)
+        if line == 1:
+            data = data.removeprefix(BOM)
+        if data.strip():
+            yield Record(line, data, Place(offset, line + 1))
+        line += 1
+
+
+def _csv_records(stream: BinaryIO, start: Place, delimiter: str) -> Iterator[Record]:
+    offset = start.offset
+
+    def lines() -> Iterator[str]:
+        nonlocal offset
+        for data in stream:
+            offset += len(data)
+            text = data.decode("utf-8", UNDECODED)
+            yield text.removeprefix("\ufeff") if offset == len(data) else text
+
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    line = start.line
+    for fields in reader:
+        following = start.line + reader.line_num
+        if fields:
+            yield Record(line, fields, Place(offset, following))
+        line = following
+
+
+def _parquet_records(file: InputFile, settings: Settings, start: Place) -> Iterator[Record]:
+    opened = open_parquet(file)
+    row, groups, first = 0, [], 0
+    for group in range(opened.num_row_groups):
+        n = opened.metadata.row_group(group).num_rows
+        if row + n > start.offset:
+            groups.append(group)
+            first = row if len(groups) == 1 else first
+        row += n
+    wanted = _parquet_columns(opened.schema_arrow.names, settings)
+    for batch in opened.iter_batches(PARQUET_BATCH, row_groups=groups, columns=wanted):
+        for values in batch.slice(max(0, start.offset - first)).to_pylist():
+            row = max(first, start.offset)
+            yield Record(row + 1, values, Place(row + 1, row + 2))
+            start = Place(row + 1, row + 2)
+        first += len(batch)
+
+
+def _parquet_columns(names: Sequence[str], settings: Settings) -> list[str]:
+    wanted = {settings.text_field, settings.id_field or "id", *settings.keep}
+    return [name for name in names if name in wanted]

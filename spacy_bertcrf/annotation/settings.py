@@ -1,0 +1,48 @@
+"""What a user sets, of which the output depends."""
+
+from dataclasses import dataclass
+
+FORMATS = ("jsonl", "parquet")
+OWN_COLUMNS = ("id", "text", "entities", "spans", "cats")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How rows are read, and what is written of them.
+
+    text_field, id_field: columns, or keys of JSON objects. Without an id_field the id is that
+        under "id", and made from file and line where there is none.
+    keep: columns that are written too.
+    save_texts: whether texts are written too.
+    format: one of FORMATS.
+    shard_size: most texts in a shard.
+    whole_files: whether a plain text file is one text, instead of each of its lines.
+    delimiter: between the columns of CSV files; if None, a comma, and in .tsv files a tab.
+
+    Raises ValueError for what cannot be.
+    """
+
+    text_field: str = "text"
+    id_field: str | None = None
+    keep: tuple[str, ...] = ()
+    save_texts: bool = False
+    format: str = "jsonl"
+    shard_size: int = 10_000
+    whole_files: bool = False
+    delimiter: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ValueError(f"The format is {self.format!r}; it must be {' or '.join(FORMATS)}.")
+        if self.shard_size < 1:
+            raise ValueError(f"The shard size is {self.shard_size}; it must be at least 1.")
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ValueError(f"The delimiter is {self.delimiter!r}; it must be one character.")
+        taken = [column for column in self.keep if column in OWN_COLUMNS]
+        if taken:
+            raise ValueError(
+                f"--keep {taken[0]}: a column of that name is written in any case, or by "
+                "--save-texts. Rename that of the input."
+            )
+        if len(set(self.keep)) < len(self.keep):
+            raise ValueError("--keep names a column twice.")

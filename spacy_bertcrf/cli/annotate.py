@@ -1,0 +1,165 @@
+"""`python -m spacy bertcrf annotate`: an archive, annotated whatever dies on the way."""
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_bertcrf.cli import bertcrf_app
+
+if TYPE_CHECKING:
+    from spacy_bertcrf.annotation.job import Done, Job
+    from spacy_bertcrf.annotation.run import Run
+    from spacy_bertcrf.annotation.settings import Settings
+    from spacy_bertcrf.annotation.shards import Archive, Shard
+
+LEFT_OUT_SHOWN = 3
+
+Format = Enum("Format", {name: name for name in ("jsonl", "parquet")})  # type: ignore[misc]
+
+
+@bertcrf_app.command("annotate")
+def annotate_cli(
+    pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or package")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN... OUT",
+            help=".jsonl, .csv, .tsv, .txt (also .gz or .zst) or .parquet files, folders or globs; "
+            "at last, the folder to write to",
+        ),
+    ],
+    text_field: Annotated[str, typer.Option(help="Column or key of the texts")] = "text",
+    id_field: Annotated[
+        str | None,
+        typer.Option(help="Column or key of the ids  [default: id; else made of file and line]"),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="A column that is written too; may be given several times"),
+    ] = None,
+    save_texts: Annotated[bool, typer.Option("--save-texts", help="Write the texts too")] = False,
+    format: Annotated[Format, typer.Option(help="Of what is written")] = Format["jsonl"],
+    whole_files: Annotated[
+        bool, typer.Option("--whole-files", help="Each .txt file is one text, not each line")
+    ] = False,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the columns of .csv files  [default: a comma]")
+    ] = None,
+    shard_size: Annotated[
+        int, typer.Option(help="Most texts in a file that is written: what a crash can cost", min=1)
+    ] = 10_000,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Texts that are annotated together  [default: the pipeline's]", min=1),
+    ] = None,
+    nproc: Annotated[
+        int | None,
+        typer.Option(help="Processes on this machine, which may die  [default: this one]", min=1),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove what an earlier annotation wrote to OUT")
+    ] = False,
+    code: Annotated[
+        Path | None,
+        typer.Option("--code", "-c", help="Python file with components of your own"),
+    ] = None,
+    gpu_id: Annotated[
+        int,
+        typer.Option("--gpu-id", "-g", help="GPU, with --nproc that of the first; -1 for the CPU"),
+    ] = -1,
+) -> None:
+    """Annotate texts with their entities, a row a text: id, entities, and what else is asked for.
+
+    The same command goes on where it was stopped, by whatever. A text that the pipeline cannot
+    annotate is written to OUT/errors.jsonl; what was done, to OUT/manifest.json.
+    """
+    from spacy_bertcrf.annotation.job import Job
+    from spacy_bertcrf.annotation.results import parquet_schema
+    from spacy_bertcrf.annotation.run import opened
+    from spacy_bertcrf.annotation.settings import Settings
+
+    try:
+        if len(paths) < 2:
+            raise ValueError("Give the inputs, and at last the folder to write to.")
+        settings = Settings(
+            text_field=text_field,
+            id_field=id_field,
+            keep=tuple(keep or ()),
+            save_texts=save_texts,
+            format=format.value,
+            shard_size=shard_size,
+            whole_files=whole_files,
+            delimiter=delimiter,
+        )
+        output = Path(paths[-1])
+        archive = _archive(paths[:-1], output, settings)
+        job = Job(
+            pipeline,
+            code,
+            output,
+            settings,
+            archive.sources,
+            len(archive.shards),
+            schema=parquet_schema(archive.sources, settings) if format.value == "parquet" else None,
+            batch_size=batch_size,
+            gpu_id=gpu_id,
+        )
+        with opened(job, archive, overwrite=overwrite) as run:
+            if not run.is_complete:
+                _annotate(run, job, nproc)
+            _print(run)
+    except (ValueError, ImportError, OSError, RuntimeError) as error:
+        msg.fail("The annotation has ended early", str(error), exits=1)
+    except KeyboardInterrupt:
+        msg.warn("The annotation was stopped", "The same command goes on with it.")
+        raise typer.Exit(130) from None
+
+
+def _archive(names: list[str], output: Path, settings: "Settings") -> "Archive":
+    from spacy_bertcrf.annotation.inputs import find_inputs
+    from spacy_bertcrf.annotation.shards import cut
+
+    files, left_out = find_inputs(names, output)
+    if left_out:
+        shown = ", ".join(map(str, left_out[:LEFT_OUT_SHOWN]))
+        more = ", …" if left_out[LEFT_OUT_SHOWN:] else ""
+        msg.warn(f"{len(left_out):,} files are of no kind that is read", shown + more)
+    archive = cut(files, settings)
+    msg.info(f"{archive.n_texts:,} texts in {len(files):,} files")
+    return archive
+
+
+def _annotate(run: "Run", job: "Job", nproc: int | None) -> None:
+    from tqdm import tqdm
+
+    n_done = sum(record.texts for record in run.done.values())
+    remaining = run.remaining()
+    n_texts = n_done + sum(shard.n_texts for shard in remaining)
+    try:
+        with tqdm(total=n_texts, initial=n_done, unit=" texts", smoothing=0.1) as bar:
+            for record in _engine(job, remaining, nproc):
+                run.add(record)
+                bar.update(record.texts)
+    finally:
+        run.end()
+
+
+def _engine(job: "Job", shards: "list[Shard]", nproc: int | None) -> "Iterator[Done]":
+    from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_processes
+
+    if nproc is None:
+        return annotate_here(job, shards)
+    return annotate_in_processes(job, shards, nproc)
+
+
+def _print(run: "Run") -> None:
+    manifest, output = run.manifest, run.output
+    msg.good(
+        f"{output} is complete: {manifest['texts']:,} texts, {manifest['entities']:,} entities"
+    )
+    if manifest["failed"]:
+        msg.warn(f"{manifest['failed']:,} of them could not be annotated", f"{output}/errors.jsonl")

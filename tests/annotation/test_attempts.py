@@ -1,0 +1,42 @@
+"""Which text is to blame for a process that died."""
+
+import pytest
+
+from spacy_bertcrf.annotation.attempts import Attempt, forgive
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "note.json"
+
+
+def test_a_text_is_blamed_when_it_has_ended_two_processes_alone(path):
+    """A machine that is switched off once must not cost the text that was being read."""
+    Attempt(path).reads(8, 16)
+    attempt = Attempt(path, "SIGKILL")
+    assert attempt.is_suspect(8, 16)
+    assert not attempt.is_suspect(0, 8)
+    assert attempt.is_suspect(12, 20), "with another batch size, the same texts are suspects"
+    attempt.reads(9, 10)
+    attempt = Attempt(path, "SIGKILL")
+    assert attempt.blame(9) is None
+    attempt.reads(9, 10)
+    attempt = Attempt(path, "SIGSEGV")
+    assert "SIGSEGV" in attempt.blame(9)
+    assert attempt.blame(8) is None
+    attempt.ended()
+    assert not path.exists()
+
+
+def test_what_was_ended_on_purpose_blames_none_and_forgets_none(path):
+    Attempt(path).reads(0, 8)
+    Attempt(path).reads(3, 4)
+    for _ in range(3):
+        forgive(path)
+        Attempt(path).reads(3, 4)
+    forgive(path)
+    attempt = Attempt(path)
+    attempt.reads_nothing()
+    attempt = Attempt(path)
+    assert attempt.blame(3) is None
+    assert attempt.is_suspect(0, 8)

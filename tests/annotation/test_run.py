@@ -1,0 +1,147 @@
+"""A folder holds one annotation, whole or with the rest still to do."""
+
+import json
+
+import pytest
+
+from spacy_bertcrf.annotation.engine_local import annotate_here
+from spacy_bertcrf.annotation.run import opened
+
+
+@pytest.fixture
+def annotate():
+    def annotate(job, archive, n_shards=None, **options):
+        with opened(job, archive, **options) as run:
+            for done in annotate_here(job, run.remaining()[:n_shards]):
+                run.add(done)
+            run.end()
+            return run.manifest
+
+    return annotate
+
+
+TEXTS = [f"{i} in Berlin" for i in range(45)]
+
+
+def test_it_goes_on_where_it_was_stopped(make_job, annotate, read_output):
+    job, archive = make_job(*TEXTS)
+    manifest = annotate(job, archive, n_shards=2)
+    assert (manifest["status"], manifest["texts"]) == ("stopped", 20)
+    before = {path: path.stat().st_mtime_ns for path in (job.output / "parts").iterdir()}
+    assert len(before) == 2
+    manifest = annotate(job, archive)
+    assert (manifest["status"], manifest["texts"], manifest["entities"]) == ("complete", 45, 45)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert [row["id"].rpartition(":")[2] for row in read_output(job.output)] == [
+        str(i + 1) for i in range(45)
+    ]
+    names = sorted(path.name for path in job.output.iterdir())
+    assert names == [".lock", "manifest.json", "parts"]
+    assert annotate(job, archive) == manifest
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"shard_size": 11}, "settings.shard_size was 10 and is 11"),
+        ({"save_texts": True}, "settings.save_texts was false and is true"),
+        ({"format": "parquet"}, 'settings.format was "jsonl" and is "parquet"'),
+    ],
+)
+def test_other_settings_are_an_error(changed, expected, make_job, annotate):
+    """Shards of two kinds in one folder would be found by nobody."""
+    annotate(*make_job(*TEXTS), n_shards=1)
+    with pytest.raises(ValueError, match=expected):
+        annotate(*make_job(*TEXTS, **changed))
+
+
+def test_another_input_is_an_error(make_job, annotate, tmp_path):
+    annotate(*make_job(*TEXTS), n_shards=1)
+    with pytest.raises(ValueError, match=r"texts.txt has other content"):
+        annotate(*make_job("changed", *TEXTS[1:]))
+    more = tmp_path / "more.txt"
+    more.write_text("more")
+    make_job(*TEXTS)
+    with pytest.raises(ValueError, match=r"more.txt is a new input"):
+        annotate(*make_job(inputs=(tmp_path / "texts.txt", more)))
+    with pytest.raises(ValueError, match=r"texts.txt is no longer an input"):
+        annotate(*make_job(inputs=(more,)))
+
+
+def test_another_pipeline_is_an_error(make_job, annotate, tmp_path, monkeypatch):
+    """A model that was trained anew under the same name, above all."""
+    import shutil
+
+    job, archive = make_job(*TEXTS)
+    copy = tmp_path / "copy"
+    shutil.copytree(job.pipeline, copy)
+    job = job._replace(pipeline=str(copy))
+    annotate(job, archive, n_shards=1)
+    moved = copy.rename(tmp_path / "moved")
+    annotate(job._replace(pipeline=str(moved)), archive, n_shards=1)
+    path = moved / "meta.json"
+    path.write_text(path.read_text().replace("0.0.0", "0.0.1"))
+    with pytest.raises(ValueError, match=r"the pipeline .* has other content"):
+        annotate(job._replace(pipeline=str(moved)), archive)
+    monkeypatch.setattr("spacy_bertcrf.annotation.run.version", lambda package: "9")
+    with pytest.raises(ValueError, match=r'versions.spacy was ".*" and is "9"'):
+        annotate(job._replace(pipeline=str(moved)), archive)
+
+
+def test_overwriting_removes_all_of_the_old(make_job, annotate, read_output):
+    annotate(*make_job(*TEXTS, "FAIL"), n_shards=None)
+    job, archive = make_job("only one")
+    annotate(job, archive, overwrite=True)
+    assert len(read_output(job.output)) == 1
+    assert not (job.output / "errors.jsonl").exists()
+
+
+def test_other_folders_are_left_alone(make_job, annotate):
+    job, archive = make_job(*TEXTS)
+    job.output.mkdir()
+    (job.output / "thesis.tex").touch()
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"other things.*thesis.tex"):
+            annotate(job, archive, overwrite=overwrite)
+    assert [path.name for path in job.output.iterdir()] == ["thesis.tex"]
+
+
+def test_two_at_once_are_an_error(make_job, annotate):
+    job, archive = make_job(*TEXTS)
+    with (
+        opened(job, archive),
+        pytest.raises(ValueError, match="Another process"),
+        opened(job, archive),
+    ):
+        pass
+
+
+def test_a_note_that_was_cut_off_is_of_a_shard_that_is_not_done(make_job, annotate, read_output):
+    """The power fails while a line is written: that shard is done again, no other."""
+    job, archive = make_job(*TEXTS)
+    annotate(job, archive, n_shards=3)
+    journal = job.output / ".work" / "done.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-5])
+    with opened(job, archive) as run:
+        assert [shard.number for shard in run.remaining()] == [2, 3, 4]
+    assert annotate(job, archive)["texts"] == 45
+    assert len(read_output(job.output)) == 45
+
+
+def test_errors_can_be_the_next_input(make_job, annotate, read_output):
+    """Once the cause is mended, the same command annotates the rest."""
+    job, archive = make_job("fine", "FAIL one", "also fine", "FAIL two")
+    manifest = annotate(job, archive)
+    assert (manifest["texts"], manifest["failed"]) == (4, 2)
+    assert len(read_output(job.output)) == 2
+    errors = job.output / "errors.jsonl"
+    rows = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert [row["text"] for row in rows] == ["FAIL one", "FAIL two"]
+    assert rows[0]["place"].endswith("texts.txt:2")
+    assert "KeyError" in rows[0]["error"]
+    mended = errors.rename(job.output.parent / "errors.jsonl")
+    mended.write_text(mended.read_text().replace("FAIL", "fine"))
+    again, archive = make_job(inputs=(mended,))
+    again = again._replace(output=job.output.parent / "again")
+    annotate(again, archive)
+    assert [row["id"] for row in read_output(again.output)] == [row["id"] for row in rows]
