@@ -54,6 +54,14 @@ class ProblemLog:
         """
         self._problems.append(Problem(kind, self.path, line, what))
 
+    def note(self, name: str, what: str) -> None:
+        """Note what was found out, beside what others files of the corpus say."""
+        before = self.notes.get(name)
+        if before is None:
+            self.notes[name] = what
+        elif what not in before.split("; "):
+            self.notes[name] = f"{before}; {what}"
+
     def __len__(self) -> int:
         return len(self._problems)
 
@@ -61,11 +69,12 @@ class ProblemLog:
         return iter(self._problems)
 
     def by_kind(self) -> dict[str, list[Problem]]:
-        """The problems of each kind, in the files' order; the most frequent kind first."""
+        """The problems of each kind, in the files' order: first those of files as a whole, then the
+        most frequent kind."""
         files: dict[Path, int] = {}
         for problem in self._problems:
             files.setdefault(problem.path, len(files))
         kinds: dict[str, list[Problem]] = {}
         for problem in sorted(self._problems, key=lambda found: (files[found.path], found.line)):
             kinds.setdefault(problem.kind, []).append(problem)
-        return dict(sorted(kinds.items(), key=lambda kind: -len(kind[1])))
+        return dict(sorted(kinds.items(), key=lambda kind: (kind[1][0].line > 0, -len(kind[1]))))

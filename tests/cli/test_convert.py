@@ -155,7 +155,7 @@ def test_explain_shows_the_evidence_and_writes_nothing(convert, tmp_path):
     result = CliRunner().invoke(app, ["bertcrf", "convert", "in.txt", "other.json", "--explain"])
     assert result.exit_code == 0
     shown = " ".join(squeeze(result.output))
-    assert "columns possible most lines have 2 columns" in shown
+    assert "columns possible tokens in column 1 and tags in column 2 of 2" in shown
     assert "objects with the keys data, predictions; no annotation among them" in shown
     assert "cluener against" in shown
     assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "other.json", "out.spacy"}

@@ -1,53 +1,56 @@
 """Columns: one token a line with its tag, sentences apart by blank lines.
 
 The format of the CoNLL-2003 shared task, of MSRA and of most Chinese corpora. Columns are apart by
-tabs, or by ASCII spaces where a line has no tab; any other white space is part of a token.
+tabs, or by ASCII spaces where a line has no tab; any other white space is part of a token. Which of
+them are tokens and tags, and how tags are written, is found out by what they hold.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from spacy_bertcrf.corpora.column_layout import (
+    DOCUMENT_START,
+    Layout,
+    LayoutQuestion,
+    find_layout,
+    split_columns,
+)
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.sources import Source
-from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme, read_tags
+from spacy_bertcrf.tagging.repair import read_tags
+from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_tags
 
 WRONG_COLUMNS = "wrong number of columns"
 EMPTY_TOKEN = "empty token"
+LABEL_LIKE_TAG = "label that looks like a tag"
+MOSTLY_REPAIRED = "reading that explains the file badly"
 
-_DOCUMENT_START = "-DOCSTART-"
-_SEEN = 3000
+_SEEN = 20_000
+_ROWS_KEPT = 200_000
+_FEWEST_REPAIRS = 10
+_NEW_DOCUMENT = "# newdoc"
 
 
 class Sentence(NamedTuple):
-    """The tokens between two breaks.
+    """The tokens between two breaks, a line each.
 
-    lines: the line of each token, from 1.
+    line: the line of the first.
     tokens: the tokens.
-    tags: their tags as in the file; None for one that has none.
+    tags: their tags, as `read_tags` reads them; None for one that has none.
     follows: whether the sentence before is of the same text.
     """
 
-    lines: list[int]
+    line: int
     tokens: list[str]
     tags: list[str | None]
     follows: bool
-
-
-class Layout(NamedTuple):
-    """How many columns most lines have, and which of them, from 0, hold tokens and tags."""
-
-    n_columns: int
-    token_at: int
-    tag_at: int
 
 
 class Columns(Format):
@@ -55,51 +58,50 @@ class Columns(Format):
 
     name = "columns"
     description = "a token and its tag a line, blank lines between sentences"
-    options = frozenset({"scheme", "token_column", "tag_column"})
+    options = frozenset({"scheme", "token_column", "tag_column", "label", "labels"})
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By a column of tags beside one of tokens."""
         if looks_like_json(source):
             return Evidence("the file is JSON", AGAINST)
         try:
-            layout = find_layout(islice(source.lines(), _SEEN), options)
-            if layout is None:
-                return Evidence("no line that holds anything", POSSIBLE)
-            head = islice(source.lines(), _SEEN)
-            sentences = read_sentences(head, layout, ProblemLog(source.path))
-            scheme = options.scheme or detect_scheme(sentence.tags for sentence in sentences)
+            layout = _layout(source, options)
+        except (LayoutQuestion, NumberedTags) as err:
+            return Evidence(f"columns, of which something has to be said: {err}", POSSIBLE)
         except ValueError as err:
             return Evidence(str(err), AGAINST)
-        what = f"most lines have {layout.n_columns} columns, the last of them of tags"
-        if options.tag_column not in (None, -1):
-            what = f"column {layout.tag_at + 1} of {layout.n_columns} holds tags"
-        return Evidence(what, POSSIBLE, {"tag scheme": scheme})
+        if layout is None:
+            return Evidence("no line that holds anything", POSSIBLE)
+        return Evidence(_columns(layout), POSSIBLE, {"tag scheme": layout.scheme})
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a sentence; tags that break their scheme are repaired, and reported."""
-        layout = find_layout(source.lines(), options)
+        try:
+            layout = _layout(source, options)
+        except ValueError as err:
+            raise ValueError(f"{source.path}: {err}") from None
         if layout is None:
             return
-        scheme = check_scheme(options.scheme) if options.scheme else None
-        if scheme is None:
-            unseen = ProblemLog(source.path)
-            sentences = read_sentences(source.lines(), layout, unseen)
-            scheme = detect_scheme(sentence.tags for sentence in sentences)
-        given = "" if options.scheme else " (detected; --scheme to change)"
-        problems.notes["Tag scheme"] = f"{scheme}{given}"
+        _note(layout, options, problems)
         running = None
-        for lines, tokens, tags, follows in read_sentences(source.lines(), layout, problems):
-            spans, missing, repairs, running = read_tags(tags, scheme, running if follows else None)
+        counts = _Counts()
+        for sentence in read_sentences(source.lines(), layout, problems):
+            line, tokens, tags, follows = sentence
+            spans, missing, repairs, running = read_tags(
+                tags, layout.scheme, running if follows else None
+            )
             for token, kind, what in repairs:
-                problems.add(kind, lines[token], what)
+                problems.add(kind, line + token, what)
+            counts.add(len(tokens), len(repairs), (span.label for span in spans))
             yield Record(
-                lines[0],
+                line,
                 tokens=tokens,
                 entities=[Mention(*span) for span in spans],
                 missing=[(token, token + 1) for token in missing],
-                lines=lines,
+                lines=range(line, line + len(tokens)),
                 new_document=not follows,
             )
+        counts.report(layout, problems)
 
 
 class Msra(Columns):
@@ -114,45 +116,15 @@ class Msra(Columns):
         return
 
 
-def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
-    """Find out how many columns most lines have.
-
-    lines: the lines of the file.
-    options: which columns hold tokens (by default the first) and tags (the last).
-
-    Returns the layout, or None if there is no line to judge by. Raises ValueError if there are no
-    such columns.
-    """
-    token_column, tag_column = options.token_column or 1, options.tag_column or -1
-    for column, kind in ((options.token_column, "token"), (options.tag_column, "tag")):
-        if column == 0:
-            raise ValueError(f"There is no {kind} column 0. Count from 1, or from -1 for the last.")
-    counts: Counter[int] = Counter()
-    for line in lines:
-        columns = _columns(line)
-        if not _is_break(columns, token_column):
-            counts[len(columns)] += 1
-    if not counts:
-        return None
-    n_columns = max(counts, key=lambda count: (counts[count], count))
-    token_at = _index(token_column, n_columns, "token")
-    tag_at = _index(tag_column, n_columns, "tag")
-    if token_at == tag_at:
-        raise ValueError(
-            f"Most lines have {n_columns} column(s), and tokens and tags cannot both be in column "
-            f"{token_at + 1}. Name the columns of both, or check that this is a column file."
-        )
-    return Layout(n_columns, token_at, tag_at)
-
-
 def read_sentences(
     lines: Iterable[str], layout: Layout, problems: ProblemLog
 ) -> Iterator[Sentence]:
     """Read the tokens and tags of a column file.
 
     A line with another number of columns keeps its token and loses its tag. An empty token was a
-    space before some tool stripped it, and becomes one again. ``-DOCSTART-`` lines part texts;
-    lines with ``#`` before a sentence are comments if they have another number of columns.
+    space before some tool stripped it, and becomes one again. ``-DOCSTART-`` lines part texts, and
+    so does ``# newdoc``. Lines that begin with # before a sentence are comments if they have no
+    tag, or are ``# key = value``.
 
     lines: the lines of the file.
     layout: its columns.
@@ -160,52 +132,120 @@ def read_sentences(
 
     Returns the sentences, none of them empty.
     """
-    n_columns, token_at, tag_at = layout
-    sentence = Sentence([], [], [], False)
+    rows: dict[str, _Row] = {}
+    tokens: list[str] = []
+    tags: list[str | None] = []
+    first, has_header = 0, layout.has_header
+    follows = text_begun = False
     for number, line in enumerate(lines, start=1):
-        columns = _columns(line)
-        if _is_break(columns, token_at + 1):
-            if sentence.tokens:
-                yield sentence
-            follows = not columns and (sentence.follows or bool(sentence.tokens))
-            sentence = Sentence([], [], [], follows)
+        row = rows.get(line)
+        if row is None:
+            row = _row(line, layout)
+            if len(rows) < _ROWS_KEPT:
+                rows[line] = row
+        token, tag, fault, parts = row
+        if token is None:
+            if tokens:
+                yield Sentence(first, tokens, tags, follows)
+                tokens, tags = [], []
+                text_begun = True
+            if parts:
+                text_begun = False
             continue
-        if len(columns) == n_columns:
-            token, tag = columns[token_at], columns[tag_at]
-            if not token:
-                problems.add(EMPTY_TOKEN, number, "read as a space")
-        elif sentence.tokens or not columns[0].startswith("#"):
-            token, tag = columns[token_at] if token_at < len(columns) else columns[0], None
-            what = f"{len(columns)} instead of {n_columns}: {token!r} is left without annotation"
-            problems.add(WRONG_COLUMNS, number, what)
-        else:
-            continue
-        sentence.lines.append(number)
-        sentence.tokens.append(token or " ")
-        sentence.tags.append(tag)
-    if sentence.tokens:
-        yield sentence
+        if not tokens:
+            if has_header:
+                has_header = False
+                continue
+            if line.startswith("#") and layout.is_comment(split_columns(line), line):
+                text_begun = text_begun and not line.startswith(_NEW_DOCUMENT)
+                continue
+            first, follows = number, text_begun
+        if fault:
+            problems.add(*fault[:1], number, fault[1])
+        tokens.append(token)
+        tags.append(tag)
+    if tokens:
+        yield Sentence(first, tokens, tags, follows)
 
 
-def _columns(line: str) -> list[str]:
-    if not line.strip(" \t"):
-        return []
-    if "\t" in line:
-        return [column.strip(" ") or column for column in line.split("\t")]
-    return re.split(" +", line.rstrip(" "))
+class _Row(NamedTuple):
+    """What a line says.
+
+    token: None for a break.
+    tag: None for a token that has none.
+    fault: kind and description of what is wrong with it.
+    parts_texts: for a break, whether another text begins.
+    """
+
+    token: str | None
+    tag: str | None = None
+    fault: tuple[str, str] | None = None
+    parts_texts: bool = False
 
 
-def _is_break(columns: list[str], token_column: int) -> bool:
+def _row(line: str, layout: Layout) -> _Row:
+    columns = split_columns(line)
     if not columns:
-        return True
-    at = token_column - 1 if token_column > 0 else token_column
-    return columns[0] == _DOCUMENT_START or columns[at : at + 1] == [_DOCUMENT_START]
+        return _Row(None)
+    at = layout.token_at
+    if DOCUMENT_START in (columns[0], *columns[at : at + 1]):
+        return _Row(None, parts_texts=True)
+    if layout.fits(columns):
+        token = columns[at]
+        fault = None if token else (EMPTY_TOKEN, "read as a space")
+        return _Row(token or " ", layout.tag(columns), fault)
+    token = columns[at] if at < len(columns) else columns[0]
+    what = f"{len(columns)} instead of {layout.width}: {token!r} is left without annotation"
+    return _Row(token or " ", None, (WRONG_COLUMNS, what))
 
 
-def _index(column: int, n_columns: int, kind: str) -> int:
-    if column == 0 or not -n_columns <= column <= n_columns:
-        raise ValueError(
-            f"There is no {kind} column {column}: most lines have {n_columns} column(s). Count "
-            f"from 1, or from -1 for the last."
-        )
-    return column - 1 if column > 0 else n_columns + column
+class _Counts:
+    """What a reading has cost, to tell whether it explains the file."""
+
+    def __init__(self) -> None:
+        self.tokens = self.repairs = 0
+        self.labels: set[str] = set()
+
+    def add(self, tokens: int, repairs: int, labels: Iterable[str]) -> None:
+        self.tokens += tokens
+        self.repairs += repairs
+        self.labels.update(labels)
+
+    def report(self, layout: Layout, problems: ProblemLog) -> None:
+        """Say what speaks against the reading as a whole."""
+        for label in look_like_tags(self.labels):
+            what = (
+                f"{label!r}: as if the tags were of another scheme than {layout.scheme}, or of two "
+                "levels; see --scheme and --tag-column"
+            )
+            problems.add(LABEL_LIKE_TAG, 0, what)
+        if self.repairs >= _FEWEST_REPAIRS and 2 * self.repairs > self.tokens:
+            what = (
+                f"{self.repairs:,} of {self.tokens:,} tags had to be repaired; check --scheme, "
+                "--token-column and --tag-column"
+            )
+            problems.add(MOSTLY_REPAIRED, 0, what)
+
+
+def _layout(source: Source, options: Options) -> Layout | None:
+    """The layout by the first lines, or by all where these have no tag but O."""
+    layout = find_layout(islice(source.lines(), _SEEN), options)
+    if layout is None or not layout.has_entities:
+        layout = find_layout(source.lines(), options)
+    return layout
+
+
+def _columns(layout: Layout) -> str:
+    what = (
+        f"tokens in column {layout.token_at + 1} and tags in column {layout.tag_at + 1} of "
+        f"{layout.width}"
+    )
+    return ", ".join((what, *layout.remarks))
+
+
+def _note(layout: Layout, options: Options, problems: ProblemLog) -> None:
+    given = "" if options.scheme else " (detected; --scheme to change)"
+    problems.note("Tag scheme", f"{layout.scheme}{given}")
+    problems.note("Columns", _columns(layout))
+    if layout.style != TagStyle():
+        problems.note("Tags", str(layout.style))

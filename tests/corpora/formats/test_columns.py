@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spacy_bertcrf.corpora.entities import BLANK, TRIMMED
 from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, WRONG_COLUMNS
 from spacy_bertcrf.corpora.language import guess_language
+from spacy_bertcrf.corpora.malformed import BAD_ENTITY
 from spacy_bertcrf.corpora.reading import read_corpus
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.tagging import TagSet
@@ -92,7 +93,7 @@ def test_any_text_is_read_or_refused_with_a_reason(text):
     assert len(lines) - comments <= sum(map(len, docs)) <= len(lines)
     unread = sum(not token.ent_iob for doc in docs for token in doc)
     # An inside tag after a token of which nothing is known is in doubt itself.
-    reasons = (WRONG_COLUMNS, UNKNOWN_TAG, NO_BEGINNING)
+    reasons = (WRONG_COLUMNS, UNKNOWN_TAG, NO_BEGINNING, BAD_ENTITY)
     assert unread <= sum(kind in reasons for kind, _ in problems)
 
 

@@ -1,0 +1,352 @@
+"""Finds out, by what a file holds, which of its columns are tokens and tags, and how tags are
+written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
+from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
+
+DOCUMENT_START = "-DOCSTART-"
+
+# The phrases of CoNLL-2000: a column of them beside one of entities is of another layer.
+_CHUNKS = frozenset("NP VP PP ADVP SBAR ADJP PRT CONJP INTJ LST UCP".split())  # noqa: SIM905
+_HEADER = frozenset(
+    """token tokens word words form text lemma pos id index # sentence sentence_id
+    tag tags label labels ner ner_tag ner_tags bio iob entity""".split()  # noqa: SIM905
+)
+_KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
+_TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
+_FEW = 0.5
+_NEARLY_ALL = 0.9
+_FEWEST_NUMBERS = 5
+
+Rows = Sequence[Sequence[str]]
+
+
+class LayoutQuestion(ValueError):
+    """A file has columns of tokens and tags, and can be read in several ways: the user has to say
+    in which."""
+
+
+class Layout(NamedTuple):
+    """What is in which column.
+
+    width: the columns of most lines.
+    token_at, tag_at: the columns of tokens and tags, from 0.
+    style: how the tags are written.
+    scheme: their scheme.
+    label: the label of entities whose tags name none.
+    names: the tags whose numbers, from 0, the file has; None if it has tags.
+    has_header: whether the first line names the columns.
+    has_entities: whether there is any tag but O in the lines that it was found by.
+    remarks: what speaks for it, for the user to read.
+    """
+
+    width: int
+    token_at: int
+    tag_at: int
+    style: TagStyle
+    scheme: str
+    label: str | None = None
+    names: Sequence[str] | None = None
+    has_header: bool = False
+    has_entities: bool = True
+    remarks: tuple[str, ...] = ()
+
+    def fits(self, columns: Sequence[str]) -> bool:
+        """Whether a line has this many columns, but for empty ones behind them."""
+        return len(columns) == self.width or (
+            len(columns) > self.width and not any(columns[self.width :])
+        )
+
+    def tag(self, columns: Sequence[str]) -> str:
+        """The tag of a line that fits, as `read_tags` reads it."""
+        tag = columns[self.tag_at]
+        if self.names is not None:
+            inside = tag.isdecimal() and int(tag) < len(self.names)
+            tag = self.names[int(tag)] if inside else tag
+        return self.style.canonical(tag, self.label)
+
+    def is_comment(self, columns: Sequence[str], line: str) -> bool:
+        """Whether a line before a sentence, that begins with #, is a comment."""
+        if not self.fits(columns) or _KEY_AND_VALUE.match(line):
+            return True
+        return self.style.position != "nowhere" and not _TAG.fullmatch(self.tag(columns))
+
+
+def split_columns(line: str) -> list[str]:
+    """The columns of a line: apart by tabs, or by ASCII spaces where it has no tab; none of a blank
+    line."""
+    if not line.strip(" \t"):
+        return []
+    if "\t" in line:
+        return [column.strip(" ") or column for column in line.split("\t")]
+    return re.split(" +", line.rstrip(" "))
+
+
+def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
+    """Find out what is in which column.
+
+    lines: the lines of the file, or as many as it can be told by.
+    options: the columns, scheme, label and names of tags, where the user has said them.
+
+    Returns the layout, or None if there is no line to judge by. Raises LayoutQuestion, with the
+    option to give, if it can be read in several ways; ValueError if tokens and tags are not seen.
+    """
+    for column, kind in ((options.token_column, "token"), (options.tag_column, "tag")):
+        if column == 0:
+            raise ValueError(f"There is no {kind} column 0. Count from 1, or from -1 for the last.")
+    table = _Table(lines, options)
+    if not table.sentences:
+        return None
+    tag_at, style, remarks = _find_tags(table, options)
+    token_at, of_tokens = _find_tokens(table, tag_at, options)
+    if token_at == tag_at:
+        raise ValueError(
+            f"Most lines have {table.width} column(s), and tokens and tags cannot both be in "
+            f"column {token_at + 1}. Name the columns of both, or check that this is a column file."
+        )
+    if style.position == "alone" and options.label is None:
+        letters = ", ".join(sorted({tag for tag in table.tags(tag_at) if style.split(tag)}))
+        raise LayoutQuestion(
+            f"The tags in column {tag_at + 1} have no label ({letters}): the entities are all of "
+            "one kind. Name it with --label, e.g. --label ENTITY."
+        )
+    layout = Layout(
+        table.width,
+        token_at,
+        tag_at,
+        style,
+        "",
+        options.label,
+        options.labels,
+        table.has_header,
+        table.tags(tag_at).keys() - style.outside != set(),
+        (*of_tokens, *remarks),
+    )
+    tags = ([layout.tag(row) for row in rows] for rows in table.sentences)
+    scheme = check_scheme(options.scheme) if options.scheme else detect_scheme(tags)
+    return layout._replace(scheme=scheme)
+
+
+class _Table:
+    """The lines of a file that have as many columns as most, sentence by sentence."""
+
+    def __init__(self, lines: Iterable[str], options: Options) -> None:
+        self._options = options
+        sentences, hashes = _sentences(lines)
+        every = [row for rows in sentences for row in rows]
+        if not every:
+            # All of its lines begin with #: then they are tokens.
+            sentences, every = [hashes] if hashes else [], hashes
+        self.width = _width(every)
+        self.has_header = bool(every) and _is_header(every[0])
+        if self.has_header:
+            sentences[0] = sentences[0][1:]
+        fitting = ([row for row in rows if self._fits(row)] for rows in sentences)
+        self.sentences: list[Rows] = [rows for rows in fitting if rows]
+        self.has_header = self.has_header and bool(self.sentences)
+
+    def _fits(self, row: Sequence[str]) -> bool:
+        return len(row) >= self.width and not any(row[self.width :])
+
+    @cached_property
+    def size(self) -> int:
+        """How many lines there are."""
+        return sum(map(len, self.sentences))
+
+    def values(self, at: int) -> Iterator[list[str]]:
+        """What a column holds, sentence by sentence."""
+        for rows in self.sentences:
+            yield [row[at] for row in rows]
+
+    def tags(self, at: int) -> Counter[str]:
+        """How often a column holds each tag, numbers turned into their names."""
+        found = Counter(row[at] for rows in self.sentences for row in rows)
+        names = self._options.labels
+        if names is None:
+            return found
+        named: Counter[str] = Counter()
+        for tag, count in found.items():
+            inside = tag.isdecimal() and int(tag) < len(names)
+            named[names[int(tag)] if inside else tag] += count
+        return named
+
+
+class _Tags(NamedTuple):
+    """A column of tags. labels: how often each label is there."""
+
+    at: int
+    style: TagStyle
+    labels: Counter[str]
+
+    @property
+    def total(self) -> int:
+        return self.labels.total()
+
+    @property
+    def are_chunks(self) -> bool:
+        chunks = sum(count for label, count in self.labels.items() if label.upper() in _CHUNKS)
+        return bool(self.total) and 2 * chunks > self.total
+
+    @property
+    def has_letters(self) -> bool:
+        return self.style.position != "nowhere"
+
+    def is_like(self, other: _Tags) -> bool:
+        """Whether another column has the same kind of labels."""
+        both = self.labels.keys() & other.labels.keys()
+        return 2 * len(both) > min(len(self.labels), len(other.labels))
+
+
+def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str]]:
+    """The column of the tags and how they are written; by convention the last column, unless it
+    holds no tags or no entity and another one does."""
+    if options.tag_column is not None or table.width == 1:
+        at = _index(options.tag_column or -1, table.width, "tag")
+        return at, find_style(table.tags(at), options.scheme), []
+    last = table.width - 1
+    found = [tags for at in range(table.width) if (tags := _tags(table, at, options))]
+    by_convention = next((tags for tags in found if tags.at == last), None)
+    token_at = (
+        0 if options.token_column is None else _index(options.token_column, table.width, "token")
+    )
+    beside = [
+        tags
+        for tags in found
+        if tags.at != last
+        and tags.total
+        and tags.has_letters
+        and not tags.are_chunks
+        and (tags.at > token_at or by_convention is None)
+    ]
+    if by_convention is None:
+        if not beside:
+            # Raises the error that says what the last column holds.
+            return last, find_style(table.tags(last), options.scheme), []
+        best = beside[-1]
+        return best.at, best.style, [f"the last column holds no tags, column {best.at + 1} does"]
+    if not by_convention.total or not by_convention.has_letters:
+        if beside:
+            best = max(beside, key=lambda tags: tags.total)
+            why = "has no entity" if not by_convention.total else "has labels without letters"
+            return (
+                best.at,
+                best.style,
+                [f"the last column {why}, column {best.at + 1} has B- and I-"],
+            )
+        return last, by_convention.style, []
+    alike = [tags for tags in beside if tags.is_like(by_convention)]
+    if not alike:
+        return last, by_convention.style, []
+    outer = max(alike, key=lambda tags: tags.total)
+    if by_convention.total > _FEW * outer.total:
+        raise LayoutQuestion(
+            f"Columns {outer.at + 1} and {last + 1} both hold tags with the labels "
+            f"{', '.join(sorted(outer.labels))}: gold and predicted ones, two levels, or two "
+            f"annotators. Say which to read: --tag-column {outer.at + 1} or {last + 1}."
+        )
+    remark = (
+        f"column {last + 1} has fewer tags with the same labels, an inner level, and is not read "
+        f"(--tag-column {last + 1} to read it)"
+    )
+    return outer.at, outer.style, [remark]
+
+
+def _tags(table: _Table, at: int, options: Options) -> _Tags | None:
+    tags = table.tags(at)
+    try:
+        style = find_style(tags, options.scheme if at == table.width - 1 else None)
+    except ValueError:
+        return None
+    labels: Counter[str] = Counter()
+    for tag, count in tags.items():
+        parts = style.split(tag)
+        if parts:
+            labels[parts[1]] += count
+        elif style.position == "nowhere" and tag and tag not in style.outside:
+            labels[tag] += count
+    return _Tags(at, style, labels)
+
+
+def _find_tokens(table: _Table, tag_at: int, options: Options) -> tuple[int, list[str]]:
+    """The column of the tokens: by convention the first one, unless it counts them, is the same
+    throughout each sentence, or is that of the tags."""
+    if options.token_column is not None:
+        return _index(options.token_column, table.width, "token"), []
+    others = [at for at in range(table.width) if at != tag_at] or [tag_at]
+    unfit = {at: why for at in others if (why := _why_no_tokens(list(table.values(at))))}
+    at = next((at for at in others if at not in unfit), others[0])
+    if table.size >= _FEWEST_NUMBERS and _are_numbers(table.values(at)):
+        raise LayoutQuestion(
+            f"All tokens in column {at + 1} are numbers. Name the column that holds the tokens "
+            "with --token-column, or that one, if they are right."
+        )
+    return at, [f"column {other + 1} {unfit[other]}" for other in unfit if other < at]
+
+
+def _why_no_tokens(column: list[list[str]]) -> str | None:
+    """What a column holds instead of tokens; None if it may be tokens."""
+    if not any(map(any, column)):
+        return "is empty"
+    steps = [(one, other) for values in column for one, other in pairwise(values)]
+    if steps and _are_numbers(column):
+        rising = sum(int(other) == int(one) + 1 for one, other in steps)
+        if rising >= _NEARLY_ALL * len(steps):
+            return "counts the tokens"
+    long = [values for values in column if len(values) > 1]
+    if len(long) > 1 and all(len(set(values)) == 1 for values in long):
+        return "is the same throughout each sentence"
+    return None
+
+
+def _are_numbers(column: Iterable[Sequence[str]]) -> bool:
+    return all(value.isdecimal() for values in column for value in values)
+
+
+def _sentences(lines: Iterable[str]) -> tuple[list[list[list[str]]], list[list[str]]]:
+    """The columns of each line, sentence by sentence; and of lines before a sentence that begin
+    with #, and may be comments."""
+    sentences: list[list[list[str]]] = [[]]
+    hashes: list[list[str]] = []
+    for line in lines:
+        columns = split_columns(line)
+        if not columns or DOCUMENT_START in columns:
+            if sentences[-1]:
+                sentences.append([])
+        elif line.startswith("#") and not sentences[-1]:
+            hashes.append(columns)
+        else:
+            sentences[-1].append(columns)
+    return [rows for rows in sentences if rows], hashes
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """How many columns most lines have, without those at the end that are empty in all of them."""
+    counts = Counter(map(len, rows))
+    width = max(counts, key=lambda count: (counts[count], count), default=0)
+    usual = [row for row in rows if len(row) == width]
+    while width > 1 and not any(row[width - 1] for row in usual):
+        width -= 1
+    return width
+
+
+def _is_header(row: Sequence[str]) -> bool:
+    return len(row) > 1 and all(value.lower() in _HEADER for value in row)
+
+
+def _index(column: int, width: int, kind: str) -> int:
+    if not -width <= column <= width:
+        raise ValueError(
+            f"There is no {kind} column {column}: most lines have {width} column(s). Count "
+            f"from 1, or from -1 for the last."
+        )
+    return column - 1 if column > 0 else width + column
