@@ -19,6 +19,7 @@ from spacy_bertcrf.cli.convert_report import (
     print_problems,
     print_reading,
     print_summary,
+    warn_of_few_entities,
     warn_of_unlearnable,
 )
 from spacy_bertcrf.corpora.docbin import write_docbins
@@ -182,9 +183,10 @@ def convert_cli(
             )
             for path, indices in files.items()
         }
+        doubtful = warn_of_few_entities(summarize(counts))
         print_summary(summaries)
         warn_of_unlearnable(summaries)
-        print_problems(reader.problems)
+        print_problems(reader.problems, doubtful)
         if not len(packed):
             raise ValueError(f"{', '.join(map(str, inputs))} holds no document that can be read.")
         if strict and len(reader.problems):

@@ -75,10 +75,29 @@ def warn_of_unlearnable(summaries: dict[str, CorpusSummary]) -> None:
         msg.warn(f"No document of {where} is in: {', '.join(missing)}")
 
 
-def print_problems(problems: ProblemLog) -> None:
-    """Each kind of problem with its count and first places."""
+def warn_of_few_entities(summary: CorpusSummary) -> bool:
+    """Whether most annotated documents have no entity, which is then said: it may be so, or the
+    wrong column or key was read."""
+    annotated = summary.documents - summary.unannotated
+    if summary.categories or 2 * summary.without_entities <= annotated:
+        return False
+    found = f"{summary.without_entities:,} of {annotated:,}"
+    what = "have no entity" if summary.entities else "have no entity, nor has any other"
+    msg.warn(
+        f"Most documents, {found}, {what}. If that is not so, another column or format holds "
+        "the annotation: see --explain, --tag-column, --format"
+    )
+    return True
+
+
+def print_problems(problems: ProblemLog, doubtful: bool = False) -> None:
+    """Each kind of problem with its count and first places.
+
+    doubtful: whether something was said already that speaks against the whole reading.
+    """
     if not len(problems):
-        msg.good("No problems")
+        if not doubtful:
+            msg.good("No problems")
         return
     rows = []
     for kind, found in problems.by_kind().items():

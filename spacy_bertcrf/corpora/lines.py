@@ -11,7 +11,9 @@ MARK = "\ufeff"
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKS = {codecs.BOM_UTF8: "utf8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_LIKELY = ("utf8", "gb18030")
+_COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u3017\uff01-\uff5e\u2014-\u2026]")
+_MOST = 0.9
+_FEW = 0.3
 
 
 def read_lines(path: Path, encoding: str = "utf8") -> list[str]:
@@ -63,14 +65,53 @@ def utf_16_mark(data: bytes) -> bool:
 def _why_not(path: Path, data: bytes, encoding: str, position: int) -> str:
     line = len(re.findall(rb"\r\n|\r|\n", data[:position])) + 1
     found = data[position : position + 1].hex().upper() or "end of file"
-    marked = [name for mark, name in _MARKS.items() if data.startswith(mark)]
-    likely = [name for name in (*marked, *_LIKELY) if _decodes(data, name)]
+    likely = _likely_encoding(data)
     mend = (
-        f"The whole file can be read with --encoding {likely[0]}."
+        f"The whole file can be read with --encoding {likely}."
         if likely
         else "Name its encoding with --encoding, e.g. --encoding gb18030 for GBK, or mend the byte."
     )
     return f"{path}:{line}: byte {position} (0x{found}) is not {encoding}. {mend}"
+
+
+def _likely_encoding(data: bytes) -> str | None:
+    """The encoding that the bytes are most probably in; None where that is open."""
+    marked = [name for mark, name in _MARKS.items() if data.startswith(mark)]
+    fitting = next((name for name in (*marked, "utf8") if _decodes(data, name)), None)
+    if fitting is not None:
+        return fitting
+    if _is_gbk(data):
+        return "gb18030"
+    high = len(re.findall(rb"[\xc0-\xff]", data))
+    # Western European text has a few letters beyond ASCII; Russian or Greek has nearly all there.
+    if high > _FEW * len(re.findall(rb"[A-Za-z]", data)):
+        return None
+    return next((name for name in ("latin-1", "cp1252") if _is_western(data, name)), None)
+
+
+def _is_gbk(data: bytes) -> bool:
+    """Whether GBK reads the bytes as Chinese with common characters. It reads nearly any bytes:
+    Latin-1's "Müller" as "M黮ler", Russian in bytes of its own as rare characters."""
+    try:
+        text = data.decode("gb18030")
+    except UnicodeError:
+        return False
+    foreign = [char for char in text if not char.isascii()]
+    common = sum(bool(_COMMON_HAN.match(char)) and _is_common(char) for char in foreign)
+    return common >= _MOST * len(foreign)
+
+
+def _is_common(char: str) -> bool:
+    """Whether a character is among GB2312's signs or the 3,755 characters of its first level."""
+    try:
+        return char.encode("gb2312")[0] < 0xD8
+    except UnicodeError:
+        return False
+
+
+def _is_western(data: bytes, encoding: str) -> bool:
+    """Whether an encoding reads the bytes without control characters."""
+    return _decodes(data, encoding) and not re.search("[\x80-\x9f]", data.decode(encoding))
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -20,6 +20,7 @@ class CorpusSummary(NamedTuple):
     missing: tokens without annotation in documents that have some.
     entities: number of entities of each label.
     categories: number of documents in each category, with 0 for one that no document is in.
+    without_entities: documents among them that are annotated and have no entity.
     """
 
     documents: int
@@ -28,11 +29,12 @@ class CorpusSummary(NamedTuple):
     missing: int
     entities: Counter[str]
     categories: Counter[str]
+    without_entities: int = 0
 
 
 def summarize(docs: Iterable[Doc | DocCounts]) -> CorpusSummary:
     """Count documents, tokens, entities and categories, of Docs or of what was counted of each."""
-    documents = unannotated = tokens = missing = 0
+    documents = unannotated = tokens = missing = empty = 0
     entities: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     for doc in docs:
@@ -43,9 +45,10 @@ def summarize(docs: Iterable[Doc | DocCounts]) -> CorpusSummary:
             unannotated += not counts.cats
         else:
             missing += counts.missing
+            empty += not counts.entities
         entities.update(counts.entities)
         categories.update({label: int(value > 0) for label, value in counts.cats.items()})
-    return CorpusSummary(documents, unannotated, tokens, missing, entities, categories)
+    return CorpusSummary(documents, unannotated, tokens, missing, entities, categories, empty)
 
 
 def _count(doc: Doc) -> DocCounts:

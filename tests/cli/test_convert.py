@@ -69,6 +69,15 @@ def test_problems_are_counted_and_shown_with_their_places(convert, tmp_path):
     assert any(line.startswith("unknown tag 1 in.txt:13 'Y'") for line in lines)
 
 
+def test_a_corpus_of_few_entities_is_not_without_a_word(convert):
+    """Else the wrong column is read, and "No problems" is all that is said."""
+    good = "中\tB-ORG\n共\tI-ORG\n。\tO\n\n"
+    result = convert("中\tO\n\n" * 5 + good)
+    assert "Most documents, 5 of 6, have no entity" in " ".join(squeeze(result.output))
+    assert "No problems" not in result.output
+    assert "No problems" in convert(good).output
+
+
 @pytest.mark.parametrize(
     "content",
     [

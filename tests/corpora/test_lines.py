@@ -39,6 +39,29 @@ def test_a_wrong_encoding_is_named_with_its_place_and_the_mend(tmp_path):
         read_lines(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "advised"),
+    [
+        ("Müller\tB-PER\nwohnt\tO\nin\tO\nKöln\tB-LOC\n", "latin-1", "latin-1"),
+        ("naïve „Gänsefüßchen“ O\n" * 5, "cp1252", "cp1252"),
+        ("中共中央致中国致公党十一大的贺词 O\n", "gbk", "gb18030"),
+        ("江泽民\tB-PER\n发表\tO\n、\tO\n", "gb18030", "gb18030"),
+        ("Москва\tB-LOC\nстолица\tO\n", "cp1251", None),
+        ("Αθήνα\tB-LOC\nπρωτεύουσα\tO\n", "iso8859-7", None),
+    ],
+)
+def test_the_encoding_that_is_advised_gives_the_text(tmp_path, text, encoding, advised):
+    """Else a user who follows the advice gets "M黮ler", and no word of it."""
+    path = tmp_path / "corpus.txt"
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(ValueError, match="not utf8") as error:
+        read_lines(path)
+    assert ("can be read with" in str(error.value)) == (advised is not None)
+    if advised:
+        assert f"--encoding {advised}." in str(error.value)
+        assert "\n".join(read_lines(path, advised)) + "\n" == text
+
+
 @pytest.mark.parametrize("encoding", ["no-such", "hex"])
 def test_an_encoding_that_does_not_exist_is_refused(tmp_path, encoding):
     """Else a typo in --encoding ends in a traceback."""

@@ -6,6 +6,7 @@ Everything but the tab is part of the text or the label: quotes too, which no ru
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.tagging.tag_style import find_style
 
 LAYOUTS = ("text-label", "label-text")
 
@@ -166,9 +168,18 @@ def detect_layout(lines: Sequence[str]) -> str | None:
     kinds = [(len(set(side)), median(map(len, side))) for side in sides]
     at_text = 0 if kinds[0] >= kinds[1] else 1
     tags = [[bool(_TAG.fullmatch(value.strip())) for value in side] for side in sides]
-    if any(tags[1 - at_text]) or all(tags[at_text]):
+    if any(tags[1 - at_text]) or all(tags[at_text]) or _are_tags(sides[1 - at_text]):
         return None
     return LAYOUTS[at_text] if kinds[at_text][1] >= _SHORTEST_TEXT else None
+
+
+def _are_tags(values: Sequence[str]) -> bool:
+    """Whether labels are the tags of tokens, in whatever way these are written."""
+    try:
+        style = find_style(Counter(values))
+    except ValueError:
+        return False
+    return any(map(style.split, values))
 
 
 def is_header(line: str) -> bool:
