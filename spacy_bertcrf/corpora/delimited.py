@@ -1,0 +1,136 @@
+"""Tables as text: cells apart by commas, tabs, semicolons or bars, quoted or not (RFC 4180)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from spacy_bertcrf.corpora.sources import Source
+
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+
+_SAMPLE = 1000
+_SAMPLE_CHARS = 300_000
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")
+
+
+class Dialect(NamedTuple):
+    """How a table is written.
+
+    separator: what parts its cells.
+    quoted: whether quotes around a cell are no part of it.
+    n_columns: the cells of most rows.
+    """
+
+    separator: str
+    quoted: bool
+    n_columns: int
+
+    def __str__(self) -> str:
+        return f"{self.n_columns} columns apart by {SEPARATORS[self.separator]}"
+
+
+class TableRow(NamedTuple):
+    """A row. line: where it begins, from 1. cells: none for a blank line."""
+
+    line: int
+    cells: list[str]
+
+
+def find_dialect(source: Source, whole: bool = False) -> Dialect | None:
+    """Find out how a table is written: so that most rows have as many cells.
+
+    source: the file.
+    whole: look at all of it, not at its beginning alone.
+
+    Returns the dialect, or None if it is no table of two columns or more.
+    """
+    text = _body(source)
+    head = text
+    if len(text) > _SAMPLE_CHARS:
+        head = text[: text.rfind("\n", 0, _SAMPLE_CHARS) + 1]
+    found: list[tuple[int, int, Dialect]] = []
+    for order, separator in enumerate(SEPARATORS):
+        if separator in head:
+            dialect, fit = _with_separator(head, separator, _SAMPLE)
+            if dialect is not None:
+                found.append((fit, -order, dialect))
+    if not found:
+        return None
+    dialect = max(found)[2]
+    return _with_separator(text, dialect.separator, None)[0] if whole else dialect
+
+
+def read_table(source: Source, dialect: Dialect) -> Iterator[TableRow]:
+    """Read the rows of a table. Raises ValueError, with the line, if a quoted cell does not end."""
+    body = _body(source)
+    shift = source.text[: len(source.text) - len(body)].count("\n")
+    reader = _reader(body, dialect.separator, dialect.quoted)
+    line = 1
+    try:
+        for cells in reader:
+            yield TableRow(line + shift, cells)
+            line = reader.line_num + 1
+    except csv.Error as err:
+        raise ValueError(f"{source.path}:{line + shift}: {err} in this row of the table.") from None
+
+
+def _body(source: Source) -> str:
+    text = source.text
+    match = _SEPARATOR_LINE.match(text)
+    return text[match.end() :] if match else text
+
+
+def _reader(text: str, separator: str, quoted: bool) -> csv._reader:  # type: ignore[name-defined]
+    lines = io.StringIO(text, newline="")
+    if quoted:
+        return csv.reader(lines, delimiter=separator)
+    return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
+
+
+def _with_separator(text: str, separator: str, limit: int | None) -> tuple[Dialect | None, int]:
+    """The better of quoted and not, and how many rows then fit."""
+    quoted = _count(text, separator, True, limit)
+    bare = _count(text, separator, False, limit)
+    as_quoted = quoted[1] > bare[1] or (
+        quoted[1] == bare[1] and ('"' not in text or _needs_quotes(text, separator, limit))
+    )
+    n_columns, fit, rows = quoted if as_quoted else bare
+    if n_columns < 2 or 2 * fit <= rows:
+        return None, 0
+    return Dialect(separator, as_quoted, n_columns), fit
+
+
+def _count(text: str, separator: str, quoted: bool, limit: int | None) -> tuple[int, int, int]:
+    """The cells that most rows have, how many rows have them, and how many rows there are."""
+    counts: Counter[int] = Counter()
+    try:
+        for cells in islice(_reader(text, separator, quoted), limit):
+            if any(cells):
+                counts[len(cells)] += 1
+    except csv.Error:
+        return 0, 0, 0
+    if not counts:
+        return 0, 0, 0
+    n_columns, fit = max(counts.items(), key=lambda item: (item[1], item[0]))
+    return n_columns, fit, counts.total()
+
+
+def _needs_quotes(text: str, separator: str, limit: int | None) -> bool:
+    """Whether quotes stand around cells that need them, or around most; otherwise they are
+    tokens."""
+    needed = unneeded = others = 0
+    for cells in islice(_reader(text, separator, False), limit):
+        for cell in cells:
+            if cell[:1] != '"':
+                others += not cell.isdecimal()
+            elif len(cell) > 1 and cell.endswith('"') and '""' in cell[1:-1]:
+                needed += 1
+            else:
+                unneeded += 1
+    return needed > unneeded or unneeded > others
