@@ -77,6 +77,7 @@ def train_cli(
         Checkpoints,
         NotResumableError,
     )
+    from spacy_bertcrf.training.config_check import check_config
     from spacy_bertcrf.training.distributed import started_as_rank
     from spacy_bertcrf.training.interruption import TrainingInterrupted
     from spacy_bertcrf.training.loop import train
@@ -96,7 +97,12 @@ def train_cli(
         msg.info("No output directory provided")
     else:
         checkpoints = Checkpoints(output / CHECKPOINTS, checkpoint_frequency, keep)
+    with show_validation_error(config):
+        loaded = load_config(config, overrides=overrides, interpolate=False)
+        replaced = loaded.interpolate()
     try:
+        # Before the pipeline is built, which drops what it does not know.
+        check_config(replaced)
         is_resuming = goes_on(checkpoints, resume=resume, overwrite=overwrite)
     except ValueError as error:
         msg.fail("Nothing was trained", str(error), exits=1)
@@ -106,8 +112,6 @@ def train_cli(
                 output.mkdir(parents=True, exist_ok=True)
                 msg.info(f"Saving to output directory: {output}")
             setup_gpu(gpu, silent=not ranks.is_first)
-            with show_validation_error(config):
-                loaded = load_config(config, overrides=overrides, interpolate=False)
             msg.divider("Initializing pipeline")
             # The loggers are made here for the first time, and may find the log that they go on
             # with.

@@ -25,6 +25,7 @@ from spacy_bertcrf.training.checkpoints.optimizer_state import OptimizerState
 from spacy_bertcrf.training.checkpoints.run_identity import run_identity
 from spacy_bertcrf.training.checkpoints.training_state import TrainingState, require_same_run
 from spacy_bertcrf.training.checkpoints.whole_folder import remove_leftovers
+from spacy_bertcrf.training.config_check import check_config
 from spacy_bertcrf.training.data_stream import DataStream
 from spacy_bertcrf.training.interruption import Interruption, TrainingInterrupted, noticing
 from spacy_bertcrf.training.ranks import ALONE, Ranks
@@ -55,15 +56,18 @@ def train(
         there are removed.
     stdout, stderr: where the logger writes to.
 
-    Returns the path of model-last. Raises NotResumableError if what is to be resumed is
-    another training, and if something trains whose state is not known; OSError if a checkpoint or a
-    pipeline cannot be written, which harms none that is there; TrainingInterrupted when a signal
-    has asked to stop, and a checkpoint is written.
+    Returns the path of model-last. Raises ValueError if the config has a setting of [nlp],
+    [initialize] or [training] that spaCy does not know, or a number that cannot be;
+    NotResumableError if what is to be resumed is another training, and if something trains whose
+    state is not known; OSError if a checkpoint or a pipeline cannot be written, which harms none
+    that is there; TrainingInterrupted when a signal has asked to stop, and a checkpoint is written.
     """
     say = partial(_say, stdout) if ranks.is_first else _say_nothing
     say_aside = partial(_say, stderr) if ranks.is_first else _say_nothing
     last = None if output is None else output / MODEL_LAST
-    settings = nlp.config.interpolate()["training"]
+    config = nlp.config.interpolate()
+    check_config(config)
+    settings = config["training"]
     _set_seed(settings["seed"], ranks)
     if use_gpu >= 0 and settings["gpu_allocator"]:
         set_gpu_allocator(settings["gpu_allocator"])
