@@ -7,6 +7,7 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import MultiLabel_TextCategorizer, TextCategorizer
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import resolve_dot_names
 
@@ -16,6 +17,8 @@ from spacy_bertcrf.models.classifier.bert_classifier import (
     classifier_settings,
 )
 from spacy_bertcrf.pipeline.step_count import random_state_kept
+from spacy_bertcrf.pipeline.survey import MAX_TEXTS
+from spacy_bertcrf.pipeline.unknown_texts import warn_of_unknown_texts
 from spacy_bertcrf.pipeline.upstream import update_together, update_upstream_in_place
 
 
@@ -50,6 +53,8 @@ def _prepare(nlp: Language) -> None:
         pipe: Any = nlp.get_pipe(name)
         _check_exclusive(name, pipe, settings)
         update_together(nlp, name)
+        if train is not None:
+            warn_of_unknown_texts(name, pipe.model, train.texts, nlp)
         if settings.class_weights is not None:
             pipe.model.attrs["label_weights"] = _weights(name, pipe.labels, settings, train)
     if train is not None and dev is not None:
@@ -78,12 +83,16 @@ def _check_exclusive(name: str, pipe: Any, settings: ClassifierSettings) -> None
 
 
 class _Counts:
-    """How many Docs have each category, and how many have any annotation of categories."""
+    """How many Docs have each category, and how many have any annotation of categories; the
+    first of the Docs."""
 
     def __init__(self, examples: Iterable[Example]) -> None:
         self.n_docs = 0
         self.by_label: Counter[str] = Counter()
+        self.texts: list[Doc] = []
         for example in examples:
+            if len(self.texts) < MAX_TEXTS:
+                self.texts.append(example.predicted)
             cats = example.reference.cats
             self.n_docs += bool(cats)
             self.by_label.update(label for label, value in cats.items() if value > 0)

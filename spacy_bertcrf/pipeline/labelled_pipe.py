@@ -23,8 +23,11 @@ from spacy_bertcrf.pipeline.training_labels import (
     labels_of_corpus,
     unknown_label_advice,
 )
+from spacy_bertcrf.pipeline.unknown_texts import warn_of_unknown_texts
 from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
 from spacy_bertcrf.tagging import TagSet
+
+SAMPLE_SIZE = 10  # Docs that the model is built with
 
 
 class LabelledPipe(TrainablePipe):
@@ -89,14 +92,15 @@ class LabelledPipe(TrainablePipe):
 
         Raises ValueError if there are no labels or no tokens, and if labels that a trained model
         has are missing from `labels`. Warns once, with the count, if entities of the examples do
-        not fit the tokens.
+        not fit the tokens, and once if more than a fifth of the wordpieces of the first thousand
+        texts are unknown to the BERT.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        corpus_labels, sample = survey(get_examples(), self.name)
+        corpus_labels, texts = survey(get_examples(), self.name)
         if self.is_initialized and labels is not None:
             self._refuse_to_shrink(labels)
         self._add_labels(corpus_labels if labels is None else labels)
-        if not sample and not self.is_initialized:
+        if not texts and not self.is_initialized:
             raise ValueError(
                 f"'{self.name}' got no example with a token. The training corpus is empty, or its "
                 "reader leaves everything out: one with a max_length takes of longer texts only "
@@ -109,10 +113,11 @@ class LabelledPipe(TrainablePipe):
                 "leaves out none of it, or give 'labels'."
             )
         if not self.is_initialized:
-            self.model.initialize(X=sample, Y=self.tag_set)
+            self.model.initialize(X=texts[:SAMPLE_SIZE], Y=self.tag_set)
         if nlp is not None:
             _INITIALIZED.setdefault(nlp, WeakSet()).add(self)
             update_upstream_in_place(nlp)
+        warn_of_unknown_texts(self.name, self.model, texts, nlp)
 
     def join_training(self) -> None:
         """Be part of the training that is going on, if there is one. A component that was
