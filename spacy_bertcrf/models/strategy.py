@@ -48,6 +48,14 @@ class ScoredBatch:
         """The tags of the model."""
         return TagSet(**torch_shim(self.model.get_ref("crf")).cfg)
 
+    def fitting_tags(self) -> torch.Tensor:
+        """(n_tokens, n_tags), bool: the tags that each token may have."""
+        device = self.emissions.device
+        if self.targets.allowed is not None:
+            return torch.from_numpy(self.targets.allowed).to(device)
+        tags = torch.from_numpy(self.targets.tags).to(device)
+        return torch.nn.functional.one_hot(tags, self.emissions.shape[1]).bool()
+
 
 class Strategy:
     """A way of training. A component calls its strategies at fixed places of each update; what

@@ -43,7 +43,7 @@ class TokenCrossEntropy(Strategy):
 
     def loss(self, batch: ScoredBatch) -> Tensor:
         logs = batch.emissions.log_softmax(1)
-        fits = _fitting(batch)
+        fits = batch.fitting_tags()
         of_gold = logs.masked_fill(~fits, -torch.inf).logsumexp(1)
         loss = -of_gold
         if self.smoothing:
@@ -87,7 +87,7 @@ class EntityBoundaries(Strategy):
 
     def loss(self, batch: ScoredBatch) -> Tensor:
         logs = batch.emissions.log_softmax(1)
-        fits = _fitting(batch)
+        fits = batch.fitting_tags()
         total = logs.new_zeros(())
         for prefixes in ("BS", "ES"):
             inside = torch.tensor([tag[0] in prefixes for tag in batch.tag_set.tags])
@@ -115,12 +115,3 @@ class EntityBoundaries(Strategy):
 
     def restore_training_state(self, state: State) -> None:
         self.weight.restore_training_state(state)
-
-
-def _fitting(batch: ScoredBatch) -> Tensor:
-    """(n_tokens, n_tags), bool: the tags that a token may have."""
-    device = batch.emissions.device
-    if batch.targets.allowed is not None:
-        return torch.from_numpy(batch.targets.allowed).to(device)
-    tags = torch.from_numpy(batch.targets.tags).to(device)
-    return torch.nn.functional.one_hot(tags, batch.emissions.shape[1]).bool()
