@@ -1,6 +1,6 @@
 """Sentences of tokens with one tag each, of whatever format → records with entities.
 
-What is outside, and in which scheme and notation the tags are, is found out once for a file.
+In which scheme and style the tags are is found out once for a file.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme, read_tags
+from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
 
-OUTSIDE = "Outside tag"
 SCHEME = "Tag scheme"
+STYLE = "Tags"
 
 _SEEN = 5000
 _OUTSIDE_WORDS = frozenset("o 0 _ - other others out outside none null nil na nan".split())  # noqa: SIM905  # words
 _PREFIXED = re.compile(r"[BIESMLU][-_]\S", re.IGNORECASE)
-_SMALL_PREFIX = re.compile(r"([biesmlu])(?=[-_]\S)")
-_BARE_PREFIXES = frozenset("BIESMLU")
 
 
 class TaggedSentence(NamedTuple):
@@ -44,34 +43,6 @@ class TaggedSentence(NamedTuple):
     spaces: Sequence[bool] | None = None
     key: str | None = None
     new_document: bool | None = None
-
-
-class Notation(NamedTuple):
-    """How a file writes its tags.
-
-    scheme: one of ``tagging.repair.FILE_SCHEMES``.
-    outside: the tag of tokens that are of no entity.
-    small: whether the prefixes are small letters.
-    label: the label of all entities, where the tags name none.
-    """
-
-    scheme: str
-    outside: str
-    small: bool = False
-    label: str | None = None
-
-    def normal(self, tag: str | None) -> str | None:
-        """A tag as `tagging.repair` reads it: "O", "B-PER"; None for one that is empty."""
-        tag = (tag or "").strip()
-        if not tag:
-            return None
-        if tag == self.outside:
-            return "O"
-        if self.small:
-            tag = _SMALL_PREFIX.sub(lambda match: match[1].upper(), tag, count=1)
-        if self.label is not None and tag in _BARE_PREFIXES:
-            return f"{tag}-{self.label}"
-        return tag
 
 
 def looks_like_tags(tags: Iterable[str]) -> bool:
@@ -96,37 +67,6 @@ def is_outside(tag: str) -> bool:
     return tag.lower() in _OUTSIDE_WORDS
 
 
-def find_notation(sentences: Iterable[Sequence[str | None]], options: Options) -> Notation:
-    """Find out how a file writes its tags.
-
-    sentences: the tags of its sentences.
-    options: the scheme, and the label of entities, where the user gives them.
-
-    Returns the notation. Raises ValueError if these do not look like tags, or if they name no
-    label and the user gives none.
-    """
-    tags = [[tag for tag in (_strip(tag) for tag in sentence) if tag] for sentence in sentences]
-    counts = Counter(chain.from_iterable(tags))
-    outside = _outside(counts)
-    rest = set(counts) - {outside}
-    small = any(_SMALL_PREFIX.match(tag) for tag in rest) and not any(
-        is_prefixed(tag) and tag[0].isupper() for tag in rest
-    )
-    label = None
-    if rest and rest <= _BARE_PREFIXES and "B" in rest:
-        label = options.label
-        if label is None:
-            shown = ", ".join(sorted(rest | {outside}))
-            raise ValueError(
-                f"the tags name no label ({shown}). Give that of all entities: --label"
-            )
-    notation = Notation("BIO", outside, small, label)
-    if options.scheme is not None:
-        return notation._replace(scheme=check_scheme(options.scheme))
-    normal = [[notation.normal(tag) for tag in sentence] for sentence in tags]
-    return notation._replace(scheme=detect_scheme(normal) if rest else "BIO")
-
-
 def read_tagged(
     sentences: Iterable[TaggedSentence], options: Options, problems: ProblemLog
 ) -> Iterator[Record]:
@@ -141,21 +81,35 @@ def read_tagged(
     """
     sentences = iter(sentences)
     first = list(islice(sentences, _SEEN))
+    scheme = check_scheme(options.scheme) if options.scheme else None
+    counts = Counter(chain.from_iterable(map(_stripped, first)))
+    counts.pop("", None)
     try:
-        notation = find_notation((sentence.tags for sentence in first), options)
+        style = find_style(counts, scheme)
     except ValueError as err:
         raise ValueError(f"{problems.path}: {err}") from None
+    if style.position == "alone" and options.label is None:
+        raise ValueError(
+            f"{problems.path}: the tags name no label ({', '.join(sorted(counts))}). Give that of "
+            "all entities with --label."
+        )
+    if scheme is None:
+        canonical = ([style.canonical(tag, options.label) for tag in _stripped(s)] for s in first)
+        entities = counts.keys() - style.outside
+        scheme = detect_scheme(canonical) if entities else "BIO"
     given = "" if options.scheme else " (detected; --scheme to change)"
-    problems.notes[SCHEME] = f"{notation.scheme}{given}"
-    if notation.outside != "O":
-        problems.notes[OUTSIDE] = f"{notation.outside!r}, for no tag is 'O'"
+    problems.note(SCHEME, f"{scheme}{given}")
+    if style != TagStyle() and (style.position != "nowhere" or style.outside != {"O"}):
+        problems.note(STYLE, str(style))
     for sentence in chain(first, sentences):
-        yield _record(sentence, notation, problems)
+        tags = [style.canonical(tag, options.label) or None for tag in _stripped(sentence)]
+        yield _record(sentence, tags, scheme, problems)
 
 
-def _record(sentence: TaggedSentence, notation: Notation, problems: ProblemLog) -> Record:
-    tags = [notation.normal(tag) for tag in sentence.tags]
-    spans, missing, repairs, _ = read_tags(tags, notation.scheme)
+def _record(
+    sentence: TaggedSentence, tags: Sequence[str | None], scheme: str, problems: ProblemLog
+) -> Record:
+    spans, missing, repairs, _ = read_tags(tags, scheme)
     for token, kind, what in repairs:
         line = sentence.lines[token] if sentence.lines else sentence.line
         where = "" if sentence.lines else f"token {token + 1}, {sentence.tokens[token]!r}: "
@@ -173,12 +127,5 @@ def _record(sentence: TaggedSentence, notation: Notation, problems: ProblemLog) 
     )
 
 
-def _outside(counts: Counter[str]) -> str:
-    if "O" in counts:
-        return "O"
-    words = [tag for tag in counts if is_outside(tag)]
-    return max(words, key=lambda tag: counts[tag]) if words else "O"
-
-
-def _strip(tag: str | None) -> str:
-    return (tag or "").strip()
+def _stripped(sentence: TaggedSentence) -> list[str]:
+    return [(tag or "").strip() for tag in sentence.tags]

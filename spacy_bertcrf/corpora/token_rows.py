@@ -114,7 +114,7 @@ def read_rows(
             f"{problems.path}: no list of tokens with a tag for each. The rows have: {keys}."
         )
     if layout.others:
-        problems.notes[OTHER_TAGS] = ", ".join(layout.others)
+        problems.note(OTHER_TAGS, ", ".join(layout.others))
     to_tag = _tag_reader(layout, options, problems, names or {})
     sentences = _sentences(chain(first, rows), layout, to_tag, problems)
     return read_tagged(sentences, options, problems)
@@ -129,7 +129,7 @@ def _tag_reader(
     if not layout.numbered:
         return lambda tag, line: tag if isinstance(tag, str) else None
     known = _names(layout, options, problems, names)
-    problems.notes[TAG_NAMES] = f"{', '.join(known.names)} ({known.origin})"
+    problems.note(TAG_NAMES, f"{', '.join(known.names)} ({known.origin})")
 
     def to_name(tag: Any, line: int) -> str | None:
         number = whole_number(tag)

@@ -142,7 +142,7 @@ def _sentences(source: Source, problems: ProblemLog) -> Iterator[Sentence]:
             words.append(Word(number, columns[1], misc, space))
     for name, count in counts.items():
         shown = f"{count:,}, read as their words" if name == MULTIWORD else f"{count:,}"
-        problems.notes[name] = shown
+        problems.note(name, shown)
 
 
 def _with_brackets(

@@ -54,7 +54,7 @@ class CsvTable(Format):
             layout, header = find_token_columns(source, options, whole=True)
         except ValueError as err:
             raise ValueError(f"{source.path}: {err}.") from None
-        problems.notes[COLUMNS] = layout.describe(header)
+        problems.note(COLUMNS, layout.describe(header))
         rows = islice(read_table(source, layout.dialect), int(layout.has_header), None)
         return read_tagged(_sentences(rows, layout, problems), options, problems)
 

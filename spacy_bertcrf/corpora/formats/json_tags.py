@@ -64,7 +64,7 @@ class JsonTags(Format):
         rows = _rows((Value(*found) for found in objects), names, lists)
         yield from read_rows(rows, options, problems, names)
         if len(lists) > 1:
-            problems.notes[LISTS] = ", ".join(lists)
+            problems.note(LISTS, ", ".join(lists))
 
 
 def _rows(

@@ -138,9 +138,9 @@ def test_a_last_column_without_an_entity_gives_way(corpus, is_inner):
     if is_inner:
         rows += [[("1", "Kölner", "B-LOC", "O"), ("2", "Dom", "I-LOC", "O")]] * 5
         rows.append([("1", "Kölner", "B-LOC", "B-LOC"), ("2", "Dom", "I-LOC", "O")])
-    read_back = read(write(rows))
+    read_back = read(write(rows), format="columns")
     assert found(read_back)[: len(corpus[1])] == corpus[1]
-    assert "column 3" in read_back.evidence[0]
+    assert "column 3" in read_back.problems.notes["Columns"]
 
 
 @settings(deadline=None)

@@ -84,7 +84,7 @@ def test_outside_that_is_called_otherwise(read, header):
     export = read(text, name="ner.csv")
     assert export.entities == [[("Anna", "PER")], [("Bonn", "LOC")]]
     assert export.unknown == [[], []]
-    assert "'OTHER'" in export.notes["Outside tag"]
+    assert "outside is O or OTHER" in export.notes["Tags"]
 
 
 @pytest.mark.parametrize(
