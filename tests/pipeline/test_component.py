@@ -124,7 +124,7 @@ def test_averages_are_used_in_all_layers(architecture, make_nlp, make_examples):
 @pytest.mark.parametrize("n_updates", [0, 3])
 def test_listeners_can_be_replaced(make_trained, make_examples, entities_of, n_updates):
     """Else a component with a shared BERT could not be given one of its own."""
-    nlp = make_trained("shared_transformer", n_steps=40)
+    nlp = make_trained("shared_transformer")
     expected = entities_of(nlp.pipe(TEXTS))
     nlp.replace_listeners("transformer", "bertcrf", ["model.tok2vec"])
     nlp.remove_pipe("transformer")
@@ -142,7 +142,7 @@ def test_listeners_can_be_replaced(make_trained, make_examples, entities_of, n_u
 
 def test_a_sourced_transformer_is_shared(make_trained, make_nlp, make_examples, entities_of):
     """Else a component and its shared BERT could not be taken over together."""
-    source = make_trained("shared_transformer", n_steps=40)
+    source = make_trained("shared_transformer")
     expected = entities_of(source.pipe(TEXTS))
     nlp = make_nlp("shared_transformer")
     for name in ("transformer", "bertcrf"):
@@ -164,8 +164,8 @@ def test_two_components_share_a_transformer(make_nlp, make_examples):
     config.pop("factory")
     nlp.add_pipe("bertcrf", name="second", config=config)
     optimizer = nlp.initialize(lambda: make_examples(nlp))
-    optimizer.learn_rate = 0.01
-    for _ in range(60):
+    optimizer.learn_rate = 0.003
+    for _ in range(25):
         losses = nlp.update(make_examples(nlp), sgd=optimizer)
     assert losses["bertcrf"] < 2
     assert losses["second"] < 2
