@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -24,14 +24,14 @@ PRELOADED = [
 MAX_DEATHS = 5  # in a row, of processes that have come no further than the one before
 
 
-def annotate_here(job: Job, shards: Iterable[Shard]) -> Iterator[Done]:
+def annotate_here(job: Job, shards: Iterable[Shard]) -> Generator[Done, None, None]:
     """Annotate shards in this process. If a text ends it, the next one reads that with care."""
     annotator = ShardAnnotator(job)
     for shard in shards:
         yield annotator(shard)
 
 
-def annotate_in_processes(job: Job, shards: Iterable[Shard], n: int) -> Iterator[Done]:
+def annotate_in_processes(job: Job, shards: Iterable[Shard], n: int) -> Generator[Done, None, None]:
     """Annotate shards in n processes; one that dies is replaced, and its shard done by the new one.
 
     With GPUs each process takes its own, from job.gpu_id on.

@@ -15,6 +15,7 @@ from spacy_bertcrf.annotation.settings import Settings
 from spacy_bertcrf.annotation.shards import Shard, ShardReader, Source
 
 PARTS, WORK = "parts", ".work"
+NOTES = "reading-*.json"
 
 
 class Job(NamedTuple):
@@ -48,7 +49,7 @@ class Job(NamedTuple):
 
     def note(self, number: int) -> Path:
         """The file that says what is being read of a shard."""
-        return self.output / WORK / f"reading-{self._padded(number)}.json"
+        return self.output / WORK / NOTES.replace("*", self._padded(number))
 
     def _padded(self, number: int) -> str:
         return str(number).zfill(max(5, len(str(self.n_shards))))

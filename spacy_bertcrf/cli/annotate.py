@@ -1,6 +1,7 @@
 """`python -m spacy bertcrf annotate`: an archive, annotated whatever dies on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +61,17 @@ def annotate_cli(
         int | None,
         typer.Option(help="Processes on this machine, which may die  [default: this one]", min=1),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Annotate on Ray: a cluster's address, auto for that of this machine, local for a "
+            "new one on it",
+        ),
+    ] = None,
+    min_nproc: Annotated[
+        int, typer.Option(help="With --ray: actors at least, and --nproc at most", min=1)
+    ] = 1,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove what an earlier annotation wrote to OUT")
     ] = False,
@@ -110,7 +122,8 @@ def annotate_cli(
         )
         with opened(job, archive, overwrite=overwrite) as run:
             if not run.is_complete:
-                _annotate(run, job, nproc)
+                remaining = run.remaining()
+                _follow(run, remaining, _engine(job, remaining, nproc, ray, min_nproc))
             _print(run)
     except (ValueError, ImportError, OSError, RuntimeError) as error:
         msg.fail("The annotation has ended early", str(error), exits=1)
@@ -133,27 +146,35 @@ def _archive(names: list[str], output: Path, settings: "Settings") -> "Archive":
     return archive
 
 
-def _annotate(run: "Run", job: "Job", nproc: int | None) -> None:
+def _follow(run: "Run", remaining: "list[Shard]", engine: "Generator[Done, None, None]") -> None:
     from tqdm import tqdm
 
     n_done = sum(record.texts for record in run.done.values())
-    remaining = run.remaining()
     n_texts = n_done + sum(shard.n_texts for shard in remaining)
     try:
-        with tqdm(total=n_texts, initial=n_done, unit=" texts", smoothing=0.1) as bar:
-            for record in _engine(job, remaining, nproc):
+        with (
+            closing(engine),
+            tqdm(total=n_texts, initial=n_done, unit=" texts", smoothing=0.1) as bar,
+        ):
+            for record in engine:
                 run.add(record)
                 bar.update(record.texts)
     finally:
         run.end()
 
 
-def _engine(job: "Job", shards: "list[Shard]", nproc: int | None) -> "Iterator[Done]":
+def _engine(
+    job: "Job", shards: "list[Shard]", nproc: int | None, ray: str | None, min_nproc: int
+) -> "Generator[Done, None, None]":
     from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_processes
 
-    if nproc is None:
-        return annotate_here(job, shards)
-    return annotate_in_processes(job, shards, nproc)
+    if ray is not None:
+        from spacy_bertcrf.annotation.engine_ray import annotate_on_ray
+
+        return annotate_on_ray(job, shards, ray, min_nproc, nproc)
+    if nproc is not None:
+        return annotate_in_processes(job, shards, nproc)
+    return annotate_here(job, shards)
 
 
 def _print(run: "Run") -> None:

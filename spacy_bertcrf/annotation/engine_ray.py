@@ -1,0 +1,118 @@
+"""Annotation on Ray Data: on this machine, or on all of a cluster.
+
+Ray starts the actors that hold the pipeline, places them by CPUs and GPUs, adds and removes them
+between bounds, hands out the shards, and runs them again elsewhere when an actor or a node dies.
+Reading and writing stay our own: Ray's readers know no line numbers, and its checkpoints are of
+rows with unique ids, after which a text that ends its process would be tried for ever.
+"""
+
+import pickle
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from spacy_bertcrf.annotation.attempts import forgive
+from spacy_bertcrf.annotation.job import NOTES, WORK, Done, Job, ShardAnnotator
+from spacy_bertcrf.annotation.shards import Shard
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+HERE = "local"
+
+
+def annotate_on_ray(
+    job: Job,
+    shards: Sequence[Shard],
+    address: str,
+    min_actors: int = 1,
+    max_actors: int | None = None,
+) -> Generator[Done, None, None]:
+    """Annotate shards by actors, each with one CPU or, if job.gpu_id is not negative, one GPU.
+
+    address: of the cluster, "auto" for that which this machine belongs to, or "local" for a new
+        one on this machine. All nodes see the same inputs, pipeline and output under their paths.
+    min_actors, max_actors: how many there are; without the latter, as many as there is place for.
+
+    Yields what is done, in no order. Raises ImportError without Ray, and OSError, ValueError or
+    RuntimeError for what has ended the work on a shard in good order.
+    """
+    ray = import_ray()
+    if not shards:
+        return
+    was_there = ray.is_initialized()
+    if not was_there:
+        here = {"include_dashboard": False} if address == HERE else {"address": address}
+        ray.init(log_to_driver=False, **here)
+    try:
+        for row in _rows(job, shards, min_actors, max_actors):
+            answer = pickle.loads(row["answer"])
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+    finally:
+        if not was_there:
+            ray.shutdown()
+        for note in (job.output / WORK).glob(NOTES):
+            with suppress(OSError):
+                forgive(note)
+
+
+def import_ray() -> "ModuleType":
+    """Raises ImportError, with the extra to install, if there is no Ray Data."""
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ImportError(
+            "--ray needs Ray. Install it: pip install 'spacy-bertcrf[ray]'"
+        ) from error
+    return ray
+
+
+def _rows(
+    job: Job, shards: Sequence[Shard], min_actors: int, max_actors: int | None
+) -> Iterator[dict[str, Any]]:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    pool = ray.data.ActorPoolStrategy(
+        min_size=min_actors,
+        max_size=max_actors,
+        # One at work, and one that waits: what an actor holds is lost with it.
+        max_tasks_in_flight_per_actor=2,
+    )
+    items = [{"shard": pickle.dumps(shard)} for shard in shards]
+    results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+        _Actor,
+        fn_constructor_args=(job._replace(gpu_id=min(job.gpu_id, 0)),),
+        batch_size=1,
+        compute=pool,
+        num_cpus=1 if job.gpu_id < 0 else None,
+        num_gpus=1 if job.gpu_id >= 0 else None,
+    )
+    yield from results.iter_rows()
+
+
+class _Actor:
+    """Holds the pipeline. What ends a shard in good order is answered, for Ray would raise it with
+    pages of what surrounds it."""
+
+    def __init__(self, job: Job):
+        self._annotator = ShardAnnotator(job)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        (shard,) = batch["shard"]
+        return {"answer": [pickle.dumps(self._answer(pickle.loads(shard)))]}
+
+    def _answer(self, shard: Shard) -> Done | Exception:
+        try:
+            return self._annotator(shard)
+        except OSError as error:
+            return OSError(str(error))
+        except ValueError as error:
+            return ValueError(str(error))
+        except Exception as error:
+            return RuntimeError(f"{type(error).__name__}: {error}")
