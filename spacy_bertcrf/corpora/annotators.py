@@ -10,8 +10,6 @@ from spacy_bertcrf.corpora.records import Mention, Record
 
 DIFFERENT = "annotations of a text differ"
 
-NOTE = "Texts whose annotations differ"
-
 _Key = tuple[str, str, str]
 
 
@@ -40,8 +38,7 @@ def choose_annotation(
         what = f"{len(found)} of them; the first is taken. Choose: --annotations agreed or union"
         problems.add(DIFFERENT, record.line, what)
         return
-    seen = int(problems.notes.get(NOTE, "0").split(" ")[0])
-    problems.notes[NOTE] = f"{seen + 1} (--annotations {choice})"
+    problems.count(f"Texts whose annotations differ (--annotations {choice})")
     if choice == "first":
         return
     every: dict[_Key, Mention] = {}

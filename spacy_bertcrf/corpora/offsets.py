@@ -52,8 +52,8 @@ class Counting(NamedTuple):
 
 ALL = tuple(
     Counting(first, inclusive, unit, crlf_as_one)
-    for crlf_as_one, unit, first, inclusive in product(
-        (False, True), (CODE_POINTS, UTF_16, BYTES), (0, 1), (False, True)
+    for crlf_as_one, first, unit, inclusive in product(
+        (False, True), (0, 1), (CODE_POINTS, UTF_16, BYTES), (False, True)
     )
 )
 

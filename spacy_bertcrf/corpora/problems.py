@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,11 +39,12 @@ class ProblemLog:
         self.path = path
         self.notes: dict[str, str] = {}
         self._problems: list[Problem] = []
+        self._counts: Counter[str] = Counter()
 
     def of(self, path: Path) -> ProblemLog:
         """The same log for another file: what is added to it is added to this one too."""
         log = ProblemLog(path)
-        log._problems, log.notes = self._problems, self.notes
+        log._problems, log.notes, log._counts = self._problems, self.notes, self._counts
         return log
 
     def add(self, kind: str, line: int, what: str) -> None:
@@ -61,6 +63,16 @@ class ProblemLog:
             self.notes[name] = what
         elif what not in before.split("; "):
             self.notes[name] = f"{before}; {what}"
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Count what is no problem and yet to be said; the sum over all files becomes a note.
+
+        name: what is counted: "Relations left out".
+        number: how many there are; nothing is noted of none.
+        """
+        if number:
+            self._counts[name] += number
+            self.notes[name] = f"{self._counts[name]:,}"
 
     def __len__(self) -> int:
         return len(self._problems)

@@ -85,7 +85,7 @@ class CorpusReader:
             check_scheme(self.options.scheme)
         self._given = get_format(format) if format != "auto" else None
         self._joining = joining or Joining()
-        self.sources = find_sources(inputs, encoding, self._files_of, without)
+        self.sources = find_sources(inputs, encoding, self._files_of, self._main_file, without)
         self.problems = ProblemLog(self.sources[0].path)
         self.evidence: list[str] = []
         self._read = self._choose()
@@ -129,6 +129,10 @@ class CorpusReader:
                 f"--format {names}."
             )
         return list(found[0][1]) if found else None
+
+    def _main_file(self, path: Path) -> Path:
+        asked = [self._given] if self._given else all_formats().values()
+        return next((file for format in asked if (file := format.main_file(path))), path)
 
     def _choose(self) -> list[tuple[Format, Source]]:
         chosen: list[tuple[Format, Source]] = []

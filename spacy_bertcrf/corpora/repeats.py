@@ -10,7 +10,7 @@ from spacy_bertcrf.corpora.records import Record
 
 ANNOTATED_TWICE = "text annotated twice, and differently"
 
-NOTE = "Repeated texts"
+ALIKE = "Texts that come again with the same entities"
 
 
 class _First(NamedTuple):
@@ -42,5 +42,4 @@ def tell_repeats(records: Iterable[Record], problems: ProblemLog) -> Iterator[Re
             elif first.line != record.line:
                 alike += 1
         yield record
-    if alike:
-        problems.notes[NOTE] = f"{alike:,} come again with the same entities"
+    problems.count(ALIKE, alike)

@@ -109,6 +109,7 @@ def find_sources(
     inputs: Iterable[Path | str | Source],
     encoding: str = "utf8",
     of_folder: Callable[[Path], list[Path] | None] = lambda folder: None,
+    main_file: Callable[[Path], Path] = lambda path: path,
     without: Path | None = None,
 ) -> list[Source]:
     """Find the files that a user named.
@@ -117,6 +118,7 @@ def find_sources(
         taken, in the order of their names, but for hidden ones.
     encoding: encoding of those that are texts.
     of_folder: which files of a folder are a corpus's, where a format knows; else None.
+    main_file: the file to read in place of one that is read along with it.
     without: a file or folder that is not taken from folders and globs: the one to be written.
 
     Returns the sources, each file once. Raises ValueError if there is no such file, or none in a
@@ -129,11 +131,11 @@ def find_sources(
             continue
         paths = _expand(Path(given))
         for path in paths:
-            files = (of_folder(path) or _files(path)) if path.is_dir() else [path]
+            files = (of_folder(path) or _files(path)) if path.is_dir() else [main_file(path)]
             if not files:
                 raise ValueError(f"The folder {path} holds no file.")
             for file in files:
-                is_named = file == Path(given)
+                is_named = path == Path(given) and not path.is_dir()
                 if is_named or without is None or without not in (file, *file.parents):
                     found.setdefault(file, Source(file, encoding, is_named=is_named))
     if not found:

@@ -89,8 +89,7 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
         if isinstance(value.get("cats"), list):
             record.cats = _categories(value["cats"])
         yield record
-    if relations:
-        problems.notes[RELATIONS] = f"{relations:,}"
+    problems.count(RELATIONS, relations)
 
 
 def _annotate(record: Record, found: list[Any], options: Options, source: Source) -> None:

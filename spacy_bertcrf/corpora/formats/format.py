@@ -74,6 +74,11 @@ class Format:
         """
         raise NotImplementedError
 
+    def main_file(self, path: Path) -> Path | None:
+        """The file to read in place of one that is read along with it, or itself if it is that one:
+        of brat's x.txt, x.ann. None for a file that is by itself."""
+        return None
+
     def files(self, folder: Path) -> Sequence[Path] | None:
         """The files of a folder that are a corpus in this format, or the folder itself; None if it
         shows no sign of it, and then each file is looked at by itself."""

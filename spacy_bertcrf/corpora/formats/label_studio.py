@@ -67,9 +67,8 @@ class LabelStudio(Format):
         records = chain.from_iterable(_records(task, keys, options, problems) for task in tasks)
         yield from tell_repeats(records, problems)
         left_out = sum((task.left_out for task in tasks), Counter())
-        if left_out:
-            shown = ", ".join(f"{count:,} {kind}" for kind, count in left_out.most_common())
-            problems.notes[LEFT_OUT] = shown
+        for kind, count in left_out.items():
+            problems.count(f"{LEFT_OUT}: {kind}", count)
 
 
 def _records(

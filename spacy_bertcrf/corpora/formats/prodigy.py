@@ -84,11 +84,9 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
         elif not _is_classification(value):
             _annotate(record, value, answer, options, problems)
         yield record
-    for name, what in (("ignore", "Ignored, left out"), ("reject", "Rejected")):
-        if counts[name]:
-            problems.notes[what] = f"{counts[name]:,}"
-    if counts["relations"]:
-        problems.notes["Relations left out"] = f"{counts['relations']:,}"
+    problems.count("Ignored, left out", counts["ignore"])
+    problems.count("Rejected", counts["reject"])
+    problems.count("Relations left out", counts["relations"])
 
 
 def _annotate(

@@ -72,8 +72,7 @@ def _records(source: Source, problems: ProblemLog) -> Iterator[Record]:
         elif value is not None:
             what = f"{describe_kind(value)}, not a pair of text and annotation: left out"
             problems.add(BAD_LINE, line, what)
-    if passed_over:
-        problems.notes["Passed over by the annotator"] = f"{passed_over:,}, left out"
+    problems.count("Passed over by the annotator", passed_over)
 
 
 def _record(line: int, text: str, annotation: Any) -> Record:

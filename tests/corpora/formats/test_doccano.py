@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_bertcrf.corpora.repeats import ANNOTATED_TWICE, NOTE
+from spacy_bertcrf.corpora.repeats import ALIKE, ANNOTATED_TWICE
 
 ANNA = [(2, 6, "PER"), (16, 20, "LOC")]
 TEXT = "👍 Anna lives in Köln"
@@ -121,7 +121,7 @@ def test_a_text_annotated_twice(read):
     alike = {"text": "Anna", "label": [[0, 4, "PER"]]}
     export = read(alike, alike, {"text": "Anna", "label": [[0, 4, "LOC"]]})
     assert export.problems == [(ANNOTATED_TWICE, 3)]
-    assert export.notes[NOTE].startswith("1 ")
+    assert export.notes[ALIKE] == "1"
 
 
 def test_texts_that_were_edited_are_refused(read):
