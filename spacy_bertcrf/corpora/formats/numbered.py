@@ -85,7 +85,7 @@ def _find_kind(source: Source) -> _Kind | None:
             if len(row) == kind.n_columns and _TAG.fullmatch(row[2]) and _OTHERS.fullmatch(row[3])
         ]
         starts = sum(row[0] in ("0", "1") for row in fit)
-        if rows and starts and 10 * len(fit) >= 9 * len(rows):
+        if rows and starts and 4 * len(fit) >= 3 * len(rows):
             return kind
     return None
 
