@@ -17,6 +17,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     calibrate,
     confusion,
     convert,
+    export,
     extend_vocab,
     plot,
     pretrain,

@@ -38,7 +38,7 @@ from spacy_bertcrf.tagging.repair import FILE_SCHEMES
 
 ANNOTATIONS = ("first", "agreed", "union")
 
-_SECONDS_BEFORE_PROGRESS = 2
+SECONDS_BEFORE_PROGRESS = 2
 _NAMES = "; ".join(f"{name}: {format.description}" for name, format in all_formats().items())
 
 
@@ -206,7 +206,7 @@ def _pack(reader: CorpusReader, classes: Sequence[str] | None) -> tuple[PackedDo
         reader.documents(),
         desc="Reading",
         unit=" texts",
-        delay=_SECONDS_BEFORE_PROGRESS,
+        delay=SECONDS_BEFORE_PROGRESS,
         disable=None,
         leave=False,
     )

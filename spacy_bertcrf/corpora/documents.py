@@ -32,6 +32,9 @@ DISCONTINUOUS = "entity in pieces"
 TOO_LONG = "text too long"
 
 INCORRECT_SPANS = "incorrect_spans"
+# Keys of user_data: the id of a text in its file, and whether the file gave its tokens.
+KEY = "key"
+HAS_TOKENS = "has_tokens"
 
 
 class DocMaker:
@@ -76,6 +79,10 @@ class DocMaker:
         doc = self._tokens(record, problems)
         if doc is None:
             return None
+        if record.key is not None:
+            doc.user_data[KEY] = record.key
+        if record.tokens is not None:
+            doc.user_data[HAS_TOKENS] = True
         if record.entities is not None:
             self._annotate(doc, record, problems)
         if record.rejected:

@@ -7,7 +7,8 @@ surface with the offsets of its first and last character. Without "label" it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, POSSIBLE, Evidence, Format
@@ -22,6 +23,27 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.writing import AnnotatedText, write_lines
+
+
+def write_cluener(
+    texts: Iterable[AnnotatedText], path: Path, options: Options, problems: ProblemLog
+) -> None:
+    """Write a line a text; of predictions the id and the labels alone, as the leaderboard of
+    CLUENER2020 takes them. A text of which nothing is known has no "label"."""
+    write_lines(path, (_line_of(text) for text in texts))
+
+
+def _line_of(text: AnnotatedText) -> dict[str, Any]:
+    labels: dict[str, dict[str, list[list[int]]]] = {}
+    for span in text.spans:
+        start, end = text.offsets(span)
+        places = labels.setdefault(span.label, {}).setdefault(text.surface(span), [])
+        places.append([start, end - 1])
+    if text.is_predicted:
+        return {"id": text.id, "label": labels}
+    known = {"label": labels} if text.is_annotated else {}
+    return {"id": text.id, "text": text.doc.text, **known}
 
 
 class Cluener(Format):
@@ -31,6 +53,7 @@ class Cluener(Format):
     description = "CLUENER's JSON lines: label → surface → offsets"
     lang = "zh"
     offsets = OffsetRule(Counting(inclusive=True))
+    writer = staticmethod(write_cluener)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By labels that are objects of objects; texts without any label could be anyone's."""

@@ -18,6 +18,7 @@ from spacy_bertcrf.corpora.column_layout import (
     find_layout,
     split_columns,
 )
+from spacy_bertcrf.corpora.formats.columns_writer import write_columns
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
@@ -59,6 +60,7 @@ class Columns(Format):
     name = "columns"
     description = "a token and its tag a line, blank lines between sentences"
     options = frozenset({"scheme", "token_column", "tag_column", "label", "labels"})
+    writer = staticmethod(write_columns)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By a column of tags beside one of tokens."""

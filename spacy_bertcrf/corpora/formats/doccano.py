@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
@@ -30,6 +31,7 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.repeats import tell_repeats
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.writing import AnnotatedText, write_lines
 
 RELATIONS = "Relations left out"
 
@@ -43,6 +45,30 @@ _TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _ANNOTATIONS = ("label", "labels", "entities", "annotations")
 
 
+def write_doccano(
+    texts: Iterable[AnnotatedText], path: Path, options: Options, problems: ProblemLog
+) -> None:
+    """Write JSONL with triples in "label", in the UTF-16 units that doccano's page counts.
+
+    Files of doccano do not say what they count, so that one without whole words behind its emoji
+    may be read otherwise.
+    """
+    write_lines(path, (_line_of(text) for text in texts))
+
+
+def _line_of(text: AnnotatedText) -> dict[str, Any]:
+    whole = text.doc.text
+    triples = []
+    for span in text.spans:
+        start, end = text.offsets(span)
+        triples.append([_utf_16_length(whole[:start]), _utf_16_length(whole[:end]), span.label])
+    return {"id": text.id, "text": whole} | ({"label": triples} if text.is_annotated else {})
+
+
+def _utf_16_length(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
 class Doccano(Format):
     """doccano's exports."""
 
@@ -53,6 +79,7 @@ class Doccano(Format):
         Counting(unit=UTF_16),
         without_surface=(Counting(unit=CODE_POINTS), Counting(unit=GRAPHEMES)),
     )
+    writer = staticmethod(write_doccano)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By lists of three under "label", or start_offset in objects."""

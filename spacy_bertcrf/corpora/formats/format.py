@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from spacy.tokens import Doc
-
 from spacy_bertcrf.corpora.offsets import OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.writing import AnnotatedText
 
 AGAINST = 0
 POSSIBLE = 1
 LIKELY = 2
 CERTAIN = 3
 
-Writer = Callable[[Iterable[Doc], Path, Options, ProblemLog], None]
+Writer = Callable[[Iterable[AnnotatedText], Path, Options, ProblemLog], None]
 
 
 class Evidence(NamedTuple):
@@ -47,8 +46,8 @@ class Format:
     offsets: how its offsets count, where it has texts with offsets; else None.
     pooled: whether its files are judged together when offsets are in question, for each is small.
     binary: whether it reads folders and files that are no texts.
-    writer: writes Docs to a file or folder, where the format can be written: a function of the
-        Docs, the path, the options and a log for what the format cannot hold; use staticmethod.
+    writer: writes texts to a file or folder, where the format can be written: a function of the
+        texts, the path, the options and a log for what the format cannot hold; use staticmethod.
     """
 
     name: ClassVar[str]

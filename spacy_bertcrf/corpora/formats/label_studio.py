@@ -27,6 +27,7 @@ from spacy_bertcrf.corpora.formats.label_studio_tasks import (
     is_task,
     read_tasks,
 )
+from spacy_bertcrf.corpora.formats.label_studio_writer import write_label_studio
 from spacy_bertcrf.corpora.json_values import looks_like_json, sample_objects
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
@@ -46,6 +47,7 @@ class LabelStudio(Format):
     description = "Label Studio's JSON or JSON-MIN"
     options = frozenset({"annotations", "label", "text_key"})
     offsets = OffsetRule(Counting())
+    writer = staticmethod(write_label_studio)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By "data" beside "annotations" with results, or regions with "labels" in lists."""

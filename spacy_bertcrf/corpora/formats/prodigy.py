@@ -10,7 +10,8 @@ Offsets count code points.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
@@ -27,6 +28,7 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.repeats import tell_repeats
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.writing import AnnotatedText, write_lines
 
 UNANSWERED = "task without an answer"
 UNCLEAR_REJECTION = "rejected as a whole"
@@ -39,6 +41,40 @@ _OF_SUGGESTIONS = {"score", "rank", "priority", "input_hash"}
 _CLASSIFICATION_VIEWS = ("classification", "choice", "text")
 
 
+def write_prodigy(
+    texts: Iterable[AnnotatedText], path: Path, options: Options, problems: ProblemLog
+) -> None:
+    """Write a task a text, with its tokens: annotated ones as accepted, predicted ones to be
+    answered, with the probability of each span."""
+    write_lines(path, (_task(text) for text in texts))
+
+
+def _task(text: AnnotatedText) -> dict[str, Any]:
+    tokens = [
+        {
+            "text": token.text,
+            "start": token.idx,
+            "end": token.idx + len(token),
+            "id": token.i,
+            "ws": bool(token.whitespace_),
+        }
+        for token in text.doc
+    ]
+    spans: list[dict[str, Any]] = []
+    for span in text.spans:
+        start, end = text.offsets(span)
+        at = {"start": start, "end": end, "token_start": span.start, "token_end": span.end - 1}
+        spans.append({**at, "label": span.label})
+        if span.score is not None:
+            spans[-1]["score"] = round(span.score, 6)
+    task: dict[str, Any] = {"text": text.doc.text, "meta": {"id": text.id}, "tokens": tokens}
+    if text.is_annotated:
+        task["spans"] = spans
+    if text.is_annotated and not text.is_predicted:
+        task |= {"_view_id": "ner_manual", "answer": "accept"}
+    return task
+
+
 class Prodigy(Format):
     """Prodigy's datasets."""
 
@@ -46,6 +82,7 @@ class Prodigy(Format):
     description = "Prodigy's JSONL"
     options = frozenset({"label"})
     offsets = OffsetRule(Counting())
+    writer = staticmethod(write_prodigy)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By answers, or by the hashes of tasks."""

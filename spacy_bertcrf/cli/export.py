@@ -1,0 +1,144 @@
+"""`python -m spacy bertcrf export`: a corpus, or a pipeline's predictions, in other formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import spacy
+import typer
+from spacy.language import Language
+from spacy.tokens import Doc
+from tqdm import tqdm
+from wasabi import msg
+
+from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.convert import SECONDS_BEFORE_PROGRESS
+from spacy_bertcrf.cli.convert_report import print_problems, print_reading
+from spacy_bertcrf.corpora.documents import HAS_TOKENS, KEY
+from spacy_bertcrf.corpora.formats import all_formats, get_format
+from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.corpora.problems import ProblemLog
+from spacy_bertcrf.corpora.reading import CorpusReader
+from spacy_bertcrf.corpora.writing import annotated_texts
+from spacy_bertcrf.tagging.repair import FILE_SCHEMES
+
+_WRITTEN = sorted(name for name, format in all_formats().items() if format.writer)
+
+
+@bertcrf_app.command("export")
+def export_cli(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[PIPELINE] IN... OUT",
+            help="The corpus: files, folders, globs of any format that convert reads; with a "
+            "trained pipeline before it, its texts are annotated anew. Last, the file to write",
+            show_default=False,
+        ),
+    ],
+    format: Annotated[
+        str, typer.Option(help=f"To write: {', '.join(_WRITTEN)}", show_default=False)
+    ],
+    read_as: Annotated[
+        str, typer.Option("--from", help="Format of the corpus; auto: by what it shows")
+    ] = "auto",
+    lang: Annotated[
+        str | None, typer.Option(help="Language code  [default: the corpus's, or guessed]")
+    ] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help=f"Tag scheme to write: {', '.join(FILE_SCHEMES)}  [default: BIO]"),
+    ] = None,
+    spans_key: Annotated[
+        str | None,
+        typer.Option(help="Write doc.spans under this key, overlapping ones too, for doc.ents"),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Text encoding of the corpus")] = "utf8",
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU; -1 for the CPU")] = -1,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Keep nothing if there is any problem")
+    ] = False,
+) -> None:
+    """Write a corpus, or what a pipeline finds in its texts, as another tool reads it.
+
+    Scores are written where the format has a place for them and the pipeline gives them. What the
+    format cannot hold is reported.
+    """
+    try:
+        target = get_format(format)
+        if target.writer is None:
+            raise ValueError(f"{format} is not written. Use one of: {', '.join(_WRITTEN)}.")
+        *inputs, output = paths
+        nlp = _pipeline(inputs[0], gpu_id) if inputs else None
+        corpus = inputs if nlp is None else inputs[1:]
+        if not corpus:
+            raise ValueError("Name the corpus or its texts, and last the file to write.")
+        if output.is_dir():
+            raise ValueError(f"{output} is a folder. Name the file to write.")
+        group = spans_key if nlp is None else None
+        reader = CorpusReader(
+            corpus, read_as, Options(lang=lang), encoding=encoding, spans_key=group, without=output
+        )
+        problems = ProblemLog(output)
+        docs = _progress(doc for doc, _ in reader.documents())
+        if nlp is not None:
+            docs = _predict(nlp, docs)
+        texts = annotated_texts(docs, problems, spans_key, is_predicted=nlp is not None)
+        draft = output.with_name(f".{output.name}.draft")
+        try:
+            target.writer(texts, draft, Options(scheme=scheme), problems)
+            print_reading(reader, lang)
+            for name, what in problems.notes.items():
+                msg.text(f"{name}: {what}")
+            print_problems(reader.problems)
+            if len(problems):
+                print_problems(problems)
+            found = len(problems) + len(reader.problems)
+            if strict and found:
+                raise ValueError(f"--strict allows no problem, and there are {found}.")
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    except (ValueError, ImportError, OSError) as err:
+        msg.fail("Nothing was written", str(err), exits=1)
+    msg.good(f"Wrote {output}")
+
+
+def _pipeline(path: Path, gpu_id: int) -> Language | None:
+    """The pipeline of a folder or package; None if it is none."""
+    is_folder = (path / "config.cfg").is_file() and (path / "meta.json").is_file()
+    if not is_folder and (path.exists() or not spacy.util.is_package(str(path))):
+        return None
+    if gpu_id >= 0:
+        spacy.require_gpu(gpu_id)
+    return spacy.load(path if is_folder else str(path))
+
+
+def _predict(nlp: Language, docs: Iterable[Doc]) -> Iterator[Doc]:
+    """Annotate the texts of Docs anew; tokens that their file gave stay."""
+    for predicted, key in nlp.pipe(
+        ((_bare(nlp, doc), doc.user_data.get(KEY)) for doc in docs), as_tuples=True
+    ):
+        if key is not None:
+            predicted.user_data[KEY] = key
+        yield predicted
+
+
+def _bare(nlp: Language, doc: Doc) -> Doc:
+    if not doc.user_data.get(HAS_TOKENS):
+        return nlp.make_doc(doc.text)
+    words = [token.text for token in doc]
+    return Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
+
+
+def _progress(docs: Iterable[Doc]) -> Iterable[Doc]:
+    return tqdm(
+        docs,
+        desc="Writing",
+        unit=" texts",
+        delay=SECONDS_BEFORE_PROGRESS,
+        disable=None,
+        leave=False,
+    )

@@ -1,0 +1,34 @@
+"""Writes entity spans as tag strings, in any of the schemes of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from spacy_bertcrf.tagging.repair import FILE_SCHEMES, check_scheme
+
+# First, inner, last and only token of an entity.
+_LETTERS = {"BIO": "BIIB", "BIOES": "BIES", "BMES": "BMES", "BILOU": "BILU"}
+
+
+def write_tags(spans: Iterable[tuple[int, int, str]], length: int, scheme: str) -> list[str]:
+    """Write spans as tags.
+
+    spans: (start, end, label) in token offsets, end exclusive, without overlaps, in reading order.
+    length: the number of tokens.
+    scheme: one of FILE_SCHEMES. IO joins neighbours of one label.
+
+    Returns a tag a token. Raises ValueError if there is no such scheme.
+    """
+    scheme = check_scheme(scheme)
+    assert scheme in FILE_SCHEMES
+    tags = ["O"] * length
+    for start, end, label in spans:
+        if scheme in ("IO", "IOB1"):
+            tags[start:end] = [f"I-{label}"] * (end - start)
+            if scheme == "IOB1" and start and tags[start - 1][2:] == label:
+                tags[start] = f"B-{label}"
+            continue
+        first, inner, last, only = _LETTERS[scheme]
+        letters = [first, *[inner] * (end - start - 2), last] if end - start > 1 else [only]
+        tags[start:end] = [f"{letter}-{label}" for letter in letters]
+    return tags
