@@ -67,8 +67,8 @@ def export_cli(
     format cannot hold is reported.
     """
     try:
-        target = get_format(format)
-        if target.writer is None:
+        write = get_format(format).writer
+        if write is None:
             raise ValueError(f"{format} is not written. Use one of: {', '.join(_WRITTEN)}.")
         *inputs, output = paths
         nlp = _pipeline(inputs[0], gpu_id) if inputs else None
@@ -88,7 +88,7 @@ def export_cli(
         texts = annotated_texts(docs, problems, spans_key, is_predicted=nlp is not None)
         draft = output.with_name(f".{output.name}.draft")
         try:
-            target.writer(texts, draft, Options(scheme=scheme), problems)
+            write(texts, draft, Options(scheme=scheme), problems)
             print_reading(reader, lang)
             for name, what in problems.notes.items():
                 msg.text(f"{name}: {what}")

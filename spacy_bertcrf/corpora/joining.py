@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc
 
@@ -62,7 +62,9 @@ def _joined(docs: list[Doc], lang: str) -> Doc:
         known = {token.i for token in doc if token.is_sent_start} or {0}
         starts |= {at + start for start in known | {0}}
         at += len(doc)
-    joined = Doc.from_docs(docs, ensure_whitespace=lang not in UNSPACED, exclude=["user_data"])
+    # spaCy's type stubs know no `exclude`.
+    how: dict[str, Any] = {"exclude": ["user_data"]}
+    joined = Doc.from_docs(docs, ensure_whitespace=lang not in UNSPACED, **how)
     assert joined is not None
     joined.cats = docs[0].cats if len(docs) == 1 else {}
     for token in joined:

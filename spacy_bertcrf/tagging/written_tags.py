@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spacy_bertcrf.tagging.repair import FILE_SCHEMES, check_scheme
+from spacy_bertcrf.tagging.repair import check_scheme
 
 # First, inner, last and only token of an entity.
-_LETTERS = {"BIO": "BIIB", "BIOES": "BIES", "BMES": "BMES", "BILOU": "BILU"}
+_LETTERS = {
+    "BIO": ("B", "I", "I", "B"),
+    "BIOES": ("B", "I", "E", "S"),
+    "BMES": ("B", "M", "E", "S"),
+    "BILOU": ("B", "I", "L", "U"),
+}
 
 
 def write_tags(spans: Iterable[tuple[int, int, str]], length: int, scheme: str) -> list[str]:
@@ -15,12 +20,11 @@ def write_tags(spans: Iterable[tuple[int, int, str]], length: int, scheme: str) 
 
     spans: (start, end, label) in token offsets, end exclusive, without overlaps, in reading order.
     length: the number of tokens.
-    scheme: one of FILE_SCHEMES. IO joins neighbours of one label.
+    scheme: one of `repair.FILE_SCHEMES`. IO joins neighbours of one label.
 
     Returns a tag a token. Raises ValueError if there is no such scheme.
     """
     scheme = check_scheme(scheme)
-    assert scheme in FILE_SCHEMES
     tags = ["O"] * length
     for start, end, label in spans:
         if scheme in ("IO", "IOB1"):
@@ -29,6 +33,7 @@ def write_tags(spans: Iterable[tuple[int, int, str]], length: int, scheme: str) 
                 tags[start] = f"B-{label}"
             continue
         first, inner, last, only = _LETTERS[scheme]
-        letters = [first, *[inner] * (end - start - 2), last] if end - start > 1 else [only]
+        size = end - start
+        letters = [only] if size == 1 else [first, *[inner] * (size - 2), last]
         tags[start:end] = [f"{letter}-{label}" for letter in letters]
     return tags

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, POSSIBLE, Evidence, Format
+from spacy_bertcrf.corpora.formats.format import (
+    AGAINST,
+    CERTAIN,
+    POSSIBLE,
+    Evidence,
+    Format,
+    Writer,
+)
 from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
     looks_like_json,
@@ -53,7 +60,6 @@ class Cluener(Format):
     description = "CLUENER's JSON lines: label → surface → offsets"
     lang = "zh"
     offsets = OffsetRule(Counting(inclusive=True))
-    writer = staticmethod(write_cluener)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By labels that are objects of objects; texts without any label could be anyone's."""
@@ -71,6 +77,11 @@ class Cluener(Format):
         if unlabelled and "text" in keys and keys <= {"id", "text", "label"}:
             return Evidence("objects with 'text' and no label: to be predicted", POSSIBLE)
         return Evidence("no 'text' with a 'label' of surfaces and offsets", AGAINST)
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_cluener` says."""
+        return write_cluener
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a line; without "label", or with null, it is not annotated."""

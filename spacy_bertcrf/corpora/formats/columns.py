@@ -19,7 +19,7 @@ from spacy_bertcrf.corpora.column_layout import (
     split_columns,
 )
 from spacy_bertcrf.corpora.formats.columns_writer import write_columns
-from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
+from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -60,7 +60,6 @@ class Columns(Format):
     name = "columns"
     description = "a token and its tag a line, blank lines between sentences"
     options = frozenset({"scheme", "token_column", "tag_column", "label", "labels"})
-    writer = staticmethod(write_columns)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By a column of tags beside one of tokens."""
@@ -75,6 +74,11 @@ class Columns(Format):
         if layout is None:
             return Evidence("no line that holds anything", POSSIBLE)
         return Evidence(_columns(layout), POSSIBLE, {"tag scheme": layout.scheme})
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_columns` says."""
+        return write_columns
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a sentence; tags that break their scheme are repaired, and reported."""

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
+from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, is_triple, of_object, of_triple
 from spacy_bertcrf.corpora.json_values import looks_like_json, read_objects, sample_objects
 from spacy_bertcrf.corpora.offsets import CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
@@ -79,7 +79,6 @@ class Doccano(Format):
         Counting(unit=UTF_16),
         without_surface=(Counting(unit=CODE_POINTS), Counting(unit=GRAPHEMES)),
     )
-    writer = staticmethod(write_doccano)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By lists of three under "label", or start_offset in objects."""
@@ -97,6 +96,11 @@ class Doccano(Format):
         if sum(seen[one] for one in found) <= against:
             return Evidence("no 'label' of triples and no start_offset beside a text", AGAINST)
         return Evidence(*max(found, key=lambda one: seen[one]))
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_doccano` says."""
+        return write_doccano
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a text; relations are counted and left out. Raises ValueError if labels are

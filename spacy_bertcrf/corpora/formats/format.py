@@ -46,8 +46,6 @@ class Format:
     offsets: how its offsets count, where it has texts with offsets; else None.
     pooled: whether its files are judged together when offsets are in question, for each is small.
     binary: whether it reads folders and files that are no texts.
-    writer: writes texts to a file or folder, where the format can be written: a function of the
-        texts, the path, the options and a log for what the format cannot hold; use staticmethod.
     """
 
     name: ClassVar[str]
@@ -57,7 +55,6 @@ class Format:
     offsets: ClassVar[OffsetRule | None] = None
     pooled: ClassVar[bool] = False
     binary: ClassVar[bool] = False
-    writer: ClassVar[Writer | None] = None
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """Say what speaks for this format, or against it; None if nothing of it is seen.
@@ -76,6 +73,12 @@ class Format:
     def main_file(self, path: Path) -> Path | None:
         """The file to read in place of one that is read along with it, or itself if it is that one:
         of brat's x.txt, x.ann. None for a file that is by itself."""
+        return None
+
+    @property
+    def writer(self) -> Writer | None:
+        """A function that writes texts to a file, with the options, and a log for what the format
+        cannot hold; None where the format is not written."""
         return None
 
     def files(self, folder: Path) -> Sequence[Path] | None:

@@ -19,7 +19,7 @@ from itertools import chain
 from typing import Any
 
 from spacy_bertcrf.corpora.annotators import choose_annotation
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
+from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format, Writer
 from spacy_bertcrf.corpora.formats.label_studio_tasks import (
     Region,
     Task,
@@ -47,7 +47,6 @@ class LabelStudio(Format):
     description = "Label Studio's JSON or JSON-MIN"
     options = frozenset({"annotations", "label", "text_key"})
     offsets = OffsetRule(Counting())
-    writer = staticmethod(write_label_studio)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By "data" beside "annotations" with results, or regions with "labels" in lists."""
@@ -59,6 +58,11 @@ class LabelStudio(Format):
         if any(map(is_minimal_task, values)):
             return Evidence("regions with start, end and a list of labels: JSON-MIN", CERTAIN)
         return Evidence("no tasks with data and annotated results", AGAINST)
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_label_studio` says."""
+        return write_label_studio
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a task, or one for each of its texts that is annotated. Raises ValueError if

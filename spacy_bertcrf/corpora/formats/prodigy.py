@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
+from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, of_object
 from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
@@ -82,7 +82,6 @@ class Prodigy(Format):
     description = "Prodigy's JSONL"
     options = frozenset({"label"})
     offsets = OffsetRule(Counting())
-    writer = staticmethod(write_prodigy)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By answers, or by the hashes of tasks."""
@@ -96,6 +95,11 @@ class Prodigy(Format):
         if hashed and any("spans" in value for value in values):
             return Evidence("hashes of tasks, and spans that nobody has answered to", LIKELY)
         return Evidence("no answers and no hashes of tasks", AGAINST)
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_prodigy` says."""
+        return write_prodigy
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a task; those to be ignored are left out and counted."""
