@@ -1,6 +1,6 @@
 """A pipeline that annotates texts, come what may."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from spacy.language import Language
@@ -35,7 +35,7 @@ class Annotator:
 
     def annotate(
         self, texts: Sequence[str], attempt: Attempt | None = None
-    ) -> Iterator[Annotation | Failure]:
+    ) -> Generator[Annotation | Failure, None, None]:
         """The annotations of texts, in their order.
 
         attempt: told of what is being read, and asked for what must be read with care.

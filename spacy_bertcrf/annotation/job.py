@@ -70,7 +70,8 @@ class ShardAnnotator:
 
     def __init__(self, job: Job):
         self._job = job
-        self._annotator = Annotator(load_pipeline(job), job.batch_size)
+        nlp = load_pipeline(job.pipeline, job.code, job.gpu_id)
+        self._annotator = Annotator(nlp, job.batch_size)
         self._reader = ShardReader(job.sources, job.settings)
 
     def __call__(self, shard: Shard, how: str | None = None) -> Done:
@@ -124,16 +125,16 @@ class ShardAnnotator:
         return {**row.kept, **named, "place": row.place, "error": failure.reason}
 
 
-def load_pipeline(job: Job) -> Language:
-    """Raises ValueError if there is none, or no such GPU."""
+def load_pipeline(pipeline: str, code: Path | None, gpu_id: int) -> Language:
+    """Load a pipeline as a job names it. Raises ValueError if there is none, or no such GPU."""
     import spacy
     from spacy.util import import_file
 
-    if job.gpu_id >= 0:
-        spacy.require_gpu(job.gpu_id)
-    if job.code is not None:
-        import_file("python_code", job.code)
+    if gpu_id >= 0:
+        spacy.require_gpu(gpu_id)
+    if code is not None:
+        import_file("python_code", code)
     try:
-        return spacy.load(job.pipeline)
+        return spacy.load(pipeline)
     except (OSError, ImportError) as error:
-        raise ValueError(f"The pipeline {job.pipeline} cannot be loaded: {error}") from error
+        raise ValueError(f"The pipeline {pipeline} cannot be loaded: {error}") from error

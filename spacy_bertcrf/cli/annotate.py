@@ -1,5 +1,7 @@
 """`python -m spacy bertcrf annotate`: an archive, annotated whatever dies on the way."""
 
+import os
+import sys
 from collections.abc import Generator
 from contextlib import closing
 from enum import Enum
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT_SHOWN = 3
 
+Kind = Enum("Kind", {name: name for name in ("jsonl", "text")})  # type: ignore[misc]
 Format = Enum("Format", {name: name for name in ("jsonl", "parquet")})  # type: ignore[misc]
 
 
@@ -28,9 +31,9 @@ def annotate_cli(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="IN... OUT",
+            metavar="IN... OUT | -",
             help=".jsonl, .csv, .tsv, .txt (also .gz or .zst) or .parquet files, folders or globs; "
-            "at last, the folder to write to",
+            "at last, the folder to write to. Or only -: from standard input to standard output",
         ),
     ],
     text_field: Annotated[str, typer.Option(help="Column or key of the texts")] = "text",
@@ -44,6 +47,7 @@ def annotate_cli(
     ] = None,
     save_texts: Annotated[bool, typer.Option("--save-texts", help="Write the texts too")] = False,
     format: Annotated[Format, typer.Option(help="Of what is written")] = Format["jsonl"],
+    stdin: Annotated[Kind, typer.Option(help="With -: what a line is")] = Kind["jsonl"],
     whole_files: Annotated[
         bool, typer.Option("--whole-files", help="Each .txt file is one text, not each line")
     ] = False,
@@ -95,7 +99,7 @@ def annotate_cli(
     from spacy_bertcrf.annotation.settings import Settings
 
     try:
-        if len(paths) < 2:
+        if len(paths) < 2 and paths != ["-"]:
             raise ValueError("Give the inputs, and at last the folder to write to.")
         settings = Settings(
             text_field=text_field,
@@ -107,6 +111,9 @@ def annotate_cli(
             whole_files=whole_files,
             delimiter=delimiter,
         )
+        if paths == ["-"]:
+            _pipe(pipeline, code, gpu_id, settings, stdin.value, batch_size)
+            return
         output = Path(paths[-1])
         archive = _archive(paths[:-1], output, settings)
         job = Job(
@@ -130,6 +137,35 @@ def annotate_cli(
     except KeyboardInterrupt:
         msg.warn("The annotation was stopped", "The same command goes on with it.")
         raise typer.Exit(130) from None
+
+
+def _pipe(
+    pipeline: str,
+    code: Path | None,
+    gpu_id: int,
+    settings: "Settings",
+    kind: str,
+    batch_size: int | None,
+) -> None:
+    from spacy_bertcrf.annotation.annotator import Annotator
+    from spacy_bertcrf.annotation.job import load_pipeline
+    from spacy_bertcrf.annotation.stream import BATCH_SIZE, annotate_stream
+
+    size = batch_size or BATCH_SIZE
+    try:
+        annotator = Annotator(load_pipeline(pipeline, code, gpu_id), size)
+        n_failed = annotate_stream(
+            annotator, sys.stdin.buffer, sys.stdout.buffer, settings, kind=kind, batch_size=size
+        )
+    except BrokenPipeError:
+        # Who reads has seen enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except (ValueError, OSError) as error:
+        typer.echo(f"The annotation has ended early: {error}", err=True)
+        raise typer.Exit(1) from error
+    if n_failed:
+        typer.echo(f"{n_failed:,} texts could not be annotated", err=True)
 
 
 def _archive(names: list[str], output: Path, settings: "Settings") -> "Archive":

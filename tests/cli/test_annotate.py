@@ -89,3 +89,14 @@ def test_mistakes_are_told(args, expected, model, annotate, tmp_path, monkeypatc
     code, output = annotate(*args)
     assert code == 1
     assert expected in output
+
+
+def test_between_pipes(model, tmp_path):
+    result = CliRunner().invoke(
+        app,
+        ["bertcrf", "annotate", str(model), "-", "--stdin", "text"],
+        input="王小明在北京大学工作。\n李雷\n",
+    )
+    assert result.exit_code == 0, result.output
+    first, _ = map(json.loads, result.stdout.splitlines())
+    assert (first["id"], first["entities"][0]["text"]) == ("-:1", "王小明")
