@@ -1,5 +1,6 @@
 """Linear layers whose float32 products are oneDNN's, on CPUs where that is faster."""
 
+from types import MethodType
 from typing import Any
 
 import torch
@@ -13,28 +14,32 @@ IS_FASTER = torch.backends.mkldnn.is_available() and "AVX512" in (
 )
 
 
-class OneDNNLinear(nn.Linear):
-    """nn.Linear, with the same parameters and, but for rounding, the same results."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        if _is_for_onednn(input, self.weight):
-            output: Tensor = _Linear.apply(input.flatten(0, -2), self.weight, self.bias)
-            return output.unflatten(0, input.shape[:-1])
-        return super().forward(input)
-
-
 def multiply_by_onednn(module: nn.Module) -> None:
-    """Make the linear layers of a module OneDNNLinear, where that is faster."""
+    """Let the linear layers of a module multiply by oneDNN, where that is faster: with the same
+    parameters and, but for rounding, the same results.
+
+    They stay nn.Linear by type, for by that `torch.ao.quantization` and others find what they
+    replace.
+    """
     if IS_FASTER:
         for layer in module.modules():
             # Not those of a derived class, which may compute something else.
             if type(layer) is nn.Linear:
-                layer.__class__ = OneDNNLinear
+                vars(layer)["forward"] = MethodType(_forward, layer)
+
+
+def _forward(layer: nn.Linear, input: Tensor) -> Tensor:
+    if _is_for_onednn(input, layer.weight):
+        output: Tensor = _Linear.apply(input.flatten(0, -2), layer.weight, layer.bias)
+        return output.unflatten(0, input.shape[:-1])
+    return nn.Linear.forward(layer, input)
 
 
 def _is_for_onednn(input: Tensor, weight: Tensor) -> bool:
     return (
-        input.device.type == weight.device.type == "cpu"
+        # Those that quantise weights in place, as torchao does, put tensors of their own there.
+        type(weight) in (nn.Parameter, Tensor)
+        and input.device.type == weight.device.type == "cpu"
         and input.dtype == weight.dtype == torch.float32
         and input.dim() > 1
         and input.numel() > 0

@@ -62,8 +62,11 @@ class TorchShim(PyTorchShim):
 
         To switch the mode of one and the same module would put dropout into what other threads
         predict meanwhile.
+
+        Raises ValueError if layers have been quantised, which cannot learn.
         """
         if self._training_module is None:
+            self._require_weights()
             tensors = chain(self._model.parameters(), self._model.buffers())
             shared = {id(tensor): tensor for tensor in tensors}
             self._training_module = copy.deepcopy(self._model, shared).train()
@@ -115,7 +118,11 @@ class TorchShim(PyTorchShim):
             yield
 
     def to_bytes(self) -> bytes:
-        """The settings and the weights: safetensors inside msgpack, no pickle."""
+        """The settings and the weights: safetensors inside msgpack, no pickle.
+
+        Raises ValueError if layers have been quantised.
+        """
+        self._require_weights()
         state = safetensors.torch.save(self._state())
         return srsly.msgpack_dumps({"config": self.cfg, "state": state})
 
@@ -147,6 +154,19 @@ class TorchShim(PyTorchShim):
     def _state(self) -> dict[str, torch.Tensor]:
         """The weights as they are saved."""
         return {name: value.contiguous() for name, value in self._model.state_dict().items()}
+
+    def _require_weights(self) -> None:
+        packed = [
+            name
+            for name, value in self._model.state_dict().items()
+            if not isinstance(value, torch.Tensor)
+        ]
+        if packed:
+            raise ValueError(
+                f"Layers that torch.ao.quantization has packed ({packed[0].rpartition('.')[0]} and "
+                "others) can neither learn nor be saved. Train and save the pipeline as it is, and "
+                "quantise it after spacy.load, to predict with it."
+            )
 
     def __reduce__(self) -> tuple[Callable, tuple]:
         # torch does not pickle modules with weight norm, and where processes are spawned
