@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import get_lang_class
 from spacy.vocab import Vocab, create_vocab
 
@@ -86,8 +86,11 @@ class DocMaker:
         if record.entities is not None:
             self._annotate(doc, record, problems)
         if record.rejected:
-            spans = [span for mention in record.rejected if (span := _span(doc, record, mention))]
-            doc.spans[INCORRECT_SPANS] = [Span(doc, *span) for span in spans]
+            wrong = [span for mention in record.rejected if (span := _span(doc, record, mention))]
+            doc.spans[INCORRECT_SPANS] = [Span(doc, *span) for span in wrong]
+        for key, (spans, attrs) in record.groups.items():
+            of_doc = [Span(doc, *span) for span in spans]
+            doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=of_doc)
         if record.cats:
             doc.cats = dict(record.cats)
         if record.sentences is not None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from spacy_bertcrf.tagging import EntitySpan
 
 
 class Mention(NamedTuple):
@@ -34,6 +36,13 @@ class Mention(NamedTuple):
     score: float | None = None
 
 
+class Group(NamedTuple):
+    """A group of spans as spaCy has them: in tokens, with attributes such as their scores."""
+
+    spans: list[EntitySpan]
+    attrs: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Record:
     """One text or sentence of a file.
@@ -53,6 +62,7 @@ class Record:
     key: the id that the file gives it.
     new_document: whether a document begins here; None where the file does not say.
     lines: the line of each token, where they have lines of their own.
+    groups: further groups of spans, in tokens, by their names: they go to `doc.spans` as they are.
     """
 
     line: int
@@ -68,3 +78,4 @@ class Record:
     key: str | None = None
     new_document: bool | None = None
     lines: Sequence[int] | None = None
+    groups: dict[str, Group] = field(default_factory=dict)

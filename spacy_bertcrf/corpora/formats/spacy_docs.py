@@ -7,14 +7,15 @@ import zlib
 from collections.abc import Iterator
 
 import spacy
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, SpanGroup
 
 from spacy_bertcrf.corpora.documents import INCORRECT_SPANS
 from spacy_bertcrf.corpora.formats.format import CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
-from spacy_bertcrf.corpora.records import Mention, Record
+from spacy_bertcrf.corpora.records import Group, Mention, Record
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.tagging import EntitySpan
 
 OTHER_LAYERS = "annotation that is not kept"
 
@@ -33,8 +34,8 @@ class SpacyDocs(Format):
         return None
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
-        """One record a Doc, its number in the place of a line. Span groups and the layers that are
-        no entities, categories or sentences are left out, and reported."""
+        """One record a Doc, its number in the place of a line, with all its groups of spans. Layers
+        that are no entities, spans, categories or sentences are left out, and reported."""
         try:
             docs = DocBin().from_bytes(source.data)
         except (ValueError, KeyError, zlib.error) as err:
@@ -59,11 +60,18 @@ def _record(doc: Doc, number: int) -> Record:
         rejected=[Mention(span.start, span.end, span.label_) for span in rejected],
         cats=doc.cats or None,
         sentences=starts if doc.has_annotation("SENT_START") else None,
+        groups={key: _group(group) for key, group in doc.spans.items() if key != INCORRECT_SPANS},
     )
+
+
+def _group(group: SpanGroup) -> Group:
+    spans = [EntitySpan(span.start, span.end, span.label_) for span in group]
+    return Group(spans, dict(group.attrs))
 
 
 def _report_others(doc: Doc, number: int, problems: ProblemLog) -> None:
     layers = [layer for layer in ("TAG", "DEP", "LEMMA", "MORPH") if doc.has_annotation(layer)]
-    groups = [f"spans[{name!r}]" for name in doc.spans if name != INCORRECT_SPANS]
-    if layers or groups:
-        problems.add(OTHER_LAYERS, number, ", ".join([*layers, *groups]))
+    if any(ent.kb_id or ent.ent_id for ent in doc.ents):
+        layers.append("ids of entities")
+    if layers:
+        problems.add(OTHER_LAYERS, number, ", ".join(layers))
