@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,8 @@ TEXTS = [
     ("上海大学的王芳来自广州。", [(0, 4, "organization"), (5, 7, "name"), (9, 11, "address")]),
     ("张伟在广州大学读书,", [(0, 2, "name"), (3, 7, "organization")]),
 ]
+CONFIGS = {path.stem for path in (ROOT / "configs").glob("*.cfg")}
+FAST_CONFIGS = {"cpu_cnn_crf", "bert_bilstm_crf"}  # one without a BERT, one with
 MAX_WORKERS = 2  # a third would need its own copy of each session's pipelines, and 1 GB
 
 
@@ -43,6 +46,27 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         os.environ["OMP_NUM_THREADS"] = "1"
         torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test that each config goes through, the fast part has those of FAST_CONFIGS."""
+    configs = defaultdict(set)
+    for item in items:
+        configs[function_of(item)] |= configs_of(item)
+    for item in items:
+        if configs[function_of(item)] & FAST_CONFIGS and configs_of(item) - FAST_CONFIGS:
+            item.add_marker(pytest.mark.slow)
+
+
+def function_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def configs_of(item: pytest.Item) -> set[str]:
+    """The configs among what a test was parametrized with."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {value for value in parameters if isinstance(value, str) and value in CONFIGS}
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,16 @@ def test_what_is_written_opens_where_berts_are_opened(tiny_bert, texts, tmp_path
     assert np.isfinite(encoder.predict(docs)[0]).all()
 
 
-@pytest.mark.parametrize("kind", ["bert", "electra", "distilbert", "roberta", "deberta-v2"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "bert",
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("electra", "distilbert", "roberta", "deberta-v2")
+        ),
+    ],
+)
 def test_the_loss_is_the_mean_over_masked_wordpieces(kind, tiny_bert, texts, tmp_path, monkeypatch):
     """Perplexity would be that of batches, and change with their size."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)

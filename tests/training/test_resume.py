@@ -141,6 +141,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"components.bertcrf.strategies": {"child": misc("ChildTuningF"), "drop": misc("RDrop")}},
     ),
 }
+FAST = ("EMA, groups", "batches by pieces", "a share of BERT, once it is chosen")
 
 
 @pytest.fixture
@@ -215,7 +216,10 @@ def log_of(folder):
     return lines[0], records
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS],
+)
 def test_it_ends_with_the_same_weights_and_log(name, make_config, tmp_path):
     """Else a crash costs more than the steps since the last checkpoint: it changes the model."""
     config = make_config(*VARIANTS[name])

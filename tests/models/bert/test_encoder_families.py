@@ -63,12 +63,18 @@ FAMILIES: dict[str, tuple[Any, dict[str, Any], str, int]] = {
         POSITIONS,
     ),
 }
+FAST = ("bert", "roberta", "deberta-v2")  # one of each kind of tokenizer
 SHARED_LAYERS = ("albert",)
 NO_CHECKPOINTING = ("albert", "mpnet")
 WORDS = ["the", "cat", "sat", "on", *"王小明", "Windows10", "2008", "年", "\n", "CSOL", ",", "dog"]
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(
+    scope="session",
+    params=[
+        name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES
+    ],
+)
 def family(
     request, tiny_bert, byte_level_tokenizer, unigram_tokenizer, tmp_path_factory
 ) -> tuple[str, str]:
