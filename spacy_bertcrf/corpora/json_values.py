@@ -66,6 +66,19 @@ def only_objects(
             problems.add(BAD_LINE, line, f"{describe_kind(value)}, not a JSON object: left out")
 
 
+def list_under(
+    value: dict[str, Any], key: str, line: int, problems: ProblemLog
+) -> list[Any] | None:
+    """The list under a key; None if there is none, and if something else is there, which is then a
+    problem."""
+    found = value.get(key)
+    if found is None or isinstance(found, list):
+        return found
+    what = f"{key!r} is {describe_kind(found)}, not a list: left out"
+    problems.add(BAD_LINE, line, what)
+    return None
+
+
 def describe_kind(value: Any) -> str:
     """What a JSON value is: "an object", "a list", "a string", "null", "a number"."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value"}

@@ -11,7 +11,12 @@ from collections.abc import Iterator
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, of_object
-from spacy_bertcrf.corpora.json_values import looks_like_json, read_objects, sample_objects
+from spacy_bertcrf.corpora.json_values import (
+    list_under,
+    looks_like_json,
+    read_objects,
+    sample_objects,
+)
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -41,9 +46,9 @@ class Cmeee(Format):
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a text; without "entities" it is not annotated."""
         for line, value in read_objects(source, problems):
-            found = value.get("entities")
+            found = list_under(value, "entities", line, problems)
             key = None if value.get("id") is None else str(value["id"])
             record = Record(line, text=value.get("text"), key=key)
-            if isinstance(found, list):
+            if found is not None:
                 record.entities = [of_object(span, _SPAN) for span in found]
             yield record

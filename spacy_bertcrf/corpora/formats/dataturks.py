@@ -12,7 +12,12 @@ from typing import Any
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, of_object
-from spacy_bertcrf.corpora.json_values import looks_like_json, read_objects, sample_objects
+from spacy_bertcrf.corpora.json_values import (
+    list_under,
+    looks_like_json,
+    read_objects,
+    sample_objects,
+)
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -57,8 +62,8 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
             labels = annotation.get("labels")
             names = labels if isinstance(labels, list) else [labels]
             record.cats = {name: 1.0 for name in names if isinstance(name, str)} or None
-        elif annotation is not None:
-            record.entities = [m for found in annotation for m in _mentions(found, options)]
+        elif (entries := list_under(value, "annotation", line, problems)) is not None:
+            record.entities = [m for found in entries for m in _mentions(found, options)]
         yield record
 
 

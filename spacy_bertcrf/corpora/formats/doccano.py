@@ -24,7 +24,12 @@ from typing import Any
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, is_triple, of_object, of_triple
-from spacy_bertcrf.corpora.json_values import looks_like_json, read_objects, sample_objects
+from spacy_bertcrf.corpora.json_values import (
+    list_under,
+    looks_like_json,
+    read_objects,
+    sample_objects,
+)
 from spacy_bertcrf.corpora.offsets import CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -111,14 +116,14 @@ class Doccano(Format):
 def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
     relations = 0
     for line, value in read_objects(source, problems):
-        relations += len(value.get("relations") or ())
+        relations += len(list_under(value, "relations", line, problems) or ())
         key = None if value.get("id") is None else str(value["id"])
         record = Record(line, text=_text(value), key=key)
         for name in _ANNOTATIONS:
-            if isinstance(value.get(name), list):
-                _annotate(record, value[name], options, source)
-        if isinstance(value.get("cats"), list):
-            record.cats = _categories(value["cats"])
+            if (found := list_under(value, name, line, problems)) is not None:
+                _annotate(record, found, options, source)
+        if cats := list_under(value, "cats", line, problems):
+            record.cats = _categories(cats)
         yield record
     problems.count(RELATIONS, relations)
 

@@ -16,6 +16,7 @@ from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Fo
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.json_values import (
     Value,
+    list_under,
     looks_like_json,
     only_objects,
     read_elements,
@@ -104,8 +105,8 @@ def _records(
     for line, value in only_objects(_values(source, shape.path, problems), problems):
         key = None if value.get("id") is None else str(value["id"])
         record = Record(line, text=value.get(shape.text), key=key)
-        found = value.get(shape.entities)
-        if isinstance(found, list):
+        found = list_under(value, shape.entities, line, problems)
+        if found is not None:
             record.entities = [_mention(one, value.get(shape.text), options) for one in found]
         yield record
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from spacy_bertcrf.corpora.json_mentions import whole_number
-from spacy_bertcrf.corpora.json_values import read_objects
+from spacy_bertcrf.corpora.json_values import list_under, read_objects
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
 
@@ -96,7 +96,7 @@ def read_tasks(source: Source, problems: ProblemLog) -> Iterator[Task]:
             yield _minimal(line, [value, *(other for _, other in others)])
             continue
         for number, full in [(line, value), *others]:
-            yield _full(number, full)
+            yield _full(number, full, problems)
 
 
 def _identity(line: int, value: dict[str, Any]) -> tuple[str, ...]:
@@ -105,14 +105,17 @@ def _identity(line: int, value: dict[str, Any]) -> tuple[str, ...]:
     return str(value["id"]), str(value.get("text"))
 
 
-def _full(line: int, value: dict[str, Any]) -> Task:
+def _full(line: int, value: dict[str, Any], problems: ProblemLog) -> Task:
     key = None if value.get("id") is None else str(value["id"])
     task = Task(line, key, value["data"])
     for annotation in _annotations(value) or ():
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             continue
+        results = list_under(annotation, "result", line, problems)
+        if results is None:
+            continue
         regions = []
-        for result in annotation.get("result") or ():
+        for result in results:
             found = result.get("value") if isinstance(result, dict) else None
             if not isinstance(found, dict):
                 kind = result.get("type") if isinstance(result, dict) else None

@@ -18,6 +18,7 @@ from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evide
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, of_object
 from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
+    list_under,
     looks_like_json,
     read_objects,
     sample_objects,
@@ -112,7 +113,7 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
     for line, value in read_objects(source, problems):
         answer = value.get("answer", None if has_answers else "accept")
         counts[str(answer)] += 1
-        counts["relations"] += len(value.get("relations") or ())
+        counts["relations"] += len(list_under(value, "relations", line, problems) or ())
         if answer == "ignore":
             continue
         if not isinstance(value.get("text"), str):
@@ -123,7 +124,9 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
             what = f"{answer!r}: the text is left without annotation"
             problems.add(UNANSWERED, line, what)
         elif not _is_classification(value):
-            _annotate(record, value, answer, options, problems)
+            spans = list_under(value, "spans", line, problems)
+            if spans is not None or value.get("spans") is None:
+                _annotate(record, {**value, "spans": spans or []}, answer, options, problems)
         yield record
     problems.count("Ignored, left out", counts["ignore"])
     problems.count("Rejected", counts["reject"])
@@ -133,8 +136,7 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
 def _annotate(
     record: Record, value: dict[str, Any], answer: str, options: Options, problems: ProblemLog
 ) -> None:
-    found = value.get("spans") or []
-    mentions = [_mention(span, value, options) for span in found]
+    mentions = [_mention(span, value, options) for span in value["spans"]]
     suggested = _is_suggestion(value)
     if answer == "accept":
         record.entities = mentions
@@ -184,9 +186,8 @@ def _is_suggestion(value: dict[str, Any]) -> bool:
     view = value.get("_view_id")
     if view is not None or "_is_binary" in value:
         return bool(value.get("_is_binary")) or view == "ner"
-    spans = value.get("spans") or []
     return "tokens" not in value and any(
-        isinstance(span, dict) and _OF_SUGGESTIONS & span.keys() for span in spans
+        isinstance(span, dict) and _OF_SUGGESTIONS & span.keys() for span in value["spans"]
     )
 
 

@@ -18,6 +18,7 @@ from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
     Value,
     describe_kind,
+    list_under,
     looks_like_json,
     read_elements,
     read_values,
@@ -68,21 +69,24 @@ def _records(source: Source, problems: ProblemLog) -> Iterator[Record]:
     for line, value in _pairs(source, problems):
         passed_over += value is None
         if _is_pair(value):
-            yield _record(line, *value[:2])
+            yield _record(line, value[0], value[1], problems)
         elif value is not None:
             what = f"{describe_kind(value)}, not a pair of text and annotation: left out"
             problems.add(BAD_LINE, line, what)
     problems.count("Passed over by the annotator", passed_over)
 
 
-def _record(line: int, text: str, annotation: Any) -> Record:
+def _record(line: int, text: str, annotation: Any, problems: ProblemLog) -> Record:
     if isinstance(annotation, list):
         return Record(line, text=text, entities=[_mention(one) for one in annotation])
     record = Record(line, text=text)
-    found = annotation.get("entities", annotation.get("spans"))
-    if isinstance(found, dict):
-        found = [span for group in found.values() if isinstance(group, list) for span in group]
-    if isinstance(found, list):
+    key = "entities" if "entities" in annotation else "spans"
+    groups = annotation.get(key)
+    if isinstance(groups, dict):
+        lists = (list_under(groups, group, line, problems) for group in groups)
+        annotation = {**annotation, key: [span for of in lists for span in of or ()]}
+    found = list_under(annotation, key, line, problems)
+    if found is not None:
         record.entities = [_mention(one) for one in found]
     cats = annotation.get("cats")
     if isinstance(cats, dict):
