@@ -30,7 +30,7 @@ def well_formed(record: Record, problems: ProblemLog) -> bool:
             return False
     elif not record.tokens:
         return False
-    if not _is_unicode(record.text or "") or not all(map(_is_unicode, record.tokens or ())):
+    if not _is_unicode(record.text or "") or not _is_unicode("\n".join(record.tokens or ())):
         problems.add(BAD_LINE, record.line, "half a surrogate pair in the text; left out")
         return False
     if record.entities:

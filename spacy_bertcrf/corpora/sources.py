@@ -17,6 +17,7 @@ _GZIP = b"\x1f\x8b"
 _BINARY = (b"PAR1", b"ARROW1", b"PK\x03\x04", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"SQLite")
 _INNER_MARK = re.compile(f"(?:\r\n|\r|\n){MARK}(?![\t ])")
 _SEEN = 8192
+_BLOCK = 1 << 20
 
 
 class Source:
@@ -87,9 +88,10 @@ class Source:
         byte-order mark before a line, where two files were joined, is left out; one that a tab or
         space follows is a token of its own."""
         marks = MARK in self.text
-        for line in io.StringIO(self.text, newline=None):
-            bare = line.removesuffix("\n")
-            yield bare.removeprefix(MARK) if marks and bare[1:2] not in ("\t", " ") else bare
+        for block in _blocks(self.text):
+            for line in io.StringIO(block, newline=None):
+                bare = line.removesuffix("\n")
+                yield bare.removeprefix(MARK) if marks and bare[1:2] not in ("\t", " ") else bare
 
     def inner_marks(self) -> list[int]:
         """The lines, from 1, before which `lines` leaves out a byte-order mark."""
@@ -103,6 +105,15 @@ class Source:
         self.__dict__.pop("text", None)
         if self.path.is_file():
             self.__dict__.pop("data", None)
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """A text in pieces that end with a line: StringIO takes four bytes a character."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at + _BLOCK) + 1 or len(text)
+        yield text[at:end]
+        at = end
 
 
 def find_sources(

@@ -71,7 +71,10 @@ def read_tags(tags: Sequence[str | None], scheme: str, continued: str | None = N
     """
     reader = _TagReader(check_scheme(scheme))
     for i, tag in enumerate(tags):
-        reader.read(i, tag, continued if i == 0 else None)
+        if tag == "O" and reader.label is None:
+            reader.before, reader.after_missing = tag, False
+        else:
+            reader.read(i, tag, continued if i == 0 else None)
     running = reader.label
     reader.end_unmarked(len(tags), "the end of the sentence")
     missing = sorted(reader.missing)
