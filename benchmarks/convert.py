@@ -1,0 +1,72 @@
+"""What it costs to convert a corpus: seconds of CPU, MB/s and peak memory for each format that is
+written too, and for spaCy alone, which imports itself and writes the same Docs as a DocBin.
+
+python benchmarks/convert.py corpus.txt [--sentences 45000]
+
+corpus.txt: columns, such as MSRA's; it is repeated until it has that many sentences.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from itertools import cycle, islice
+from pathlib import Path
+
+FORMATS = ("columns", "cluener", "doccano", "label-studio", "prodigy")
+
+IMPORT = "import spacy"
+DOCBIN = """
+import sys, spacy
+from spacy.tokens import DocBin
+docs = DocBin().from_disk(sys.argv[1]).get_docs(spacy.blank("zh").vocab)
+DocBin(attrs=["ENT_IOB", "ENT_TYPE"], docs=docs).to_disk(sys.argv[2])
+"""
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+
+
+def measure(name: str, size: int, *arguments: str) -> None:
+    """Run Python with these arguments; print its CPU seconds, MB/s and peak memory."""
+    command = [sys.executable, "-c", MEASURE, sys.executable, *arguments]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    seconds, kilobytes = map(float, printed.split())
+    # Linux counts KiB, macOS bytes.
+    megabytes = kilobytes / (1024**2 if sys.platform == "darwin" else 1024)
+    speed = f"{size / seconds / 1e6:.1f}" if size else "–"
+    print(f"| {name} | {size / 1e6:.1f} | {seconds:.1f} | {speed} | {megabytes:.0f} |")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--sentences", type=int, default=45_000)
+    arguments = parser.parse_args()
+    text = arguments.corpus.read_text(encoding="utf8").strip()
+    sentences = islice(cycle(text.split("\n\n")), arguments.sentences)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder) / f"{name}.txt" for name in FORMATS}
+        files["columns"].write_text("\n\n".join(sentences) + "\n", encoding="utf8")
+        output = str(Path(folder) / "out.spacy")
+        print("| read | MB | CPU s | MB/s | peak MB |\n|---|---|---|---|---|")
+        measure("nothing: import spacy", 0, "-c", IMPORT)
+        for name, path in files.items():
+            command = ["-m", "spacy", "bertcrf"]
+            if name != "columns":
+                source = str(files["columns"])
+                export = [*command, "export", source, str(path), "--format", name]
+                subprocess.run([sys.executable, *export], check=True, stdout=subprocess.DEVNULL)
+            convert = [*command, "convert", str(path), output, "--lang", "zh"]
+            measure(name, path.stat().st_size, *convert)
+        measure(
+            "DocBin → DocBin, by spaCy", Path(output).stat().st_size, "-c", DOCBIN, output, output
+        )
+
+
+if __name__ == "__main__":
+    main()
