@@ -17,6 +17,10 @@ from spacy_bertcrf.annotation.shards import Shard, ShardReader, Source
 PARTS, WORK = "parts", ".work"
 NOTES = "reading-*.json"
 
+# Words that a pipeline meets before it is loaded anew: of each, spaCy's vocabulary keeps a place in
+# its index (16 bytes, twice that after it has grown), though the word itself is given up.
+MAX_WORDS = 4_000_000
+
 
 class Job(NamedTuple):
     """All that a process needs to know to annotate shards.
@@ -70,8 +74,8 @@ class ShardAnnotator:
 
     def __init__(self, job: Job):
         self._job = job
-        nlp = load_pipeline(job.pipeline, job.code, job.gpu_id)
-        self._annotator = Annotator(nlp, job.batch_size)
+        self._nlp = load_pipeline(job.pipeline, job.code, job.gpu_id)
+        self._annotator = Annotator(self._nlp, job.batch_size)
         self._reader = ShardReader(job.sources, job.settings)
 
     def __call__(self, shard: Shard, how: str | None = None) -> Done:
@@ -82,6 +86,8 @@ class ShardAnnotator:
         Raises OSError if it cannot be written, ValueError if it cannot be read.
         """
         began = time.monotonic()
+        if len(self._nlp.vocab) > MAX_WORDS:
+            self._load_anew()
         rows = self._reader.read(shard)
         attempt = Attempt(self._job.note(shard.number), how)
         try:
@@ -99,6 +105,12 @@ class ShardAnnotator:
         n_entities = sum(len(result["entities"]) for result in results)
         seconds = round(time.monotonic() - began, 3)
         return Done(shard.number, len(rows), len(errors), n_entities, seconds)
+
+    def _load_anew(self) -> None:
+        # Never two of them in memory. Code that registers components is run once a process.
+        del self._nlp, self._annotator
+        self._nlp = load_pipeline(self._job.pipeline, None, self._job.gpu_id)
+        self._annotator = Annotator(self._nlp, self._job.batch_size)
 
     def _annotated(
         self, rows: list[Row], attempt: Attempt

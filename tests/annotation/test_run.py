@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from spacy_bertcrf.annotation import job as job_module
 from spacy_bertcrf.annotation.engine_local import annotate_here
 from spacy_bertcrf.annotation.run import opened
 
@@ -145,3 +146,22 @@ def test_errors_can_be_the_next_input(make_job, annotate, read_output):
     again = again._replace(output=job.output.parent / "again")
     annotate(again, archive)
     assert [row["id"] for row in read_output(again.output)] == [row["id"] for row in rows]
+
+
+def test_a_pipeline_that_has_met_many_words_is_loaded_anew(
+    make_job, annotate, read_output, monkeypatch
+):
+    """The vocabulary's index grows with each new word; a hundred million texts have many."""
+    loaded = []
+    load = job_module.load_pipeline
+    monkeypatch.setattr(job_module, "MAX_WORDS", 1000)
+    monkeypatch.setattr(
+        job_module, "load_pipeline", lambda *a: loaded.append(load(*a)) or loaded[-1]
+    )
+    texts = [" ".join([*(f"w{i}x{j}" for j in range(40)), "Berlin"]) for i in range(100)]
+    job, archive = make_job(*texts)
+    manifest = annotate(job, archive)
+    assert len(loaded) > 2
+    assert max(len(nlp.vocab) for nlp in loaded) < 2 * 1000
+    assert (manifest["texts"], manifest["entities"], manifest["failed"]) == (100, 100, 0)
+    assert len(read_output(job.output)) == 100

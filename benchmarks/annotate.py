@@ -1,0 +1,160 @@
+"""Texts a second of `annotate`, beside what else there is, in one run; and its memory.
+
+    OMP_NUM_THREADS=1 python benchmarks/annotate.py speed PIPELINE TEXTS.txt --n-texts 4000
+    OMP_NUM_THREADS=1 python benchmarks/annotate.py memory
+
+`start` is what the same takes for a single text: loading, and of processes and Ray their start.
+Texts a second are of the time beyond that, at the best of the rounds, which take turns.
+`nlp.pipe, scores` asks for the entities' scores as `annotate` does. `memory` has a million
+generated texts, each with words of its own, annotated by rules in one process of `--nproc`. Linux
+only.
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import spacy
+import torch
+from spacy.cli.apply import apply
+
+from spacy_bertcrf.annotation.annotator import keep_scores
+from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_processes
+from spacy_bertcrf.annotation.engine_ray import annotate_on_ray
+from spacy_bertcrf.annotation.inputs import input_file
+from spacy_bertcrf.annotation.job import Job
+from spacy_bertcrf.annotation.run import opened
+from spacy_bertcrf.annotation.settings import Settings
+from spacy_bertcrf.annotation.shards import cut
+
+N_MEMORY = 1_000_000
+PAGE = 4096
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    speed = commands.add_parser("speed")
+    speed.add_argument("pipeline")
+    speed.add_argument("texts", type=Path)
+    speed.add_argument("--n-texts", type=int, default=4000)
+    speed.add_argument("--shard-size", type=int, default=1000)
+    speed.add_argument("--rounds", type=int, default=2)
+    speed.add_argument("--no-ray", action="store_true")
+    speed.set_defaults(run=measure_speed)
+    memory = commands.add_parser("memory")
+    memory.add_argument("--n-texts", type=int, default=N_MEMORY)
+    memory.set_defaults(run=measure_memory)
+    args = parser.parse_args()
+    args.run(args)
+
+
+def measure_speed(args: argparse.Namespace) -> None:
+    lines = [line for line in args.texts.read_text(encoding="utf-8").splitlines() if line.strip()]
+    texts = lines[: args.n_texts]
+    programs: dict[str, Callable[[list[str]], None]] = {
+        "nlp.pipe": lambda given: through_pipe(args.pipeline, given),
+        "nlp.pipe, scores": lambda given: through_pipe(args.pipeline, given, scores=True),
+        "annotate": lambda given: through_annotate(args, given, annotate_here),
+        "nlp.pipe(n_process=2)": lambda given: through_pipe(args.pipeline, given, n_process=2),
+        "spacy apply": lambda given: through_apply(args.pipeline, given),
+        "annotate --nproc 2": lambda given: through_annotate(
+            args, given, lambda job, shards: annotate_in_processes(job, shards, 2)
+        ),
+    }
+    if not args.no_ray:
+        programs["annotate --ray local, 2 actors"] = lambda given: through_annotate(
+            args, given, lambda job, shards: annotate_on_ray(job, shards, "local", 2, 2)
+        )
+    starts: dict[str, float] = dict.fromkeys(programs, float("inf"))
+    times: dict[str, float] = dict.fromkeys(programs, float("inf"))
+    for _ in range(args.rounds):
+        for name, program in programs.items():
+            starts[name] = min(starts[name], timed(program, texts[:1]))
+            times[name] = min(times[name], timed(program, texts))
+    print(f"{len(texts)} texts, {args.rounds} rounds, {torch.get_num_threads()} torch thread(s)")
+    for name in programs:
+        rate = (len(texts) - 1) / (times[name] - starts[name])
+        print(f"{name:32} {rate:8.0f} texts/s   start {starts[name]:5.1f} s")
+
+
+def timed(program: Callable[[list[str]], None], texts: list[str]) -> float:
+    began = time.monotonic()
+    program(texts)
+    return time.monotonic() - began
+
+
+def through_pipe(
+    pipeline: str, texts: list[str], *, scores: bool = False, n_process: int = 1
+) -> None:
+    nlp = spacy.load(pipeline)
+    if scores:
+        keep_scores(nlp)
+    for doc in nlp.pipe(texts, n_process=n_process):
+        len(doc.ents)
+
+
+def through_apply(pipeline: str, texts: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.txt"
+        path.write_text("\n".join(texts), encoding="utf-8")
+        # As its command has them.
+        apply(path, Path(folder) / "out.spacy", pipeline, "text", 1, 1)
+
+
+def through_annotate(args: argparse.Namespace, texts: list[str], engine: Callable) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        path = folder / "texts.txt"
+        path.write_text("\n".join(texts), encoding="utf-8")
+        annotate(folder, path, args.pipeline, args.shard_size, engine)
+    finally:
+        shutil.rmtree(folder)
+
+
+def annotate(folder: Path, path: Path, pipeline: str, shard_size: int, engine: Callable) -> None:
+    settings = Settings(shard_size=shard_size)
+    archive = cut([input_file(path)], settings)
+    job = Job(pipeline, None, folder / "out", settings, archive.sources, len(archive.shards))
+    with opened(job, archive) as run:
+        for done in engine(job, run.remaining()):
+            run.add(done)
+        run.end()
+
+
+def measure_memory(args: argparse.Namespace) -> None:
+    import multiprocessing
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        nlp = spacy.blank("en")
+        nlp.add_pipe("entity_ruler").add_patterns([{"label": "CITY", "pattern": "Berlin"}])
+        nlp.to_disk(folder / "pipeline")
+        with (folder / "texts.txt").open("w") as file:
+            file.writelines(f"w{i}x is not Berlin but v{i * 7919}\n" for i in range(args.n_texts))
+        n_done = 0
+
+        def engine(job, shards):
+            nonlocal n_done
+            for done in annotate_in_processes(job, shards, 1):
+                n_done += done.texts
+                if done.shard % 10 == 9:
+                    (child,) = multiprocessing.active_children()
+                    memory = f"{mb('self')} MB of the command, {mb(child.pid)} of the process"
+                    print(f"{n_done:9} texts: {memory}")
+                yield done
+
+        annotate(folder, folder / "texts.txt", str(folder / "pipeline"), 10_000, engine)
+    finally:
+        shutil.rmtree(folder)
+
+
+def mb(pid: int | str) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE // 1_000_000
+
+
+if __name__ == "__main__":
+    main()
