@@ -1,0 +1,180 @@
+"""The ways in which files mark entities between the words of a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from spacy_bertcrf.corpora.records import Mention
+
+# Elements of a document's build, of HTML, TEI and news wires: they hold texts and are no entities.
+_STRUCTURE = frozenset(
+    """doc docno docid doctype text txt body headline hl dateline datetime date_time slug p s sent
+    sentence sentences head title html a b i u em strong span div br hr img table tr td th ul ol li
+    h1 h2 h3 h4 h5 h6 pre code font center sub sup small big tt trailer story preamble nwords turn
+    post poster quote keyword xml root corpus document paragraph para section abstract bgn end
+    annotator author source w t tok token word seg""".split()  # noqa: SIM905  # words
+)
+_ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_LABEL_KEYS = ("type", "label", "class", "category", "cat", "ne", "ner", "entity", "subtype")
+_TAG = re.compile(
+    r"<(/?)([A-Za-z][\w.:-]*)"
+    r"""((?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))*)\s*(/?)>"""
+)
+_ELEMENT = re.compile(
+    r"<(?P<name>[A-Za-z][\w.:-]*)(?P<attributes>(?:\s+[\w:-]+\s*=\s*[^<>]*)?)>[^<>]*</(?P=name)>"
+)
+
+
+class Unbalanced(ValueError):
+    """A mark opens and does not close, or the other way round."""
+
+
+class Marks(NamedTuple):
+    """One way to mark entities.
+
+    example: one of them, for messages.
+    entity: matches an entity that holds no other.
+    is_sure: whether nothing else looks so.
+    is_markup: whether its marks are elements of SGML.
+    is_open: whether an entity in these lines has not ended.
+    read: turns marked text into text and entities, given what turns a piece of it into plain text;
+        raises Unbalanced.
+    """
+
+    example: str
+    entity: re.Pattern[str]
+    is_sure: bool
+    is_markup: bool
+    is_open: Callable[[str], bool]
+    read: Callable[[str, Callable[[str], str]], tuple[str, list[Mention]]]
+
+
+def label_of(match: re.Match[str]) -> str | None:
+    """The label of a matched entity; None if it is an element of something else."""
+    groups = match.groupdict()
+    return element_label(groups["name"], groups.get("attributes") or "")
+
+
+def element_label(name: str, attributes: str) -> str | None:
+    """The label of an element: that in its attributes, or its name; None if it is structure."""
+    values = {key.lower(): a or b or c for key, a, b, c in _ATTRIBUTE.findall(attributes)}
+    given = next((values[key] for key in _LABEL_KEYS if values.get(key)), None)
+    if name.lower() in _STRUCTURE:
+        return None
+    return given or name
+
+
+def is_structure(line: str) -> bool:
+    """Whether a line has nothing but elements of a document's build, such as <DOC id="1">, or one
+    that no text is in, such as <DOCNO> 17 </DOCNO>."""
+    tags = _TAG.findall(line)
+    if not tags or any(name.lower() not in _STRUCTURE for _, name, _, _ in tags):
+        return False
+    bare = {"docno", "docid", "doctype", "date_time", "datetime", "slug", "nwords", "trailer"}
+    return not _TAG.sub("", line).strip() or tags[0][1].lower() in bare
+
+
+def _read_elements(line: str, plain: Callable[[str], str]) -> tuple[str, list[Mention]]:
+    text, at = "", 0
+    opened: list[tuple[str, str | None, int, str]] = []
+    entities: list[Mention] = []
+    for match in _TAG.finditer(line):
+        closes, name, attributes, empty = match.groups()
+        text += plain(line[at : match.start()])
+        at = match.end()
+        if empty:
+            continue
+        if not closes:
+            opened.append((name, element_label(name, attributes), len(text), attributes))
+            continue
+        if not opened or opened[-1][0].lower() != name.lower():
+            if name.lower() in _STRUCTURE:
+                continue
+            raise Unbalanced(f"</{name}> closes, and did not open")
+        _, label, start, attributes = opened.pop()
+        if label is not None:
+            first, last = _parts_of_words(attributes)
+            entities.append(Mention(start + first, len(text) - last, label))
+    text += plain(line[at:])
+    left = [name for name, label, _, _ in opened if label is not None]
+    if left:
+        raise Unbalanced(f"<{left[0]}> opens, and does not close")
+    return text, entities
+
+
+def _parts_of_words(attributes: str) -> tuple[int, int]:
+    """How many characters of the first and of the last word are not the entity's: OntoNotes' S_OFF
+    and E_OFF."""
+    values = {key.lower(): a or b or c for key, a, b, c in _ATTRIBUTE.findall(attributes)}
+    first, last = values.get("s_off", "0"), values.get("e_off", "0")
+    return (int(first) if first.isdecimal() else 0), (int(last) if last.isdecimal() else 0)
+
+
+def _elements_open(lines: str) -> bool:
+    depth: dict[str, int] = {}
+    for closes, name, _, empty in _TAG.findall(lines):
+        if not empty and name.lower() not in _STRUCTURE:
+            depth[name.lower()] = depth.get(name.lower(), 0) + (-1 if closes else 1)
+    return any(count > 0 for count in depth.values())
+
+
+def _reader_of(
+    pattern: re.Pattern[str], begins: str, trims: bool
+) -> Callable[[str, Callable[[str], str]], tuple[str, list[Mention]]]:
+    """A reader of marks that hold no others."""
+
+    def read(line: str, plain: Callable[[str], str]) -> tuple[str, list[Mention]]:
+        text, at = "", 0
+        entities = []
+        for match in pattern.finditer(line):
+            text += plain(line[at : match.start()])
+            surface = plain(match["surface"])
+            surface = surface.strip(" ") if trims else surface
+            entities.append(Mention(len(text), len(text) + len(surface), match["name"] or "entity"))
+            text += surface
+            at = match.end()
+        rest = line[at:]
+        if begins in rest:
+            raise Unbalanced(f"{begins!r} opens, and does not close")
+        return text + plain(rest), entities
+
+    return read
+
+
+def _opener_of(begins: str, ends: str) -> Callable[[str], bool]:
+    return lambda lines: lines.rfind(begins) > lines.rfind(ends)
+
+
+_BOSON = re.compile(r"\{\{(?P<name>[^\s{}:]+):(?P<surface>.*?)\}\}", re.DOTALL)
+_OPENNLP = re.compile(r"<START(?::(?P<name>[^<>\s]+))?> *(?P<surface>.*?) *<END>", re.DOTALL)
+_YEDDA = re.compile(r"\[[@$](?P<surface>[^\[\]]*?)#(?P<name>[^\[\]#*]+)\*\]")
+
+KINDS = (
+    Marks(
+        "{{label:…}}",
+        _BOSON,
+        True,
+        False,
+        _opener_of("{{", "}}"),
+        _reader_of(_BOSON, "{{", trims=True),
+    ),
+    Marks(
+        "<START:label> … <END>",
+        _OPENNLP,
+        True,
+        False,
+        _opener_of("<START:", "<END>"),
+        _reader_of(_OPENNLP, "<START:", trims=True),
+    ),
+    Marks(
+        "[@…#label*]",
+        _YEDDA,
+        True,
+        False,
+        _opener_of("[@", "*]"),
+        _reader_of(_YEDDA, "[@", trims=False),
+    ),
+    Marks("<label>…</label>", _ELEMENT, True, True, _elements_open, _read_elements),
+)

@@ -1,0 +1,100 @@
+"""Texts with marked entities, invented, in the ways of several corpora and tools."""
+
+import pytest
+
+ANNA = [("Anna Lee", "PER"), ("Bonn", "LOC")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<PER>Anna Lee</PER> lives in <LOC>Bonn</LOC>.",
+        '<ENAMEX TYPE="PER">Anna Lee</ENAMEX> lives in <ENAMEX TYPE="LOC">Bonn</ENAMEX>.',
+        "<ne type='PER' id=3>Anna Lee</ne> lives in <ne type='LOC'>Bonn</ne>.",
+        "<START:PER> Anna Lee <END> lives in <START:LOC> Bonn <END>.",
+        "{{PER:Anna Lee}} lives in {{LOC: Bonn}}.",
+        "[@Anna Lee#PER*] lives in [@Bonn#LOC*].",
+    ],
+)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_each_way_of_marking(read, line, line_end):
+    """Else the marks are text, and their labels words."""
+    export = read(line_end.join([line, "", "Nothing here."]), name="a.txt")
+    assert export.format == "inline"
+    assert export.entities == [ANNA, []]
+    assert [doc.text for doc in export.docs] == ["Anna Lee lives in Bonn.", "Nothing here."]
+    assert export.problems == []
+    assert "PER, LOC" in export.evidence
+
+
+def test_a_colon_in_the_entity(read):
+    """Else half past two is of the type 'time:14'. A blank behind the colon is told."""
+    export = read("在{{time:14:19}}（记者{{person_name: 施宇翔}}）\n")
+    assert export.entities == [[("14:19", "time"), ("施宇翔", "person_name")]]
+    assert export.docs[0].text == "在14:19（记者施宇翔）"
+    assert export.notes["Marks with blanks inside, left out"] == "1"
+
+
+def test_muc_documents(read):
+    """Else the elements around documents are text, or entities; escapes are words."""
+    text = (
+        '<DOC DOCNO="a@b">\n<DOCNO> 17 </DOCNO>\n<TXT>\n'
+        '<ENAMEX TYPE="ORGANIZATION">AT&amp;T</ENAMEX> on <TIMEX TYPE="DATE">May 3</TIMEX>\n'
+        "</TXT>\n</DOC>\n"
+    )
+    export = read(text)
+    assert export.entities == [[("AT&T", "ORGANIZATION"), ("May 3", "DATE")]]
+    assert "&amp;" in export.notes["Escapes read as their characters"]
+    assert export.problems == []
+
+
+def test_ontonotes_parts_of_words(read):
+    """Else the sign before a name is part of it."""
+    export = read('in <ENAMEX TYPE="GPE" S_OFF="1">(Bonn</ENAMEX> now\n')
+    assert export.entities == [[("Bonn", "GPE")]]
+
+
+def test_nested_elements(read):
+    """Else the inner entity is lost without a word."""
+    export = read("<ORG>Uni <LOC>Bonn</LOC></ORG> lies <LOC>there</LOC>\n", spans_key="sc")
+    spans = [(span.text, span.label_) for span in export.docs[0].spans["sc"]]
+    assert sorted(spans) == [("Bonn", "LOC"), ("Uni Bonn", "ORG"), ("there", "LOC")]
+
+
+def test_an_entity_over_lines(read):
+    """Else both lines are left out."""
+    export = read("<PER>Bo</PER> and <PER>Anna\nLee</PER> sit\n<PER>Eve</PER> sits\n")
+    assert [len(ents) for ents in export.entities] == [2, 1]
+    assert export.problems == []
+
+
+def test_a_mark_without_its_other_half(read):
+    """Else a text with half a mark in it is learnt, or all behind it is lost."""
+    export = read("<PER>Bo</PER> sits\nhere <PER>Anna sits\n<PER>Eve</PER> sits\nx</LOC> y\n")
+    assert [doc.text for doc in export.docs] == ["Bo sits", "Eve sits"]
+    assert export.problems == [
+        ("mark without its other half", 2),
+        ("mark without its other half", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html><body><p>Anna</p></body></html>\n",
+        "<p>Anna <b>met</b></p>\n<p>Bob</p>\n",
+        "<item><name>Anna</name></item>\n" * 3,
+        "a < b and c > d\n",
+        "Dear {{name}}, hello\n",
+        "Anna [1] met {x}\n",
+    ],
+)
+def test_what_is_none(recognised, text):
+    """Else pages, data and templates are corpora."""
+    assert "inline" not in recognised(text)
+
+
+def test_no_mark_at_all(read):
+    """Else plain text is annotated, without entities."""
+    with pytest.raises(ValueError, match="no entity is marked"):
+        read("Anna met Bob\n", format="inline")
