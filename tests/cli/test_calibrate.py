@@ -80,6 +80,7 @@ def test_writes_the_pipeline_with_the_temperature_that_fits(calibrate, model, da
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["calibrated"]
 
 
+@pytest.mark.slow
 def test_a_shared_transformer_is_run_first(trained_as, calibrate, data, tmp_path):
     """The component would have no token vectors without the components before it."""
     trained_as("shared_transformer").to_disk(tmp_path / "model")

@@ -34,6 +34,7 @@ def test_no_call_loops_over_sequences(call):
 
 
 @pytest.mark.parametrize("call", ["loss and gradient", "decode"])
+@pytest.mark.slow
 def test_a_step_launches_few_operations(call):
     """On a GPU each costs microseconds, whatever its size."""
 

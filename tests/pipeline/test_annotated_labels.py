@@ -207,6 +207,7 @@ def test_other_tokens_keep_what_aligns():
     assert allowed.sum(axis=1).tolist() == [1, 5, 9, 5]
 
 
+@pytest.mark.slow
 def test_two_half_annotated_corpora_teach_what_one_whole_one_does(make_nlp):
     """Else corpora for one type each could not be joined: read plainly, they say of every entity
     that it is one and that it is none."""

@@ -122,6 +122,7 @@ def test_averages_are_used_in_all_layers(architecture, make_nlp, make_examples):
 
 
 @pytest.mark.parametrize("n_updates", [0, 3])
+@pytest.mark.slow
 def test_listeners_can_be_replaced(make_trained, make_examples, entities_of, n_updates):
     """Else a component with a shared BERT could not be given one of its own."""
     nlp = make_trained("shared_transformer")
@@ -140,6 +141,7 @@ def test_listeners_can_be_replaced(make_trained, make_examples, entities_of, n_u
     assert sum(map(len, expected)) == 5
 
 
+@pytest.mark.slow
 def test_a_sourced_transformer_is_shared(make_trained, make_nlp, make_examples, entities_of):
     """Else a component and its shared BERT could not be taken over together."""
     source = make_trained("shared_transformer")

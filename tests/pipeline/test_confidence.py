@@ -95,6 +95,7 @@ def test_span_probabilities_are_those_of_enumeration(scheme, words, preset):
 
 
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
+@pytest.mark.slow
 def test_scores_come_with_the_entities(scheme_nlp, make_nlp, entities_of, scheme):
     """Else a user could not tell a sure entity from a guess."""
     source = scheme_nlp(scheme)

@@ -139,6 +139,7 @@ def test_listeners_of_another_width_are_refused(shared, mixed):
 
 
 @pytest.mark.parametrize("config", ["bert_ner_classifier", "shared_transformer"])
+@pytest.mark.slow
 def test_a_shared_encoder_that_is_switched_off_is_told(config, shared, mixed, trained_as, make_nlp):
     """Else entities would come out of nothing: a listener predicts from vectors of zeros."""
     if config == "shared_transformer":

@@ -203,6 +203,7 @@ def test_updates_put_no_dropout_into_predictions_beside_them(
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.slow
 def test_updates_do_not_break_predictions_beside_them(pipeline, loaded_as, examples_for, texts):
     """Weights that change meanwhile give other results, and nothing worse."""
     nlp = loaded_as(pipeline)

@@ -163,6 +163,7 @@ def test_epochs_become_steps(tiny_bert, texts, tmp_path):
     assert done.steps == math.ceil(2 * done.n_sequences / 4)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_where_an_unbroken_one_does(
     tiny_bert, texts, tmp_path, monkeypatch
 ):

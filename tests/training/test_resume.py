@@ -238,6 +238,7 @@ def test_it_ends_with_the_same_weights_and_log(name, make_config, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["EMA, groups", "thinc's Adam", "gradual unfreezing"])
+@pytest.mark.slow
 def test_without_a_stop_it_is_as_spacy_trains(name, make_config, tmp_path):
     """Who has figures of `spacy train` would have to take them all again."""
     variant, training, others = VARIANTS[name]

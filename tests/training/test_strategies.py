@@ -73,6 +73,7 @@ def assert_close(found, expected, atol=1e-5):
         torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=atol, msg=name)
 
 
+@pytest.mark.slow
 def test_all_together_learn(build):
     """Else they could not be combined."""
     nlp, examples = build(ALL, transformer_config={})

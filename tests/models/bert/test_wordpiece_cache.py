@@ -68,6 +68,7 @@ def quick_tokenizer(bert_tokenizer, monkeypatch) -> WordpieceTokenizer:
     return tokenizer
 
 
+@pytest.mark.slow
 def test_200_000_new_urls_stay_within_the_bound(quick_tokenizer):
     """Of ever new ids and URLs a service would remember every one."""
     tokenizer = quick_tokenizer
@@ -81,6 +82,7 @@ def test_200_000_new_urls_stay_within_the_bound(quick_tokenizer):
     assert cache.n_bytes == held + sum(map(getsizeof, kept)), "bytes are counted as Python does"
 
 
+@pytest.mark.slow
 def test_threads_that_drive_out_each_others_tokens_have_their_own(bert_tokenizer, monkeypatch):
     """Else one thread would take away what another is about to read: a KeyError, shown by spaCy as
     "Did you forget to call initialize()?"."""
@@ -117,6 +119,7 @@ def test_a_memory_zone_leaves_nothing_behind(bert_tokenizer):
     assert tokenizer._cache.n_bytes == n_bytes
 
 
+@pytest.mark.slow
 def test_200_000_new_urls_in_zones_leave_nothing_behind(quick_tokenizer):
     """Else a service that frees its texts as spaCy advises would grow all the same."""
     nlp = spacy.blank("en")

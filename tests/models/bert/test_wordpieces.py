@@ -208,6 +208,7 @@ def test_special_tokens_are_those_of_the_tokenizer(by_token, bert_tokenizer, byt
     assert (roberta.prefix, roberta.suffix, roberta.pad_id) == ([0], [2], 1)
 
 
+@pytest.mark.slow
 def test_a_forgotten_cache_changes_nothing(by_token, bert_tokenizer, monkeypatch):
     """It is emptied when a corpus has more words than memory should hold."""
     expected = ids_by_token(by_token, tokenized(TEXTS))
@@ -221,6 +222,7 @@ def test_a_forgotten_cache_changes_nothing(by_token, bert_tokenizer, monkeypatch
 # Slow tokenizers
 
 
+@pytest.mark.slow
 def test_a_slow_tokenizer_gives_the_same_wordpieces(tiny_bert, by_token):
     """Some models have no other."""
     slow = WordpieceTokenizer(BertTokenizer.from_pretrained(tiny_bert), "token")
