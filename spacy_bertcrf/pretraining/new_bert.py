@@ -216,8 +216,9 @@ def _tokenizer(wordpieces: Sequence[str], max_length: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         vocab_file = Path(folder) / "vocab.txt"
         vocab_file.write_text("".join(f"{piece}\n" for piece in wordpieces), "utf-8", newline="\n")
-        return BertTokenizerFast(
-            vocab_file=str(vocab_file),
+        # transformers 5 passes over a `vocab_file` that the class itself is given.
+        return BertTokenizerFast.from_pretrained(
+            folder,
             do_lower_case=False,
             strip_accents=False,
             tokenize_chinese_chars=True,
