@@ -9,7 +9,7 @@ count is nobody's rule: the entities' texts tell, then word borders.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
@@ -47,7 +47,7 @@ token content name""".split()  # noqa: SIM905
 _WRAPPERS_DEEP = 3
 
 
-class _Shape(NamedTuple):
+class SpanShape(NamedTuple):
     """Where a file has its texts and entities.
 
     path: keys to the list of objects, if that lies inside one object.
@@ -96,13 +96,38 @@ class JsonSpans(Format):
                 f"{source.path}: no object has a text beside a list of entities with offsets. "
                 "Expected e.g. {'text': …, 'entities': [{'start': 0, 'end': 4, 'label': 'PER'}]}."
             )
-        return tell_repeats(_records(source, shape, options, problems), problems)
+        objects = only_objects(_values(source, shape.path, problems), problems)
+        return read_rows_of_spans(objects, shape, options, problems)
+
+
+def find_shape(objects: list[dict[str, Any]], options: Options) -> SpanShape | None:
+    """Find out under which keys objects have a text and its entities; None if most have none."""
+    return _shape_of(objects, (), options)
+
+
+def read_rows_of_spans(
+    objects: Iterable[tuple[int, dict[str, Any]]],
+    shape: SpanShape,
+    options: Options,
+    problems: ProblemLog,
+) -> Iterator[Record]:
+    """Read objects with a text and its entities; without a list of these it is not annotated.
+
+    objects: the objects with their lines or numbers.
+    shape: as `find_shape` finds it.
+    options: the label where entities name none.
+    problems: log to add to.
+    """
+    return tell_repeats(_records(objects, shape, options, problems), problems)
 
 
 def _records(
-    source: Source, shape: _Shape, options: Options, problems: ProblemLog
+    objects: Iterable[tuple[int, dict[str, Any]]],
+    shape: SpanShape,
+    options: Options,
+    problems: ProblemLog,
 ) -> Iterator[Record]:
-    for line, value in only_objects(_values(source, shape.path, problems), problems):
+    for line, value in objects:
         key = None if value.get("id") is None else str(value["id"])
         record = Record(line, text=value.get(shape.text), key=key)
         found = list_under(value, shape.entities, line, problems)
@@ -117,7 +142,7 @@ def _values(
     return read_elements(source, path, problems) if path else read_values(source, problems)
 
 
-def _shape(source: Source, options: Options) -> _Shape | None:
+def _shape(source: Source, options: Options) -> SpanShape | None:
     values = sample_objects(source)
     found = _shape_of(values, (), options)
     if found is None and len(values) == 1:
@@ -133,7 +158,7 @@ def _shape(source: Source, options: Options) -> _Shape | None:
 
 def _shape_of(
     values: list[dict[str, Any]], path: tuple[str, ...], options: Options
-) -> _Shape | None:
+) -> SpanShape | None:
     wanted = TEXTS if options.text_key is None else [options.text_key]
     texts = Counter(key for value in values for key in wanted if isinstance(value.get(key), str))
     if not texts or 2 * max(texts.values()) < len(values):
@@ -153,10 +178,10 @@ def _shape_of(
     keys = [key for key in LISTS if good[key] > bad[key]]
     if keys:
         key = max(keys, key=lambda of: good[of])
-        return _Shape(path, text, key, good[key])
+        return SpanShape(path, text, key, good[key])
     # Under other keys an empty list could be of categories.
     keys = [key for key in ("entities", "spans", "annotations") if empty[key] and not bad[key]]
-    return _Shape(path, text, keys[0], 0) if keys else None
+    return SpanShape(path, text, keys[0], 0) if keys else None
 
 
 def _lists_inside(
