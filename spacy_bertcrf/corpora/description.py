@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
+from spacy_bertcrf.corpora.arrow_tables import kind_of_table, open_table
 from spacy_bertcrf.corpora.json_values import looks_like_json, read_values, sample
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
@@ -15,8 +16,6 @@ _LINES_SEEN = 1000
 _SEPARATORS = {"\t": "tabs", " +": "spaces", ",": "commas", ";": "semicolons"}
 _KEYS_SHOWN = 12
 _MAGIC = {
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "an Arrow file",
     b"PK\x03\x04": "a zip archive",
     b"SQLite": "an SQLite database",
     b"%PDF": "a PDF",
@@ -30,7 +29,10 @@ def describe(source: Source) -> str:
     annotation among them", "HTML", "a table of 3 columns apart by tabs"."""
     if source.is_folder:
         return "a folder"
-    magic = next((what for mark, what in _MAGIC.items() if source.data.startswith(mark)), None)
+    table = kind_of_table(source)
+    if table is not None:
+        return _describe_table(source, table)
+    magic = next((what for mark, what in _MAGIC.items() if source.head.startswith(mark)), None)
     if magic:
         return magic
     if not source.is_text:
@@ -45,6 +47,14 @@ def describe(source: Source) -> str:
     if start.startswith("<?xml"):
         return "XML"
     return _describe_lines(source)
+
+
+def _describe_table(source: Source, kind: str) -> str:
+    try:
+        with open_table(source) as table:
+            return f"{kind} with the columns {', '.join(table.columns[:_KEYS_SHOWN])}"
+    except (ImportError, ValueError):
+        return kind
 
 
 def _describe_json(source: Source) -> str:

@@ -40,11 +40,13 @@ class ProblemLog:
         self.notes: dict[str, str] = {}
         self._problems: list[Problem] = []
         self._counts: Counter[str] = Counter()
+        self._noted: dict[str, list[str]] = {}
 
     def of(self, path: Path) -> ProblemLog:
         """The same log for another file: what is added to it is added to this one too."""
         log = ProblemLog(path)
-        log._problems, log.notes, log._counts = self._problems, self.notes, self._counts
+        log._problems, log.notes = self._problems, self.notes
+        log._counts, log._noted = self._counts, self._noted
         return log
 
     def add(self, kind: str, line: int, what: str) -> None:
@@ -58,11 +60,10 @@ class ProblemLog:
 
     def note(self, name: str, what: str) -> None:
         """Note what was found out, beside what others files of the corpus say."""
-        before = self.notes.get(name)
-        if before is None:
-            self.notes[name] = what
-        elif what not in before.split("; "):
-            self.notes[name] = f"{before}; {what}"
+        noted = self._noted.setdefault(name, [])
+        if what not in noted:
+            noted.append(what)
+            self.notes[name] = "; ".join(noted)
 
     def count(self, name: str, number: int = 1) -> None:
         """Count what is no problem and yet to be said; the sum over all files becomes a note.

@@ -176,7 +176,13 @@ class CorpusReader:
         if format.offsets is None:
             yield from records
             return
-        found = list(records)
+        found: list[Located] = []
+        for record, log in records:
+            # Tokens need no counting, and millions of them no place in memory.
+            if record.tokens is not None and not found:
+                yield record, log
+            else:
+                found.append((record, log))
         path = sources[0].path if len(sources) == 1 else sources[0].path.parent
         counting, why = decide([record for record, _ in found], format.offsets, path)
         if why and why not in self.evidence:

@@ -57,6 +57,21 @@ class Source:
         """Whether it is a folder: then it has no bytes and no text."""
         return "data" not in self.__dict__ and self.path.is_dir()
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether its bytes are in memory, or have to be, for they are compressed."""
+        return "data" in self.__dict__ or self.path.name.endswith(".gz")
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes, decompressed; raises as `data` does."""
+        if not self.is_in_memory:
+            with self.path.open("rb") as file:
+                first = file.read(_SEEN)
+            if not first.startswith(_GZIP):
+                return first
+        return self.data[:_SEEN]
+
     @cached_property
     def data(self) -> bytes:
         """The bytes, decompressed. Raises OSError if they cannot be read, ValueError if they are
@@ -72,10 +87,10 @@ class Source:
     @cached_property
     def is_text(self) -> bool:
         """Whether it looks like a text, in whatever encoding."""
-        if self.is_folder or self.data.startswith(_BINARY):
+        if self.is_folder or self.head.startswith(_BINARY):
             return False
-        wide = "16" in self.encoding or "32" in self.encoding or utf_16_mark(self.data)
-        return bool(wide) or b"\0" not in self.data[:_SEEN]
+        wide = "16" in self.encoding or "32" in self.encoding or utf_16_mark(self.head)
+        return bool(wide) or b"\0" not in self.head
 
     @cached_property
     def text(self) -> str:
@@ -129,7 +144,7 @@ def find_sources(
         taken, in the order of their names, but for hidden ones.
     encoding: encoding of those that are texts.
     of_folder: which files of a folder are a corpus's, where a format knows; else None.
-    main_file: the file to read in place of one that is read along with it.
+    main_file: the file, or folder, to read in place of one that is read along with it.
     without: a file or folder that is not taken from folders and globs: the one to be written.
 
     Returns the sources, each file once. Raises ValueError if there is no such file, or none in a
@@ -142,7 +157,8 @@ def find_sources(
             continue
         paths = _expand(Path(given))
         for path in paths:
-            files = (of_folder(path) or _files(path)) if path.is_dir() else [main_file(path)]
+            main = path if path.is_dir() else main_file(path)
+            files = (of_folder(main) or _files(main)) if main.is_dir() else [main]
             if not files:
                 raise ValueError(f"The folder {path} holds no file.")
             for file in files:

@@ -72,7 +72,8 @@ class Format:
 
     def main_file(self, path: Path) -> Path | None:
         """The file to read in place of one that is read along with it, or itself if it is that one:
-        of brat's x.txt, x.ann. None for a file that is by itself."""
+        of brat's x.txt, x.ann; or the folder that it describes. None for a file that is by itself.
+        """
         return None
 
     @property
