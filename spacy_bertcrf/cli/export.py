@@ -13,15 +13,16 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
 
+from spacy_bertcrf.annotation.annotator import keep_scores
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.convert import SECONDS_BEFORE_PROGRESS
 from spacy_bertcrf.cli.convert_report import print_problems, print_reading
 from spacy_bertcrf.corpora.documents import HAS_TOKENS, KEY
-from spacy_bertcrf.corpora.formats import all_formats, get_format
+from spacy_bertcrf.corpora.formats import Format, all_formats, get_format
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.reading import CorpusReader
-from spacy_bertcrf.corpora.writing import annotated_texts
+from spacy_bertcrf.corpora.writing import annotated_texts, written_whole
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
 
 _WRITTEN = sorted(name for name, format in all_formats().items() if format.writer)
@@ -34,7 +35,8 @@ def export_cli(
         typer.Argument(
             metavar="[PIPELINE] IN... OUT",
             help="The corpus: files, folders, globs of any format that convert reads; with a "
-            "trained pipeline before it, its texts are annotated anew. Last, the file to write",
+            "trained pipeline before it, its texts are annotated anew. Last, the file to write, or "
+            "for brat the folder",
             show_default=False,
         ),
     ],
@@ -63,8 +65,8 @@ def export_cli(
 ) -> None:
     """Write a corpus, or what a pipeline finds in its texts, as another tool reads it.
 
-    Scores are written where the format has a place for them and the pipeline gives them. What the
-    format cannot hold is reported.
+    The probabilities that a bertcrf component gives are written where the format has a place for
+    them. What the format cannot hold is reported.
     """
     try:
         write = get_format(format).writer
@@ -75,19 +77,24 @@ def export_cli(
         corpus = inputs if nlp is None else inputs[1:]
         if not corpus:
             raise ValueError("Name the corpus or its texts, and last the file to write.")
-        if output.is_dir():
-            raise ValueError(f"{output} is a folder. Name the file to write.")
-        group = spans_key if nlp is None else None
+        _check_output(output, get_format(format))
         reader = CorpusReader(
-            corpus, read_as, Options(lang=lang), encoding=encoding, spans_key=group, without=output
+            corpus,
+            read_as,
+            Options(lang=lang),
+            encoding=encoding,
+            spans_key=spans_key if nlp is None else None,
+            without=output,
+            keep_empty=True,
         )
+        if nlp is not None and get_format(format).writes_scores:
+            keep_scores(nlp)
         problems = ProblemLog(output)
         docs = _progress(doc for doc, _ in reader.documents())
         if nlp is not None:
             docs = _predict(nlp, docs)
         texts = annotated_texts(docs, problems, spans_key, is_predicted=nlp is not None)
-        draft = output.with_name(f".{output.name}.draft")
-        try:
+        with written_whole(output) as draft:
             write(texts, draft, Options(scheme=scheme), problems)
             print_reading(reader, lang)
             for name, what in problems.notes.items():
@@ -98,12 +105,19 @@ def export_cli(
             found = len(problems) + len(reader.problems)
             if strict and found:
                 raise ValueError(f"--strict allows no problem, and there are {found}.")
-            draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)
     except (ValueError, ImportError, OSError) as err:
         msg.fail("Nothing was written", str(err), exits=1)
     msg.good(f"Wrote {output}")
+
+
+def _check_output(output: Path, format: Format) -> None:
+    if not format.writes_folder:
+        if output.is_dir():
+            raise ValueError(f"{output} is a folder. Name the file to write.")
+    elif output.is_file() or (output.is_dir() and any(output.iterdir())):
+        raise ValueError(
+            f"{format.name} is a folder of files, and {output} is there. Name a new one."
+        )
 
 
 def _pipeline(path: Path, gpu_id: int) -> Language | None:

@@ -79,6 +79,12 @@ def list_under(
     return None
 
 
+def record_key(value: dict[str, Any]) -> str | int | None:
+    """The id of an object, as it is if it is a text or a whole number."""
+    found = value.get("id")
+    return found if type(found) is int or found is None else str(found)
+
+
 def describe_kind(value: Any) -> str:
     """What a JSON value is: "an object", "a list", "a string", "null", "a number"."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a truth value"}

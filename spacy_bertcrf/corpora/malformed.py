@@ -15,20 +15,21 @@ BAD_ENTITY = "entity that cannot be read"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def well_formed(record: Record, problems: ProblemLog) -> bool:
+def well_formed(record: Record, problems: ProblemLog, keep_empty: bool = False) -> bool:
     """Check the types of a record's values; take out entities that are none, note each, and mark
     the places of their surfaces as missing.
 
     record: the record, changed in place.
     problems: log to add to.
+    keep_empty: whether an empty text is one.
 
     Returns False if it has no text, and then it is to be left out.
     """
     if record.tokens is None:
-        if not isinstance(record.text, str) or not record.text:
+        if not isinstance(record.text, str) or not (record.text or keep_empty):
             problems.add(BAD_LINE, record.line, "no text, or an empty one; left out")
             return False
-    elif not record.tokens:
+    elif not (record.tokens or keep_empty):
         return False
     if not _is_unicode(record.text or "") or not _is_unicode("\n".join(record.tokens or ())):
         problems.add(BAD_LINE, record.line, "half a surrogate pair in the text; left out")

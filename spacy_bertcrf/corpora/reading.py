@@ -64,6 +64,7 @@ class CorpusReader:
     spans_key, annotated_labels: as in `DocMaker`.
     joining: which sentences to join.
     without: a file or folder that is not taken from folders and globs: the one to be written.
+    keep_empty: whether an empty text is a Doc without tokens, rather than a problem.
 
     Raises ValueError if there is no such file or format, or if no format fits a file.
     """
@@ -79,12 +80,14 @@ class CorpusReader:
         annotated_labels: Sequence[str] | None = None,
         joining: Joining | None = None,
         without: Path | None = None,
+        keep_empty: bool = False,
     ) -> None:
         self.options = options or Options()
         if self.options.scheme is not None:
             check_scheme(self.options.scheme)
         self._given = get_format(format) if format != "auto" else None
         self._joining = joining or Joining()
+        self._keep_empty = keep_empty
         self.sources = find_sources(inputs, encoding, self._files_of, self._main_file, without)
         self.problems = ProblemLog(self.sources[0].path)
         self.evidence: list[str] = []
@@ -197,7 +200,7 @@ class CorpusReader:
             for line in source.inner_marks():
                 log.add(INNER_MARK, line, "left out; two files were joined here")
         for record in format.read(source, self.options, log):
-            if well_formed(record, log):
+            if well_formed(record, log, self._keep_empty):
                 yield record, log
         source.release()
 

@@ -75,7 +75,7 @@ class Record:
     missing: list[tuple[int, int]] = field(default_factory=list)
     cats: dict[str, float] | None = None
     sentences: list[int] | None = None
-    key: str | None = None
+    key: str | int | None = None
     new_document: bool | None = None
     lines: Sequence[int] | None = None
     groups: dict[str, Group] = field(default_factory=dict)

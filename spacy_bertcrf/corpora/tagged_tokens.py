@@ -41,7 +41,7 @@ class TaggedSentence(NamedTuple):
     lines: Sequence[int] | None = None
     text: str | None = None
     spaces: Sequence[bool] | None = None
-    key: str | None = None
+    key: str | int | None = None
     new_document: bool | None = None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from spacy_bertcrf.corpora.documents import INCORRECT_SPANS, KEY
 from spacy_bertcrf.corpora.problems import ProblemLog
 
 NOT_HELD = "annotation that the format does not hold"
+OTHER_GROUP = "group of spans that is not written"
 
 
 class WrittenSpan(NamedTuple):
@@ -39,18 +42,14 @@ class AnnotatedText(NamedTuple):
     number: int
     doc: Doc
     spans: Sequence[WrittenSpan]
-    key: str | None = None
+    key: str | int | None = None
     is_annotated: bool = True
     is_predicted: bool = False
 
     @property
     def id(self) -> int | str:
-        """The id, a number where it is one; if the file gave none, counted from 0."""
-        if self.key is None:
-            return self.number - 1
-        return (
-            int(self.key) if self.key.isdecimal() and str(int(self.key)) == self.key else self.key
-        )
+        """The id, as the file gave it; if it gave none, counted from 0."""
+        return self.number - 1 if self.key is None else self.key
 
     def offsets(self, span: WrittenSpan) -> tuple[int, int]:
         """Start and end of an entity in characters, end exclusive."""
@@ -68,7 +67,8 @@ def annotated_texts(
     spans_key: str | None = None,
     is_predicted: bool = False,
 ) -> Iterator[AnnotatedText]:
-    """Say of each Doc what is to be written; what no format writes is noted.
+    """Say of each Doc what is to be written; what no format writes is noted, and so are spans of
+    another group.
 
     docs: the Docs, with the ids of their file in user_data.
     problems: log to add to; its lines are the Docs' numbers.
@@ -86,9 +86,31 @@ def annotated_texts(
         layers += ["incorrect spans"] if doc.spans.get(INCORRECT_SPANS) else []
         if layers:
             problems.add(NOT_HELD, number, f"{' and '.join(layers)}: left out")
-        is_annotated = bool(known) or not len(doc) or spans_key is not None
+        if spans_key is None:
+            _tell_other_groups(doc, number, problems)
+        seen = bool(known) or is_predicted
+        if spans_key is not None and spans_key not in doc.spans and (seen or doc.spans):
+            groups = ", ".join(map(repr, doc.spans)) or "none"
+            raise ValueError(f"Text {number} has no spans[{spans_key!r}]; it has {groups}.")
+        is_annotated = bool(known) or not len(doc) or spans_key in doc.spans
         spans = _spans(doc, spans_key)
         yield AnnotatedText(number, doc, spans, doc.user_data.get(KEY), is_annotated, is_predicted)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A place beside a file or folder to write it at; it is moved to its place when the with block
+    ends, and taken away if that fails."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        yield draft
+        if draft.is_dir() and path.is_dir():
+            path.rmdir()
+        draft.replace(path)
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        draft.unlink(missing_ok=True)
 
 
 def write_lines(path: Path, values: Iterable[Any]) -> None:
@@ -112,15 +134,23 @@ def write_text(path: Path, pieces: Iterable[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
+def _tell_other_groups(doc: Doc, number: int, problems: ProblemLog) -> None:
+    """Of spans that are no entities, such as those that overlap."""
+    entities = {(ent.start, ent.end, ent.label) for ent in doc.ents}
+    for name, group in doc.spans.items():
+        others = sum((span.start, span.end, span.label) not in entities for span in group)
+        if others and name != INCORRECT_SPANS:
+            what = f"{others:,} of spans[{name!r}] are no entities: --spans-key {name} writes them"
+            problems.add(OTHER_GROUP, number, what)
+
+
 def _spans(doc: Doc, spans_key: str | None) -> list[WrittenSpan]:
-    if spans_key is not None and spans_key not in doc.spans:
-        raise ValueError(f"A Doc has no spans[{spans_key!r}]; it has {list(doc.spans) or 'none'}.")
     scores: dict[tuple[int, int, str], float] = {}
     for name, group in doc.spans.items():
         of_group = group.attrs.get("scores", ())
         if spans_key in (None, name) and len(of_group) == len(group):
             for span, score in zip(group, of_group, strict=True):
                 scores[span.start, span.end, span.label_] = float(score)
-    found = doc.ents if spans_key is None else doc.spans[spans_key]
+    found = doc.ents if spans_key is None else doc.spans.get(spans_key, ())
     spans = [(span.start, span.end, span.label_) for span in found]
     return sorted(WrittenSpan(*span, scores.get(span)) for span in spans)

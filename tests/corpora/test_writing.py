@@ -14,11 +14,11 @@ from spacy_bertcrf.corpora.formats.columns_writer import CHANGED_TOKEN, EMPTY
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.reading import read_corpus
-from spacy_bertcrf.corpora.writing import NOT_HELD, annotated_texts
+from spacy_bertcrf.corpora.writing import NOT_HELD, OTHER_GROUP, annotated_texts
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
 
 NLP = spacy.blank("zh")
-TEXT_FORMATS = ["cluener", "doccano", "label-studio", "prodigy"]
+TEXT_FORMATS = ["brat", "cluener", "doccano", "json-spans", "label-studio", "prodigy"]
 LABELS = ["PER", "org.com", "a-b", "地址"]
 
 
@@ -41,7 +41,7 @@ NARROW = st.characters(exclude_categories=("Cs",), max_codepoint=0xFFFF)
 
 @st.composite
 def annotated(draw, alphabet=ANY):
-    text = draw(st.text(alphabet, min_size=1, max_size=20))
+    text = draw(st.text(alphabet, max_size=20))
     doc = NLP.make_doc(text)
     spans, at = [], draw(st.integers(0, 2))
     while at < len(doc):
@@ -63,12 +63,16 @@ def test_which_formats_are_written():
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_texts_are_read_back_as_they_were(tmp_path_factory, name, data):
-    """Else an export moves entities, behind an emoji for one."""
+    """Else an export moves entities, behind an emoji for one, or leaves out an empty text, and all
+    behind it answer another line."""
     texts = annotated(NARROW if name == "doccano" else ANY)
     docs = data.draw(st.lists(texts, min_size=1, max_size=4))
+    if name == "label-studio":  # tasks of which none has a text may be of pictures
+        docs.append(NLP.make_doc("无"))
+        docs[-1].set_ents([], default="outside")
     path = tmp_path_factory.mktemp("export") / "out.json"
     assert write(docs, name, path) == []
-    back = read_corpus(path, format=name, lang="zh")
+    back = read_corpus(path, format=name, lang="zh", keep_empty=True)
     assert [doc.text for doc in back.docs] == [doc.text for doc in docs]
     assert [entities(doc) for doc in back.docs] == [entities(doc) for doc in docs]
 
@@ -84,8 +88,10 @@ def test_columns_are_read_back_as_they_were(tmp_path_factory, docs, scheme):
     kinds = write(docs, "columns", path, scheme)
     options = {"token_column": 1, "tag_column": 2, "lang": "zh", "scheme": scheme}
     back = read_corpus(path, format="columns", **options)
-    assert len(back.docs) == len(docs)
-    for doc, other in zip(docs, back.docs, strict=True):
+    held = [doc for doc in docs if len(doc)]
+    assert kinds.count(EMPTY) == len(docs) - len(held)
+    assert len(back.docs) == len(held)
+    for doc, other in zip(held, back.docs, strict=True):
         assert len(doc) == len(other)
         if CHANGED_TOKEN not in kinds:
             assert [token.text for token in doc] == [token.text for token in other]
@@ -164,7 +170,7 @@ def test_predictions_have_their_scores_and_ids(tmp_path):
     doc.ents = [Span(doc, 0, 3, "name")]
     doc.spans["bertcrf"] = [Span(doc, 0, 3, "name")]
     doc.spans["bertcrf"].attrs["scores"] = [0.75]
-    doc.user_data[KEY] = "17"
+    doc.user_data[KEY] = 17
     empty = NLP.make_doc("无")
     empty.set_ents([], default="outside")
     docs = [doc, empty]
@@ -184,6 +190,73 @@ def test_predictions_have_their_scores_and_ids(tmp_path):
     first = json.loads((tmp_path / "tasks.jsonl").read_text().splitlines()[0])
     assert first["spans"][0]["score"] == 0.75
     assert "answer" not in first
+    write(docs, "json-spans", tmp_path / "out.jsonl", is_predicted=True)
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    entity = {"start": 0, "end": 3, "label": "name", "text": "彭小军", "score": 0.75}
+    assert lines == [
+        {"id": 17, "text": "彭小军认为", "entities": [entity]},
+        {"id": 1, "text": "无", "entities": []},
+    ]
+
+
+def test_overlapping_spans_that_are_not_written_are_said(tmp_path):
+    """Else what a pipeline found in its group of spans is missing without a word."""
+    doc = NLP.make_doc("北京大学")
+    doc.set_ents([Span(doc, 0, 4, "ORG")], default="outside")
+    doc.spans["sc"] = [Span(doc, 0, 4, "ORG")]
+    assert write([doc], "json-spans", tmp_path / "out.jsonl") == []
+    doc.spans["sc"] = [Span(doc, 0, 4, "ORG"), Span(doc, 0, 2, "LOC")]
+    assert write([doc], "json-spans", tmp_path / "out.jsonl") == [OTHER_GROUP]
+
+
+def test_a_group_that_is_not_there_is_an_error(tmp_path):
+    """Else a slip in a name gives a file without an entity. Of a text that nobody annotated there
+    is no group either."""
+    doc = NLP.make_doc("北京大学")
+    assert write([doc], "json-spans", tmp_path / "out.jsonl", spans_key="sc") == []
+    assert "entities" not in json.loads((tmp_path / "out.jsonl").read_text())
+    doc.spans["other"] = []
+    with pytest.raises(ValueError, match=r"no spans\['sc'\]; it has 'other'"):
+        write([doc], "json-spans", tmp_path / "out.jsonl", spans_key="sc")
+
+
+def test_brats_files_are_named_by_ids_where_that_can_be(tmp_path):
+    """Else a folder of brat's comes back under other names, or one text is written over another."""
+    docs = [NLP.make_doc(text) for text in "中国人民好"]
+    for doc, key in zip(docs, ["a.1", "A.1", "../up", "", 7], strict=True):
+        doc.user_data[KEY] = key
+    write(docs, "brat", tmp_path / "out")
+    names = {path.stem: path.read_text() for path in (tmp_path / "out").glob("*.txt")}
+    assert names == {
+        "a.1": "中",
+        "text-000001": "国",
+        "text-000002": "人",
+        "text-000003": "民",
+        "7": "好",
+    }
+    with pytest.raises(ValueError, match="Name a new folder"):
+        write(docs, "brat", tmp_path / "out")
+
+
+def test_brat_has_line_ends_labels_and_what_nobody_annotated(tmp_path):
+    """Else entities behind a CRLF move, brat shows no label, or a text that nobody looked at has no
+    entity."""
+    doc = NLP.make_doc("中\r\n国\t人在北京")
+    spans = [Span(doc, 0, 5, "PER"), Span(doc, len(doc) - 2, len(doc), "LOC")]
+    doc.set_ents(spans, default="outside")
+    write([doc, NLP.make_doc("无")], "brat", tmp_path / "out")
+    assert (tmp_path / "out" / "000000.txt").read_bytes().decode() == doc.text
+    assert (tmp_path / "out" / "000000.ann").read_text() == (
+        "T1\tPER 0 1;3 6\t中 国 人\nT2\tLOC 7 9\t北京\n"
+    )
+    assert (tmp_path / "out" / "annotation.conf").read_text().startswith("[entities]\nPER\nLOC\n")
+    back = read_corpus(tmp_path / "out", lang="zh")
+    assert back.format == "brat"
+    assert entities(back.docs[0]) == entities(doc)
+    assert not any(token.ent_iob for token in back.docs[1])
+    doc.set_ents([Span(doc, 0, 1, "a b")], default="outside")
+    with pytest.raises(ValueError, match="label 'a b'"):
+        write([doc], "brat", tmp_path / "other")
 
 
 def test_nothing_is_left_where_writing_fails(tmp_path):

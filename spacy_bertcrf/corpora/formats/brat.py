@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
+from spacy_bertcrf.corpora.formats.brat_writer import write_brat
+from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_values import BAD_LINE
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
@@ -54,6 +55,12 @@ class Brat(Format):
     description = "brat's .ann (or BioNLP's .a1 and .a2) beside .txt, and folders of them"
     offsets = OffsetRule(Counting())
     pooled = True
+    writes_folder = True
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_brat` says."""
+        return write_brat
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By its name and its T lines; a text by the annotation that lies beside others."""

@@ -23,6 +23,7 @@ from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
     looks_like_json,
     read_values,
+    record_key,
     sample_objects,
 )
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
@@ -92,15 +93,15 @@ class Cluener(Format):
                 continue
             labels = value.get("label")
             entities = None if labels is None else list(_mentions(labels))
-            key = None if value.get("id") is None else str(value["id"])
+            key = record_key(value)
             yield Record(line, text=value["text"], entities=entities, key=key)
 
 
 def _fault(value: Any) -> str | None:
     if not isinstance(value, dict):
         return "not a JSON object"
-    if not isinstance(value.get("text"), str) or not value["text"]:
-        return 'no "text", or an empty one'
+    if not isinstance(value.get("text"), str):
+        return 'no "text"'
     if not isinstance(value.get("label"), dict | None):
         return '"label" is not an object'
     return None

@@ -15,6 +15,7 @@ from spacy_bertcrf.corpora.json_values import (
     list_under,
     looks_like_json,
     read_objects,
+    record_key,
     sample_objects,
 )
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
@@ -47,7 +48,7 @@ class Cmeee(Format):
         """One record a text; without "entities" it is not annotated."""
         for line, value in read_objects(source, problems):
             found = list_under(value, "entities", line, problems)
-            key = None if value.get("id") is None else str(value["id"])
+            key = record_key(value)
             record = Record(line, text=value.get("text"), key=key)
             if found is not None:
                 record.entities = [of_object(span, _SPAN) for span in found]

@@ -28,6 +28,7 @@ from spacy_bertcrf.corpora.json_values import (
     list_under,
     looks_like_json,
     read_objects,
+    record_key,
     sample_objects,
 )
 from spacy_bertcrf.corpora.offsets import CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
@@ -117,7 +118,7 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
     relations = 0
     for line, value in read_objects(source, problems):
         relations += len(list_under(value, "relations", line, problems) or ())
-        key = None if value.get("id") is None else str(value["id"])
+        key = record_key(value)
         record = Record(line, text=_text(value), key=key)
         for name in _ANNOTATIONS:
             if (found := list_under(value, name, line, problems)) is not None:

@@ -46,6 +46,8 @@ class Format:
     offsets: how its offsets count, where it has texts with offsets; else None.
     pooled: whether its files are judged together when offsets are in question, for each is small.
     binary: whether it reads folders and files that are no texts.
+    writes_folder: whether its writer writes a folder of files.
+    writes_scores: whether its writer writes the probabilities of entities.
     """
 
     name: ClassVar[str]
@@ -55,6 +57,8 @@ class Format:
     offsets: ClassVar[OffsetRule | None] = None
     pooled: ClassVar[bool] = False
     binary: ClassVar[bool] = False
+    writes_folder: ClassVar[bool] = False
+    writes_scores: ClassVar[bool] = False
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """Say what speaks for this format, or against it; None if nothing of it is seen.
@@ -78,8 +82,8 @@ class Format:
 
     @property
     def writer(self) -> Writer | None:
-        """A function that writes texts to a file, with the options, and a log for what the format
-        cannot hold; None where the format is not written."""
+        """A function that writes texts to a file or folder, with the options, and a log for what
+        the format cannot hold; None where the format is not written."""
         return None
 
     def files(self, folder: Path) -> Sequence[Path] | None:

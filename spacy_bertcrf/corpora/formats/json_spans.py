@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
+from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
+from spacy_bertcrf.corpora.formats.json_spans_writer import write_json_spans
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.json_values import (
     Value,
@@ -21,6 +22,7 @@ from spacy_bertcrf.corpora.json_values import (
     only_objects,
     read_elements,
     read_values,
+    record_key,
     sample_objects,
 )
 from spacy_bertcrf.corpora.offsets import UTF_16, Counting, OffsetRule
@@ -75,6 +77,7 @@ class JsonSpans(Format):
             Counting(first=1, inclusive=True),
         ),
     )
+    writes_scores = True
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By objects with a text beside a list of entities with offsets."""
@@ -86,6 +89,11 @@ class JsonSpans(Format):
         found = "entities with offsets" if shape.n_entities else "empty lists: no entity anywhere"
         inside = f", inside {'.'.join(shape.path)!r}" if shape.path else ""
         return Evidence(f"{shape.text!r} beside {shape.entities!r}, {found}{inside}", POSSIBLE)
+
+    @property
+    def writer(self) -> Writer:
+        """Writes it as `write_json_spans` says."""
+        return write_json_spans
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record an object; without a list of entities it is not annotated. Raises ValueError
@@ -128,8 +136,7 @@ def _records(
     problems: ProblemLog,
 ) -> Iterator[Record]:
     for line, value in objects:
-        key = None if value.get("id") is None else str(value["id"])
-        record = Record(line, text=value.get(shape.text), key=key)
+        record = Record(line, text=value.get(shape.text), key=record_key(value))
         found = list_under(value, shape.entities, line, problems)
         if found is not None:
             record.entities = [_mention(one, value.get(shape.text), options) for one in found]

@@ -47,6 +47,7 @@ class LabelStudio(Format):
     description = "Label Studio's JSON or JSON-MIN"
     options = frozenset({"annotations", "label", "text_key"})
     offsets = OffsetRule(Counting())
+    writes_scores = True
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By "data" beside "annotations" with results, or regions with "labels" in lists."""

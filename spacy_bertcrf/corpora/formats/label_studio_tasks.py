@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from spacy_bertcrf.corpora.json_mentions import whole_number
-from spacy_bertcrf.corpora.json_values import list_under, read_objects
+from spacy_bertcrf.corpora.json_values import list_under, read_objects, record_key
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
 
@@ -52,7 +52,7 @@ class Task:
     """
 
     line: int
-    key: str | None
+    key: str | int | None
     data: dict[str, Any]
     annotations: list[list[Region]] = field(default_factory=list)
     cats: dict[str, float] = field(default_factory=dict)
@@ -106,7 +106,7 @@ def _identity(line: int, value: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _full(line: int, value: dict[str, Any], problems: ProblemLog) -> Task:
-    key = None if value.get("id") is None else str(value["id"])
+    key = record_key(value)
     task = Task(line, key, value["data"])
     for annotation in _annotations(value) or ():
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):

@@ -83,6 +83,7 @@ class Prodigy(Format):
     description = "Prodigy's JSONL"
     options = frozenset({"label"})
     offsets = OffsetRule(Counting())
+    writes_scores = True
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By answers, or by the hashes of tasks."""

@@ -17,6 +17,7 @@ from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
     looks_like_json,
     read_objects,
+    record_key,
     sample_objects,
 )
 from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
@@ -71,7 +72,7 @@ class SpacyJson(Format):
                     continue
                 record = _record(line, paragraph, scheme, problems)
                 record.new_document = number == 0
-                record.key = None if value.get("id") is None else str(value["id"])
+                record.key = record_key(value)
                 yield record
 
 
