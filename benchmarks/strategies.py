@@ -89,6 +89,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     ),
     "child_f": strategies(child=misc("ChildTuningF")),
     "child_d": strategies(child=misc("ChildTuningD", steps=20)),
+    "outside_half": strategies(weights=misc("LabelWeights", weights={"O": 0.5})),
     "token_dropout": strategies(token_dropout=misc("TokenDropout")),
     "entity_replacement": {"corpora.train.augmenter": ENTITIES},
     "masked_spans": {"corpora.train.augmenter": {**MASKS, "level": 0.5}},
