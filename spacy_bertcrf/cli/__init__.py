@@ -22,5 +22,6 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     mean_scores,
     plot,
     pretrain,
+    report,
     train,
 )

@@ -78,7 +78,19 @@ def measure_calibration(
             "No predicted entity can be judged: there are none"
             + (f" but {n_unjudged} on tokens without gold annotation." if n_unjudged else ".")
         )
-    return _in_bins(np.asarray(scores), np.asarray(is_right), n_bins, n_unjudged)
+    return calibration_of(np.asarray(scores), np.asarray(is_right), n_bins, n_unjudged)
+
+
+def calibration_of(
+    scores: np.ndarray, is_right: np.ndarray, n_bins: int = 15, n_unjudged: int = 0
+) -> Calibration:
+    """scores: (n,) of predicted entities, from 0 to 1; is_right: (n,) bool."""
+    bins = np.digitize(scores, _edges(n_bins)[1:-1], right=True)
+    counts = np.bincount(bins, minlength=n_bins)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(bins, scores, minlength=n_bins) / counts
+        accuracy = np.bincount(bins, is_right, minlength=n_bins) / counts
+    return Calibration(counts, confidence, accuracy, n_unjudged)
 
 
 def _scored_spans(doc: Doc, spans_key: str) -> list[tuple[Span, float]]:
@@ -110,15 +122,6 @@ def _lacks_annotation(example: Example, span: Span) -> bool:
 
 def _entities(spans: Iterable[Span]) -> set[tuple[int, int, str]]:
     return {(span.start, span.end, span.label_) for span in spans}
-
-
-def _in_bins(scores: np.ndarray, is_right: np.ndarray, n_bins: int, n_unjudged: int) -> Calibration:
-    bins = np.digitize(scores, _edges(n_bins)[1:-1], right=True)
-    counts = np.bincount(bins, minlength=n_bins)
-    with np.errstate(invalid="ignore"):
-        confidence = np.bincount(bins, scores, minlength=n_bins) / counts
-        accuracy = np.bincount(bins, is_right, minlength=n_bins) / counts
-    return Calibration(counts, confidence, accuracy, n_unjudged)
 
 
 def _edges(n_bins: int) -> np.ndarray:

@@ -210,11 +210,27 @@ class CRFEntityRecognizer(LabelledPipe):
         Returns (n_spans,) float32. Raises ValueError before the component is initialized, and if
         a span does not lie in the Doc or has a label that the component does not know.
         """
+        return self.spans_probabilities([doc], [list(spans)])[0]
+
+    def spans_probabilities(
+        self, docs: Iterable[Doc], spans: Sequence[Sequence[tuple[int, int, str] | Span]]
+    ) -> list[np.ndarray]:
+        """What `span_probabilities` says, of spans of several Docs at a time: for each Doc,
+        (n_spans,) float32."""
         self._require_initialized()
-        asked = asked_spans(doc, spans, self.labels, self.name)
-        if not asked:
-            return np.zeros(0, dtype=np.float32)
-        return self._posterior([doc]).span_probabilities([asked])[0]
+        docs = list(docs)
+        asked = [
+            asked_spans(doc, of_doc, self.labels, self.name)
+            for doc, of_doc in zip(docs, spans, strict=True)
+        ]
+        found = [np.zeros(0, dtype=np.float32) for _ in docs]
+        with_spans = [i for i, of_doc in enumerate(asked) if of_doc]
+        for batch, posterior in self._posteriors([docs[i] for i in with_spans]):
+            places = [with_spans[i] for i in batch]
+            values = posterior.span_probabilities([asked[i] for i in places])
+            for i, of_doc in zip(places, values, strict=True):
+                found[i] = of_doc
+        return found
 
     def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], Posterior]]:
         """Batch by batch, the indices of its Docs with what is believed of them."""

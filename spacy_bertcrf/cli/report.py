@@ -1,0 +1,164 @@
+"""`python -m spacy bertcrf report`: what a pipeline gets wrong, as a page."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from wasabi import msg
+
+from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.calibrate import read_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spacy.language import Language
+
+    from spacy_bertcrf.evaluation.judged import JudgedText
+    from spacy_bertcrf.evaluation.known_mentions import KnownMentions
+    from spacy_bertcrf.evaluation.report.tables import Report
+
+SECONDS_BEFORE_PROGRESS = 2
+
+
+@bertcrf_app.command("report")
+def report_cli(
+    model: Annotated[str, typer.Argument(help="A trained pipeline: its folder or package")],
+    data: Annotated[
+        Path, typer.Argument(metavar="TEST.spacy", help="Documents with gold entities")
+    ],
+    output: Annotated[Path, typer.Argument(metavar="REPORT.html", help="The page to write")],
+    train: Annotated[
+        Path | None,
+        typer.Option(help="The .spacy corpus of the training: says which entities it has shown"),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="A second pipeline, to be compared on the same documents")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Texts with errors to show, the surest first", min=0)
+    ] = 1000,
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the same tables here, as JSON")
+    ] = None,
+    component: Annotated[
+        str | None,
+        typer.Option(
+            help="The component that knows how probable entities are, if there are several"
+        ),
+    ] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+) -> None:
+    """Write a page about what a pipeline gets right and wrong: scores with their intervals, where
+    the points go, which labels are confused, what was seen in training, and all errors, those that
+    the model is surest of first.
+
+    It works on any pipeline that sets doc.ents; probabilities are those of a `bertcrf`. The page
+    is one file that needs no network. The same documents and pipeline give the same page.
+    """
+    from spacy.cli._util import setup_gpu
+
+    from spacy_bertcrf.evaluation.figure_file import write_whole
+    from spacy_bertcrf.evaluation.report.page import report_page
+    from spacy_bertcrf.evaluation.report.tables import tables
+
+    try:
+        if output.is_dir() or output.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"The report is written as .html, not as {output}.")
+        setup_gpu(gpu_id)
+        report = _judged(model, data, train, against, component)
+        write_whole(output, report_page(report, limit).encode("utf8", "surrogatepass"))
+        if json_output is not None:
+            content = json.dumps(tables(report), ensure_ascii=False, indent=1)
+            write_whole(json_output, content.encode("utf8") + b"\n")
+    except (ValueError, ImportError, OSError) as err:
+        msg.fail("No report was written", str(err), exits=1)
+    _print(report)
+    msg.good(f"Wrote the report to {output}")
+
+
+def _judged(
+    model: str, data: Path, train: Path | None, against: str | None, component: str | None
+) -> "Report":
+    from spacy_bertcrf.evaluation.report.tables import Report
+
+    nlp, texts = _judged_by(model, data, component)
+    known = None if train is None else _known(nlp, train)
+    others = None if against is None else _judged_by(against, data, None)[1]
+    return Report(_name(model), data.stem, texts, known, against and _name(against), others)
+
+
+def _judged_by(
+    model: str, data: Path, component: str | None
+) -> "tuple[Language, Sequence[JudgedText]]":
+    from spacy import load
+
+    from spacy_bertcrf.evaluation.judging import add_probabilities, judge
+
+    nlp = load(model)
+    name = _recognizer(nlp, component)
+    read = partial(read_examples, nlp, data)
+    texts = list(_progress(judge(nlp, read), f"{_name(model)}, entities"))
+    if name is not None:
+        found = add_probabilities(texts, nlp, name, read)
+        texts = list(_progress(found, f"{_name(model)}, probabilities"))
+    return nlp, texts
+
+
+def _recognizer(nlp: "Language", component: str | None) -> str | None:
+    """The name of the component that is asked for probabilities: the only one of its kind."""
+    from spacy_bertcrf.cli.named_component import named_component
+    from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+
+    if component is not None:
+        named_component(nlp, component, CRFEntityRecognizer, "bertcrf")
+        return component
+    names = [name for name, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
+    if len(names) > 1:
+        raise ValueError(
+            f"The pipeline has several recognisers, {', '.join(names)}. Name with --component "
+            "which of them is asked how probable entities are."
+        )
+    return names[0] if names else None
+
+
+def _known(nlp: "Language", train: Path) -> "KnownMentions":
+    from spacy_bertcrf.evaluation.report.tables import known_mentions
+
+    return known_mentions(example.reference for example in read_examples(nlp, train))
+
+
+def _name(model: str) -> str:
+    return Path(model).resolve().name if Path(model).exists() else model
+
+
+def _progress(texts: "Iterable[JudgedText]", title: str) -> "Iterable[JudgedText]":
+    from tqdm import tqdm
+
+    return tqdm(
+        texts,
+        desc=title,
+        unit=" texts",
+        delay=SECONDS_BEFORE_PROGRESS,
+        disable=None,
+        leave=False,
+    )
+
+
+def _print(report: "Report") -> None:
+    from spacy_bertcrf.evaluation.intervals import score
+    from spacy_bertcrf.evaluation.report.excerpts import excerpts
+
+    total = score(report.texts)[0]
+    for name, found in zip("PRF", total.measures, strict=True):
+        msg.text(f"{name} {found.value:.2%}, from {found.low:.2%} to {found.high:.2%}")
+    msg.text(f"Parts of texts with errors: {len(excerpts(report)):,}")
+    if not total.n_predicted:
+        msg.warn("The pipeline predicts no entity. Has it a component that sets doc.ents?")
+    labels = {span.label for text in report.texts for span in text.gold}
+    predicted = {span.label for text in report.texts for span in text.predicted}
+    for found_labels, side in ((predicted - labels, "predicted"), (labels - predicted, "gold")):
+        if found_labels and total.n_predicted:
+            msg.warn(f"Only {side} entities have the labels {', '.join(sorted(found_labels))}")

@@ -1,0 +1,104 @@
+"""The page in a real browser: what a reader clicks on does what it says."""
+
+import shutil
+
+import pytest
+
+from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText
+from spacy_bertcrf.evaluation.report.page import report_page
+from spacy_bertcrf.evaluation.report.tables import Report
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+
+PER, LOC, ORG = CharSpan(0, 4, "PER"), CharSpan(14, 18, "LOC"), CharSpan(14, 18, "ORG")
+TEXTS = [
+    JudgedText("Anna lives in Köln", (PER, LOC), (PER, ORG), {PER: 0.9, LOC: 0.2, ORG: 0.7},
+               (((PER, ORG), 0.6), ((PER, LOC), 0.2))),
+    JudgedText("Nora lives in Bonn", (PER, LOC), (LOC,), {PER: 0.4, LOC: 0.95}),
+    JudgedText("<script>boom()</script>", (), (CharSpan(0, 8, "PER"),), {CharSpan(0, 8, "PER"): 0.5}),
+    JudgedText("שלום 👍 张三", (CharSpan(7, 9, "PER"),), ()),
+]  # fmt: skip
+REPORT = Report("first", "test", TEXTS)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(1280, 900), (390, 800)], ids=["wide", "narrow"])
+def page(request, browser, tmp_path):
+    width, height = request.param
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.address = (tmp_path / "report.html").as_uri()
+    (tmp_path / "report.html").write_text(report_page(REPORT), encoding="utf8")
+    faults = []
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:"))
+            or faults.append(request.url))  # fmt: skip
+    page.goto(page.address)
+    yield page
+    page.close()
+    assert faults == [], "the console says something, or the page loads from elsewhere"
+
+
+def shown(page):
+    return page.locator("article:visible h3").all_text_contents()
+
+
+def test_filters_show_what_they_say_and_are_in_the_address(page):
+    assert len(shown(page)) == 4
+    page.select_option("[name=kind]", "missed")
+    assert shown(page) == ["Document 2", "Document 4"]
+    page.fill("[name=text]", "张三")
+    assert shown(page) == ["Document 4"]
+    assert page.locator("#count").inner_text() == "1 of 4"
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    assert shown(page) == ["Document 4"]
+    page.click("button[type=reset]")
+    page.wait_for_function("document.getElementById('count').textContent === '4 of 4'")
+    page.fill("[name=sure]", "0.55")
+    assert shown(page) == ["Document 1", "Document 2"]
+
+
+def test_a_cell_of_the_confusion_leads_to_its_sentences(page):
+    page.click(".matrix a[href*='gold=LOC'][href*='predicted=ORG']")
+    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    assert shown(page) == ["Document 1"]
+    assert page.locator("[name=gold]").input_value() == "LOC"
+
+
+def test_a_bar_leads_to_its_sentences(page):
+    page.click("#points tr.all a.k-invented")
+    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    assert shown(page) == ["Document 3"]
+
+
+def test_it_is_read_by_keyboard(page):
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.innerText").startswith("Document 2")
+    page.keyboard.press("/")
+    page.keyboard.type("Nora")
+    assert shown(page) == ["Document 2"]
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.getElementById('count').textContent === '4 of 4'")
+
+
+def test_nothing_is_wider_than_the_screen(page):
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0
+
+
+def test_it_prints_without_its_controls(page):
+    page.emulate_media(media="print")
+    assert page.locator("form").is_hidden()
+    assert page.locator("article:visible").count() == 4
