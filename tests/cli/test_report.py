@@ -1,0 +1,110 @@
+"""`python -m spacy bertcrf report`, from a trained pipeline to a page."""
+
+import json
+
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.tokens import DocBin
+from spacy.training import Example
+from typer.testing import CliRunner
+
+import spacy_bertcrf.cli  # noqa: F401  # registers the command
+
+GOLD = [
+    ("王小明在北京大学工作。", [(0, 3, "name"), (4, 6, "address")]),
+    ("李雷和韩梅梅去了上海。", [(0, 2, "name"), (3, 6, "name"), (8, 10, "address")]),
+    ("张伟在广州大学读书,", [(0, 2, "name"), (3, 5, "地点")]),
+]
+
+
+def corpus(path, gold):
+    nlp = spacy.blank("zh")
+    docs = DocBin()
+    for text, ents in gold:
+        doc = nlp.make_doc(text)
+        if ents is not None:
+            doc.ents = [doc.char_span(start, end, label=label) for start, end, label in ents]
+        docs.add(doc)
+    docs.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def test(tmp_path):
+    return corpus(tmp_path / "test.spacy", GOLD)
+
+
+@pytest.fixture
+def model(trained, tmp_path):
+    trained.to_disk(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def run(*args):
+    result = CliRunner().invoke(app, ["bertcrf", "report", *map(str, args)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_the_scores_are_spacys_and_the_probabilities_the_models(model, test, tmp_path):
+    """What the page says is what `spacy evaluate` and `span_probabilities` say."""
+    page, tables = tmp_path / "report.html", tmp_path / "report.json"
+    exit_code, output = run(model, test, page, "--json", tables)
+    assert exit_code == 0, output
+    assert "Only gold entities have the labels 地点" in output
+    nlp = spacy.load(model)
+    docs = DocBin().from_disk(test).get_docs(nlp.vocab)
+    scores = nlp.evaluate([Example(nlp.make_doc(doc.text), doc) for doc in docs])
+    content = json.loads(tables.read_text(encoding="utf8"))
+    for name, of_spacy in (("precision", "ents_p"), ("recall", "ents_r"), ("f1", "ents_f")):
+        assert content["scores"][0][name]["value"] == pytest.approx(scores[of_spacy], abs=1e-4)
+    html = page.read_text(encoding="utf8")
+    bins = content["calibration"]["bins"]
+    assert sum(row["entities"] for row in bins) == content["scores"][0]["predicted"]
+    assert "Best readings" in html
+    run(model, test, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text(encoding="utf8") == html
+
+
+def test_a_pipeline_without_probabilities_has_a_page(model, test, tmp_path):
+    """Of spaCy's `ner`, or rules: errors in the order of the corpus."""
+    nlp = spacy.blank("zh")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "address", "pattern": [{"ORTH": "北"}, {"ORTH": "京"}]}])
+    nlp.to_disk(tmp_path / "rules")
+    page = tmp_path / "report.html"
+    code, output = run(tmp_path / "rules", test, page, "--against", model, "--train", test)
+    assert code == 0, output
+    html = page.read_text(encoding="utf8")
+    assert "Reliability" not in html and "Against model" in html
+    assert "seen with this label" in html
+
+
+@pytest.mark.parametrize(
+    ("gold", "options", "message"),
+    [
+        ([("王小明", None)], (), "No document of the corpus is annotated"),
+        ([], (), "no document with a token"),
+        (GOLD, ("--component", "ner"), "no component 'ner'"),
+        (GOLD, ("--train", "nothing.spacy"), "nothing.spacy is no .spacy file"),
+    ],
+)
+def test_bad_input_is_an_error_and_writes_nothing(model, tmp_path, gold, options, message):
+    page = tmp_path / "report.html"
+    code, output = run(model, corpus(tmp_path / "bad.spacy", gold), page, *options)
+    assert code == 1
+    assert message in output
+    assert not page.exists()
+
+
+def test_the_page_has_to_be_html(model, test, tmp_path):
+    code, output = run(model, test, tmp_path / "report.pdf")
+    assert code == 1 and "is written as .html" in output
+
+
+def test_a_corpus_without_entities_has_a_page(model, tmp_path):
+    page = tmp_path / "report.html"
+    code, output = run(model, corpus(tmp_path / "empty.spacy", [("天气很好", [])]), page)
+    assert code == 0, output
+    assert page.exists()
