@@ -10,7 +10,8 @@ from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText
 def judged(n_right, n_wrong, label="PER"):
     """Texts with one gold entity each, which is predicted or not."""
     span = CharSpan(0, 1, label)
-    return [JudgedText("ab", (span,), (span,))] * n_right + [JudgedText("ab", (span,), ())] * n_wrong
+    right, wrong = JudgedText("ab", (span,), (span,)), JudgedText("ab", (span,), ())
+    return [right] * n_right + [wrong] * n_wrong
 
 
 def test_the_interval_is_that_of_the_binomial():
