@@ -4,6 +4,7 @@ the head that classifies texts."""
 from spacy_bertcrf.layers.bilstm import BiLSTM
 from spacy_bertcrf.layers.crf import LinearChainCRF
 from spacy_bertcrf.layers.padding import pad, unpad
+from spacy_bertcrf.layers.residual import Residual
 from spacy_bertcrf.layers.sequence_tagger import SequenceTagger
 from spacy_bertcrf.layers.stretches import Stretch
 from spacy_bertcrf.layers.tcn import TCN
@@ -14,6 +15,7 @@ __all__ = [
     "TCN",
     "BiLSTM",
     "LinearChainCRF",
+    "Residual",
     "SequenceTagger",
     "Stretch",
     "TextClassifier",

@@ -4,11 +4,12 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from spacy_bertcrf.layers import TCN, BiLSTM, bilstm, pad
+from spacy_bertcrf.layers import TCN, BiLSTM, Residual, bilstm, pad
 
 LENGTHS = [4, 0, 7, 1]
 ENCODERS = {
     "bilstm": lambda: BiLSTM(5, 6),
+    "residual bilstm": lambda: Residual(BiLSTM(5, 6), 5),
     "deep bilstm": lambda: BiLSTM(5, 6, depth=2, dropout=0.3),
     "tcn": lambda: TCN(5, 6, depth=3, dropout=0.3),
     "tcn of one width": lambda: TCN(3, 6, depth=2, kernel_size=2),
@@ -31,7 +32,7 @@ def test_padding_and_batch_mates_change_nothing(encoder):
     padded, mask = pad(tokens, torch.tensor(LENGTHS))
     # Whatever stands in padding, it must not be read.
     together = encoder(torch.where(mask[..., None], padded, 1e3), mask)
-    assert together.shape == (4, 7, 6)
+    assert together.shape == (4, 7, encoder.output_width)
     assert not together[~mask].any()
     for own, hidden, length in zip(tokens.split(LENGTHS), together, LENGTHS, strict=True):
         if length:
@@ -59,6 +60,16 @@ def test_weights_survive_safetensors(encoder):
     assert not torch.equal(encoder(inputs, mask), expected)
     encoder.load_state_dict(weights)
     assert torch.equal(encoder(inputs, mask), expected)
+
+
+def test_token_vectors_go_past_a_residual_encoder_as_they_are():
+    """An LSTM that has learned nothing yet would stand between BERT and the tags."""
+    tokens = torch.randn(5, 5)
+    padded, mask = pad(tokens, torch.tensor([3, 2]))
+    bilstm = BiLSTM(5, 6).eval()
+    hidden = Residual(bilstm, 5)(padded, mask)
+    assert torch.equal(hidden[..., :6], bilstm(padded, mask))
+    assert torch.equal(hidden[mask][:, 6:], tokens)
 
 
 @pytest.mark.parametrize("make", [BiLSTM, lambda *widths: TCN(*widths, depth=1)])

@@ -1,6 +1,7 @@
 """The sequence layers between the token vectors and the tag scores, as config blocks."""
 
 from functools import partial
+from typing import Any
 
 from spacy_bertcrf import layers
 from spacy_bertcrf.models.types import EncoderBuilder
@@ -17,6 +18,21 @@ def BiLSTM(hidden_width: int = 256, depth: int = 1, dropout: float = 0.0) -> Enc
     """
     _check_sizes(hidden_width, depth, dropout)
     return partial(layers.BiLSTM, hidden_width=hidden_width, depth=depth, dropout=dropout)
+
+
+def ResidualBiLSTM(hidden_width: int = 256, depth: int = 1, dropout: float = 0.0) -> EncoderBuilder:
+    """A bidirectional LSTM beside which the token vectors go on to the tag scores as they are: an
+    LSTM that is not trained yet does not stand between BERT and these, so that it costs nothing
+    where there are few texts to learn from.
+
+    hidden_width: width of the LSTM's output, half of it from each direction; even.
+    depth: number of stacked layers.
+    dropout: share of units dropped in training, of what the LSTM reads alone.
+
+    Raises ValueError for a size that no such layer can have.
+    """
+    _check_sizes(hidden_width, depth, dropout)
+    return partial(_residual, hidden_width=hidden_width, depth=depth, dropout=dropout)
 
 
 def TCN(
@@ -50,6 +66,10 @@ def TCN(
 def Identity() -> EncoderBuilder:
     """No sequence layer: the tag scores are projected from the token vectors (BERT-CRF)."""
     return _no_layer
+
+
+def _residual(input_width: int, **settings: Any) -> layers.Residual:
+    return layers.Residual(layers.BiLSTM(input_width, **settings), input_width)
 
 
 def _no_layer(input_width: int) -> None:

@@ -12,7 +12,12 @@ from spacy_bertcrf import layers
 from spacy_bertcrf.models.tagger.crf_tagger import CRFTagger
 from spacy_bertcrf.tagging import TagSet
 
-ENCODERS = {"BiLSTM": layers.BiLSTM, "TCN": layers.TCN, "Identity": None}
+ENCODERS = {
+    "BiLSTM": layers.BiLSTM,
+    "ResidualBiLSTM": layers.Residual,
+    "TCN": layers.TCN,
+    "Identity": None,
+}
 TAG_SET = TagSet(["LOC", "PER"])
 
 
@@ -41,7 +46,7 @@ def test_each_encoder_is_built(encoder):
         assert module.projection.in_features == 8
     else:
         assert type(module.encoder) is ENCODERS[encoder]
-        assert module.projection.in_features == 6
+        assert module.projection.in_features == (14 if encoder == "ResidualBiLSTM" else 6)
     assert module.projection.out_features == len(TAG_SET)
     assert model.get_ref("crf").shims[0].module.num_tags == len(TAG_SET)
 
@@ -63,6 +68,7 @@ def test_encoders_use_all_their_settings(encoder):
         ("BiLSTM", {"hidden_width": 7}, "hidden_width is 7"),
         ("TCN", {"hidden_width": 0}, "hidden_width is 0"),
         ("BiLSTM", {"depth": 0}, "depth is 0.*Identity"),
+        ("ResidualBiLSTM", {"hidden_width": 7}, "hidden_width is 7"),
         ("TCN", {"depth": -1}, "depth is -1"),
         ("BiLSTM", {"dropout": 1.0}, "dropout is 1.0"),
         ("TCN", {"dropout": -0.1}, "dropout is -0.1"),
