@@ -31,6 +31,11 @@ def layer_stack(encoder: Any) -> nn.ModuleList | None:
     return None
 
 
+def hugging_face_encoder(module: nn.Module) -> nn.Module | None:
+    """The Hugging Face encoder that a torch module is or has inside; None if there is none."""
+    return _named_encoder(module)[1]
+
+
 def encoder_layers(module: nn.Module) -> EncoderLayers | None:
     """The layers of the Hugging Face encoder that a torch module is or has inside, its parameters
     named as the module names them; None if there is none.
@@ -46,12 +51,7 @@ _FOUND: WeakKeyDictionary[nn.Module, EncoderLayers | None] = WeakKeyDictionary()
 
 
 def _find(module: nn.Module) -> EncoderLayers | None:
-    encoders = (
-        (name, part)
-        for name, part in module.named_modules()
-        if hasattr(getattr(part, "config", None), "num_hidden_layers")
-    )
-    prefix, encoder = next(encoders, ("", None))
+    prefix, encoder = _named_encoder(module)
     if encoder is None:
         return None
     stack = layer_stack(encoder)
@@ -63,6 +63,15 @@ def _find(module: nn.Module) -> EncoderLayers | None:
         for name, parameter in encoder.named_parameters()
     }
     return EncoderLayers(depth, heights)
+
+
+def _named_encoder(module: nn.Module) -> tuple[str, nn.Module | None]:
+    encoders = (
+        (name, part)
+        for name, part in module.named_modules()
+        if hasattr(getattr(part, "config", None), "num_hidden_layers")
+    )
+    return next(encoders, ("", None))
 
 
 def _outside(name: str, depth: int, stack: nn.ModuleList | None) -> int:

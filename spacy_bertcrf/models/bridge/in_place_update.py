@@ -11,6 +11,7 @@ from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, torch2xp, xp2to
 from thinc.util import convert_recursive
 
 from spacy_bertcrf.models.bridge import adam
+from spacy_bertcrf.models.bridge.pretrained_rate import watch_rate
 from spacy_bertcrf.models.bridge.trained_parameters import torch_shims, trained_parameters
 from spacy_bertcrf.models.types import Array
 
@@ -118,6 +119,7 @@ def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
         if parameter.grad is not None
     }
     if not shim._grad_scaler.found_inf:
+        watch_rate(shim, optimizer, parameters)
         step_parameters = getattr(optimizer, "step_parameters", None)
         if step_parameters is not None:
             step_parameters(parameters)

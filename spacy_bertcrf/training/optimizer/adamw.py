@@ -126,6 +126,14 @@ class AdamW(Optimizer):
         those of BERT's top layer where the layers' rates differ."""
         return {group.name: self._group_rate(group) for group in (self._default, *self._groups)}
 
+    def rate_of(self, key: Key) -> float:
+        """The learning rate of a parameter in the present step; the optimizer's own for one that
+        it has not been told of."""
+        if key not in self._settings:
+            return self.learn_rate
+        group, scale, _ = self._settings[key]
+        return scale * self._group_rate(group)
+
     def step_schedules(self) -> None:
         """Go on to the learning rates of the next step."""
         self._is_scheduled = True
@@ -275,9 +283,9 @@ class AdamW(Optimizer):
             if factor is None:
                 continue
             self._settings.add(TrainedParameter(key, key[1], weights[key], gradient, None))
-            group, scale, weight_decay = self._settings[key]
+            weight_decay = self._settings[key].weight_decay
             self.nr_update[key] += 1
-            rate = lr_scale * scale * self._group_rate(group)
+            rate = lr_scale * self.rate_of(key)
             n_updates = self.nr_update[key]
             batch = batches[rate, weight_decay, n_updates, factor, gradient.device, gradient.dtype]
             batch.keys.append(key)
