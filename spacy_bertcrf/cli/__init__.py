@@ -19,6 +19,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     convert,
     export,
     extend_vocab,
+    init_config,
     mean_scores,
     plot,
     pretrain,

@@ -1,0 +1,134 @@
+"""The settings of a training that follow from a corpus, a BERT and a machine, each with its reason.
+
+The rules were found on CLUENER2020 and CoNLL-2003, cut to 300, 1,000 and 3,000 sentences.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from spacy_bertcrf.training.recipes.corpus_survey import CorpusSurvey
+from spacy_bertcrf.training.recipes.machine import BertSize
+
+LEAST_STEPS = 600
+EPOCHS = 4
+TEXTS_OF_A_BATCH = 32
+LEAST_PIECES, MOST_PIECES = 256, 4096
+EVALUATIONS = 10
+TEXTS_FOR_A_SEQUENCE_LAYER = 5000
+# By the width of the BERT, at least so wide.
+RATES = {1024: 2e-5, 768: 5e-5, 512: 1e-4, 0: 3e-4}
+DEEP = 6  # layers; a narrow BERT that is as deep takes a rate as one of 512 does
+
+
+class Choice(NamedTuple):
+    """One setting, or block of settings, of a config.
+
+    key: such as "training.batcher.size".
+    value: a block is a mapping.
+    reason: why, in a sentence or two.
+    """
+
+    key: str
+    value: Any
+    reason: str
+
+
+class Machine(NamedTuple):
+    """gpu: whether the training runs on one. bfloat16: whether the CPU computes in it itself."""
+
+    gpu: bool
+    bfloat16: bool
+
+
+def choose(train: CorpusSurvey, bert: BertSize, machine: Machine) -> list[Choice]:
+    """The settings that depend on these.
+
+    Raises ValueError for a corpus without a text or without an entity.
+    """
+    if not train.n_texts:
+        raise ValueError("The training corpus has no text with a token: there is nothing to learn.")
+    if not train.n_entities:
+        raise ValueError(
+            f"The {train.n_texts:,} texts of the training corpus have no entity: there is nothing "
+            "to learn. Check that doc.ents is set in it (`python -m spacy bertcrf convert` says "
+            "what it found)."
+        )
+    size = _batch_size(train)
+    return [
+        *_hardware(machine),
+        _sequence_layer(train),
+        size,
+        *_length(train, size.value),
+        _rate(bert),
+    ]
+
+
+def _hardware(machine: Machine) -> list[Choice]:
+    precision = "components.bertcrf.model.tok2vec.mixed_precision"
+    if machine.gpu:
+        return [
+            Choice("system.gpu_allocator", "pytorch", "torch keeps the GPU's memory."),
+            Choice(precision, True, "A GPU computes in half precision twice as fast or more."),
+        ]
+    reason = "computes in bfloat16 itself" if machine.bfloat16 else "does not compute in bfloat16"
+    return [
+        Choice(
+            "system.gpu_allocator", None, "There is no GPU; with one, make the config by --gpu."
+        ),
+        Choice(precision, machine.bfloat16, f"This CPU {reason}; on another, change it."),
+    ]
+
+
+def _sequence_layer(train: CorpusSurvey) -> Choice:
+    key = "components.bertcrf.model.encoder"
+    if train.n_texts < TEXTS_FOR_A_SEQUENCE_LAYER:
+        return Choice(
+            key,
+            {"@layers": "spacy-bertcrf.Identity.v1"},
+            f"From {train.n_texts:,} texts a sequence layer learns too little to be of use.",
+        )
+    block = {"@layers": "spacy-bertcrf.BiLSTM.v1", "hidden_width": 256}
+    return Choice(key, block, f"{train.n_texts:,} texts are enough for a sequence layer.")
+
+
+def _batch_size(train: CorpusSurvey) -> Choice:
+    mean = float(train.pieces.mean())
+    size = min(MOST_PIECES, max(LEAST_PIECES, _rounded(TEXTS_OF_A_BATCH * mean)))
+    return Choice(
+        "training.batcher.size",
+        size,
+        f"Texts have {mean:.0f} wordpieces in the mean, {train.pieces.max():,} at most: a batch is "
+        f"about {max(1, round(size / mean))} of them.",
+    )
+
+
+def _rounded(number: float) -> int:
+    """To two digits."""
+    unit = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    return round(number / unit) * unit
+
+
+def _length(train: CorpusSurvey, batch_size: int) -> list[Choice]:
+    by_epoch = math.ceil(train.pieces.sum() / batch_size)
+    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / by_epoch))
+    n_steps = epochs * by_epoch
+    reason = f"An epoch has about {by_epoch:,} steps, so these are about {n_steps:,}."
+    if epochs > EPOCHS:
+        reason += f" A small corpus wants {LEAST_STEPS} at least, however few texts there are."
+    frequency = max(1, n_steps // EVALUATIONS)
+    return [
+        Choice("training.max_epochs", epochs, reason),
+        Choice("training.max_steps", 0, "The epochs are the limit."),
+        Choice("training.eval_frequency", frequency, f"model-best is the best of {EVALUATIONS}."),
+    ]
+
+
+def _rate(bert: BertSize) -> Choice:
+    width = 512 if bert.width < 512 and bert.n_layers >= DEEP else bert.width
+    rate = next(rate for least, rate in RATES.items() if width >= least)
+    return Choice(
+        "training.optimizer.learn_rate.initial_rate",
+        rate,
+        f"For a BERT of {bert.n_layers} layers, {bert.width} wide: the smaller, the faster. It "
+        "rises in the first tenth of the steps and falls to 0 at the last.",
+    )
