@@ -6,6 +6,7 @@ from wasabi import msg
 
 from spacy_bertcrf.corpora.description import describe
 from spacy_bertcrf.corpora.detection import weigh
+from spacy_bertcrf.corpora.entities import NESTED, OVERLAP, TWO_LABELS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, POSSIBLE
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -109,6 +110,11 @@ def print_problems(problems: ProblemLog, doubtful: bool = False) -> None:
     msg.warn(f"{len(problems):,} problem(s)")
     header = ("problem", "count", "first places", "what")
     msg.table(rows, header=header, aligns=("l", "r", "l", "l"), divider=True, max_col=200)
+    if {NESTED, OVERLAP, TWO_LABELS} & problems.by_kind().keys():
+        msg.text(
+            "doc.ents cannot hold entities that overlap. --spans-key sc keeps them all in "
+            "doc.spans['sc'], and the component bertcrf_spans learns them."
+        )
 
 
 def _categories(summaries: dict[str, CorpusSummary]) -> list[str]:

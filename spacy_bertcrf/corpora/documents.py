@@ -141,7 +141,8 @@ class DocMaker:
                 if kind == DUPLICATE or self.spans_key is None:
                     what = f"{_name(doc, loser)} left out for {_name(doc, winner)}"
                     problems.add(kind, lines[loser], what)
-        if self.spans_key is not None:
+        # Of a text all of whose tokens are in doubt an empty group would say that it has none.
+        if self.spans_key is not None and (spans or not len(doc) or len(missing) < len(doc)):
             unique = dict.fromkeys(spans)
             doc.spans[self.spans_key] = [Span(doc, *span) for span in sorted(unique)]
         annotate(doc, kept, missing)

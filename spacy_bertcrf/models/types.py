@@ -42,3 +42,37 @@ class TagTargets:
     tags: np.ndarray
     allowed: np.ndarray | None = None
     incorrect: list[list[EntitySpan]] | None = None
+
+
+@dataclass(frozen=True)
+class SpanTargets:
+    """What is known of the labelled spans of a batch, which may overlap. Where there are arrays,
+    they have all tokens of the batch in one row, no padding.
+
+    spans: for each Doc, those that it has.
+    unknown: (n_tokens, n_labels) bool, the tokens of which it is not known whether other spans
+        with the label cover them, or None where everything is known.
+    incorrect: for each Doc, spans that it is known not to have, or None where no Doc of the
+        batch has such.
+    breaks: (n_tokens,) bool, the tokens that no span that is not known goes on over from the one
+        before, or None where there are none.
+    """
+
+    spans: list[list[EntitySpan]]
+    unknown: np.ndarray | None = None
+    incorrect: list[list[EntitySpan]] | None = None
+    breaks: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class SpanLimits:
+    """What predicted spans keep to. Arrays have all tokens of the batch in one row.
+
+    known: for each Doc, the spans that it has already.
+    edges: (n_tokens,) bool, the tokens that a span may start or end with.
+    breaks: (n_tokens,) bool, the tokens that no span goes on over from the one before.
+    """
+
+    known: list[list[EntitySpan]]
+    edges: np.ndarray
+    breaks: np.ndarray

@@ -51,12 +51,12 @@ def gold_annotation(example: Example) -> GoldAnnotation:
     predicted, reference = example.predicted, example.reference
     if np.array_equal(predicted.to_array(["ORTH", "SPACY"]), reference.to_array(["ORTH", "SPACY"])):
         missing = reference.to_array("ENT_IOB") == MISSING
-        spans = _entity_spans(reference.ents)
+        spans = entity_spans(reference.ents)
         annotated = annotated_labels(example, same_tokens=True)
         add_missing(missing, annotated, spans)
         return GoldAnnotation(spans, missing, 0, annotated)
     # Not `Example.get_aligned_ner`: it calls every space O, those inside a misaligned entity too.
-    spans = _entity_spans(example.get_aligned_spans_y2x(reference.ents))
+    spans = entity_spans(example.get_aligned_spans_y2x(reference.ents))
     missing = np.asarray([iob != OUTSIDE for iob in example.get_aligned("ENT_IOB")], dtype=bool)
     for span in spans:
         missing[span.start : span.end] = False
@@ -77,7 +77,7 @@ def judged_examples(examples: Iterable[Example]) -> list[Example]:
         if ANNOTATED_LABELS in example.reference.spans:
             gold = gold_annotation(example)
             predicted, reference = example.predicted.copy(), example.reference.copy()
-            found = zip(predicted.ents, _entity_spans(predicted.ents), strict=True)
+            found = zip(predicted.ents, entity_spans(predicted.ents), strict=True)
             predicted.set_ents([ent for ent, span in found if gold.is_known(span)])
             reference.set_ents(list(reference.ents))
             example = Example(predicted, reference)
@@ -100,7 +100,7 @@ def incorrect_spans(
         return []
     # A span that does not fit the tokens, or has another label, cannot be predicted anyway.
     spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=True)
-    incorrect = [span for span in _entity_spans(spans) if span.label in labels]
+    incorrect = [span for span in entity_spans(spans) if span.label in labels]
     _check_contradictions(gold, incorrect, example.predicted)
     return incorrect
 
@@ -125,7 +125,7 @@ def tag_targets(
     annotations, incorrect = [], []
     for example in examples:
         annotation = gold_annotation(example)
-        _check_labels(annotation.spans, example.predicted, tag_set)
+        check_labels(annotation.spans, example.predicted, tag_set.labels)
         annotations.append(annotation)
         incorrect.append(
             incorrect_spans(example, annotation.spans, tag_set.labels, incorrect_spans_key)
@@ -163,7 +163,7 @@ def allowed_tags(
         is_open = open_tokens(doc, overwrite)
         preset = [
             span
-            for span in _entity_spans(doc.ents)
+            for span in entity_spans(doc.ents)
             if span.label in tag_set.labels and not is_open[span.start]
         ]
         allowed = tag_set.allowed(preset, is_open)
@@ -172,6 +172,33 @@ def allowed_tags(
             rule_out_crossings(doc, allowed, is_open, tag_set)
         rows.append(allowed)
     return np.concatenate(rows)
+
+
+def group_scores(doc: Doc, key: str) -> dict[EntitySpan, float]:
+    """The scores of the spans of a group, where it has one for each."""
+    if key not in doc.spans:
+        return {}
+    group = doc.spans[key]
+    scores = np.asarray(group.attrs.get("scores", ()), dtype=np.float32)
+    if scores.shape != (len(group),):
+        return {}
+    return dict(zip(entity_spans(group), scores.tolist(), strict=True))
+
+
+def check_labels(spans: Iterable[EntitySpan], doc: Doc, labels: Sequence[str]) -> None:
+    """Raise ValueError, with the text, if a gold span has none of the labels."""
+    for span in spans:
+        if span.label not in labels:
+            raise UnknownLabelError(
+                f"'{doc[span.start : span.end]}' has the label '{span.label}', which the "
+                f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
+                f"are: {', '.join(labels)}."
+            )
+
+
+def entity_spans(ents: Iterable[Span]) -> list[EntitySpan]:
+    """The spans as (start, end, label)."""
+    return [EntitySpan(ent.start, ent.end, ent.label_) for ent in ents]
 
 
 def _may_have_any_tags(doc: Doc, overwrite: bool, cross_sentences: bool) -> bool:
@@ -212,8 +239,8 @@ def set_span_group(doc: Doc, key: str, probabilities: Mapping[EntitySpan, float]
     probabilities: those of the predicted entities. The others were given: what scores the group
         has of them already, from a recogniser before this one, stay; else they are certain.
     """
-    known = {**_group_scores(doc, key), **probabilities}
-    scores = [known.get(span, 1.0) for span in _entity_spans(doc.ents)]
+    known = {**group_scores(doc, key), **probabilities}
+    scores = [known.get(span, 1.0) for span in entity_spans(doc.ents)]
     attrs = {"scores": np.asarray(scores, dtype=np.float32)}
     doc.spans[key] = SpanGroup(doc, name=key, spans=doc.ents, attrs=attrs)
 
@@ -242,27 +269,6 @@ def trimmed(doc: Doc, span: EntitySpan) -> EntitySpan:
     return span._replace(end=end)
 
 
-def _group_scores(doc: Doc, key: str) -> dict[EntitySpan, float]:
-    """The scores of the spans of a group, where it has one for each."""
-    if key not in doc.spans:
-        return {}
-    group = doc.spans[key]
-    scores = np.asarray(group.attrs.get("scores", ()), dtype=np.float32)
-    if scores.shape != (len(group),):
-        return {}
-    return dict(zip(_entity_spans(group), scores.tolist(), strict=True))
-
-
-def _check_labels(spans: Iterable[EntitySpan], doc: Doc, tag_set: TagSet) -> None:
-    for span in spans:
-        if span.label not in tag_set.labels:
-            raise UnknownLabelError(
-                f"'{doc[span.start : span.end]}' has the label '{span.label}', which the "
-                f"component does not know, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Its labels "
-                f"are: {', '.join(tag_set.labels)}."
-            )
-
-
 def _check_contradictions(
     gold: Iterable[EntitySpan], incorrect: Iterable[EntitySpan], doc: Doc
 ) -> None:
@@ -271,7 +277,3 @@ def _check_contradictions(
             f"'{doc[span.start : span.end]}' ({span.label}) is both a gold entity and a span known "
             f"to be incorrect, in the text '{doc.text[:SHOWN_CHARACTERS]}'. Take it out of one."
         )
-
-
-def _entity_spans(ents: Iterable[Span]) -> list[EntitySpan]:
-    return [EntitySpan(ent.start, ent.end, ent.label_) for ent in ents]

@@ -1,4 +1,4 @@
-"""The model of `nlp.add_pipe("bertcrf")`."""
+"""The models of `nlp.add_pipe("bertcrf")` and `nlp.add_pipe("bertcrf_spans")`."""
 
 from thinc.api import Config
 
@@ -31,3 +31,9 @@ depth = 1
 dropout = 0.0
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_CONFIG)["model"]
+DEFAULT_SPAN_MODEL = {
+    **DEFAULT_MODEL,
+    "@architectures": "spacy-bertcrf.SpanTagger.v1",
+    "encoder": {"@layers": "spacy-bertcrf.Identity.v1"},
+    "head": {"@layers": "spacy-bertcrf.LabelCRFs.v1"},
+}

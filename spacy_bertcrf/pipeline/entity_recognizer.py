@@ -1,19 +1,15 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
-from spacy.util import minibatch, raise_error
 from spacy.vocab import Vocab
-from thinc.api import Optimizer, set_dropout_rate
-from thinc.types import Ragged
 
-from spacy_bertcrf.models.bridge.in_place_update import begin_step
-from spacy_bertcrf.models.listeners import unread
 from spacy_bertcrf.models.strategy import Strategy
+from spacy_bertcrf.models.tagger.growth import grow
 from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
 from spacy_bertcrf.pipeline.annotations import (
     judged_examples,
@@ -22,26 +18,14 @@ from spacy_bertcrf.pipeline.annotations import (
     tag_targets,
     trimmed,
 )
-from spacy_bertcrf.pipeline.labelled_pipe import LabelledPipe
-from spacy_bertcrf.pipeline.learning import Learning
-from spacy_bertcrf.pipeline.length_batches import batches_by_length
-from spacy_bertcrf.pipeline.loss_reduction import loss_weight
-from spacy_bertcrf.pipeline.objective import objective
+from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
+from spacy_bertcrf.pipeline.learning_pipe import LearningPipe
 from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
-from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
-from spacy_bertcrf.pipeline.step_count import count_steps
 from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
-from spacy_bertcrf.tagging import EntitySpan
-
-ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
-"""As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
-
-# Tokens times tags of a batch, where there are so many labels that they are what takes memory: of
-# 10 labels, those of 100,000 tokens.
-MAX_BATCH_SCORES = 2**22
+from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 
-class CRFEntityRecognizer(LabelledPipe):
+class CRFEntityRecognizer(LearningPipe):
     """Predicts `doc.ents` as the best legal tag sequence of a linear-chain CRF.
 
     It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that are
@@ -54,6 +38,8 @@ class CRFEntityRecognizer(LabelledPipe):
     sum over all that could be. So it is, for the other labels, in Docs that were annotated for
     some labels alone (`spacy_bertcrf.corpora.annotated_labels.mark_annotated`).
     """
+
+    gold = GOLD_ENTITIES
 
     def __init__(
         self,
@@ -78,32 +64,27 @@ class CRFEntityRecognizer(LabelledPipe):
         threshold that is no probability, and for strategies that do not go together or with the
         model.
         """
-        if max_batch_tokens < 1:
-            raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
-        super().__init__(vocab, model, name, scheme=scheme, temperature=1.0)
-        self.max_batch_tokens = max_batch_tokens
-        # Not in `cfg`: what is loaded from disk would win over the config, and with it over
-        # `spacy find-threshold`.
+        TagSet([], scheme)
+        super().__init__(
+            vocab,
+            model,
+            name,
+            loss_reduction=loss_reduction,
+            max_batch_tokens=max_batch_tokens,
+            cross_sentences=cross_sentences,
+            threshold=threshold,
+            strategies=strategies,
+            scorer=scorer,
+            scheme=scheme,
+        )
         self.spans_key = spans_key
-        self.threshold = threshold
         self.overwrite_ents = overwrite_ents
-        self.cross_sentences = cross_sentences
         self.incorrect_spans_key = incorrect_spans_key
-        self.scorer = scorer
-        self._has_told_of_crossing_gold = False
-        self.learning = Learning(model, loss_reduction, strategies)
 
     @property
-    def loss_reduction(self) -> str:
-        """How the losses of a batch's Docs become one, as in the factory."""
-        return self.learning.loss_reduction
-
-    @property
-    def temperature(self) -> float:
-        """What all scores are divided by where probabilities are asked for, 1 if not fitted."""
-        return float(self.cfg["temperature"])
+    def tag_set(self) -> TagSet:
+        """The tags of the labels."""
+        return TagSet(self.labels, self.cfg["scheme"])
 
     def fit_temperature(self, examples: Iterable[Example]) -> float:
         """Calibrate the scores (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find the
@@ -126,39 +107,16 @@ class CRFEntityRecognizer(LabelledPipe):
         self._require_initialized()
         judged = [
             judge_entities(
-                posterior, [examples[i] for i in batch], self.labels, self.incorrect_spans_key
+                posterior,
+                [examples[i] for i in batch],
+                self.labels,
+                self.gold,
+                self.incorrect_spans_key,
             )
             for batch, posterior in self._posteriors([example.predicted for example in examples])
         ]
         self.cfg["temperature"] = round(fitted_temperature(judged), 4)
         return self.temperature
-
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotate a stream of Docs, in batches.
-
-        Where predicting a batch fails and an error handler is set, its Docs are predicted one by
-        one, and the handler is given those alone that fail: the others come through.
-        """
-        for docs in minibatch(stream, size=batch_size):
-            yield from self._annotated(list(docs), self.get_error_handler())
-
-    def _annotated(self, docs: list[Doc], handle_error: ErrorHandler) -> Iterator[Doc]:
-        try:
-            predictions = self.predict(docs)
-        except Exception as error:
-            if len(docs) == 1 or handle_error is raise_error:
-                handle_error(self.name, self, docs, error)
-                return
-            for doc in docs:
-                yield from self._annotated([doc], handle_error)
-            return
-        for doc, prediction in zip(docs, predictions, strict=True):
-            try:
-                self.set_annotations([doc], [prediction])
-            except Exception as error:
-                handle_error(self.name, self, [doc], error)
-            else:
-                yield doc
 
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """The best tag sequence of each Doc, given what the Doc has set already.
@@ -234,18 +192,13 @@ class CRFEntityRecognizer(LabelledPipe):
 
     def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], Posterior]]:
         """Batch by batch, the indices of its Docs with what is believed of them."""
-        most = min(self.max_batch_tokens, max(1, MAX_BATCH_SCORES // len(self.tag_set)))
-        for batch in batches_by_length(docs, most):
+        for batch in self._batches(docs):
             yield batch, self._posterior([docs[i] for i in batch])
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
-        fault = unread(self.model.get_ref("tok2vec"), docs)
-        if fault is not None:
-            raise ValueError(f"'{self.name}' {fault}")
-        emissions = self.model.predict(docs)
         return Posterior(
             self.model.get_ref("crf"),
-            emissions,
+            self._scores(docs),
             docs,
             self.tag_set,
             overwrite=self.overwrite_ents,
@@ -269,44 +222,6 @@ class CRFEntityRecognizer(LabelledPipe):
             if self.spans_key is not None:
                 set_span_group(doc, self.spans_key, probabilities or {})
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """Learn from a batch of examples.
-
-        drop: the dropout rate of the token vectors and the sequence layer's output.
-        sgd: the optimizer; without it the gradients are kept for a later `finish_update`.
-        losses: updated under the component's name.
-
-        Raises ValueError before the component is initialized, if an entity has an unknown label,
-        and if a score is not a number.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "CRFEntityRecognizer.update")
-        self._require_initialized()
-        if not any(len(example.predicted) for example in examples):
-            return losses
-        self.join_training()
-        set_dropout_rate(self.model, drop)
-        if not self.cross_sentences and not self._has_told_of_crossing_gold:
-            self._has_told_of_crossing_gold = warn_of_crossing_gold(examples, self.name)
-        parts = self.learning.learn(examples, self._targets)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += sum(parts.values())
-        if len(parts) > 1:
-            for part, loss in parts.items():
-                key = f"{self.name}/{part}"
-                losses[key] = losses.get(key, 0.0) + loss
-        return losses
-
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
         """The scores of predicted Docs, from the scorer. Where a Doc was annotated for some labels
         alone, predicted entities with others count neither as right nor as wrong. Warns, with the
@@ -315,40 +230,18 @@ class CRFEntityRecognizer(LabelledPipe):
         settings: for the scorer.
         """
         examples = list(examples)
-        if not self.cross_sentences:
-            warn_of_crossing_gold(examples, self.name)
+        self._warn_of_crossing_gold(examples)
         scores: dict[str, Any] = super().score(judged_examples(examples), **settings)
         return scores
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Take an optimizer step with the gradients of the updates so far."""
-        self.learning.complete_gradients()
-        begin_step(sgd, {self.name: self.model}, count_steps)
-        super().finish_update(sgd)
-        self.learning.after_step(sgd)
-
-    def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
-        """The CRF's loss of a batch, as the config reduces it, and its gradient.
-
-        scores: emissions, as from `model.begin_update`.
-
-        The gradients of the CRF's transitions are added up in the CRF, as in any backward pass.
-        """
-        examples = list(examples)
-        validate_examples(examples, "CRFEntityRecognizer.get_loss")
-        losses, d_emissions = objective(
-            self.model,
-            examples,
-            scores,
-            self._targets,
-            strategies={},
-            weight=loss_weight(self.loss_reduction, scores.lengths),
-            share=1.0,
-        )
-        return losses["crf"], d_emissions
 
     def _targets(self, examples: list[Example]) -> TagTargets:
         with self.advice_for_unknown_labels():
             return tag_targets(
                 examples, self.tag_set, self.incorrect_spans_key, self.cross_sentences
             )
+
+    def _scored(self) -> TagSet:
+        return self.tag_set
+
+    def _grow(self, labels: Sequence[str]) -> None:
+        grow(self.model, self.tag_set, TagSet(labels, self.cfg["scheme"]))

@@ -13,11 +13,11 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 
 from spacy_bertcrf.models.current_training import current_training
-from spacy_bertcrf.models.tagger.growth import grow
 from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.pipeline.annotations import UnknownLabelError
-from spacy_bertcrf.pipeline.survey import survey
-from spacy_bertcrf.pipeline.training_checks import check_entities_to_judge_by, check_training
+from spacy_bertcrf.pipeline.gold import Gold
+from spacy_bertcrf.pipeline.survey import Survey, survey
+from spacy_bertcrf.pipeline.training_checks import check_spans_to_judge_by, check_training
 from spacy_bertcrf.pipeline.training_labels import (
     labels_of_config,
     labels_of_corpus,
@@ -31,31 +31,27 @@ SAMPLE_SIZE = 10  # Docs that the model is built with
 
 
 class LabelledPipe(TrainablePipe):
-    """A trainable component whose model scores the tags of its labels.
+    """A trainable component whose model scores spans with its labels.
 
     cfg: what else is saved with the component.
 
-    Raises ValueError for an unknown scheme.
+    gold: where its gold spans are.
     """
 
-    def __init__(self, vocab: Vocab, model: CRFTaggerModel, name: str, *, scheme: str, **cfg: Any):
-        TagSet([], scheme)
-        super().__init__(vocab, model, name, labels=[], scheme=scheme, **cfg)
+    gold: Gold
+
+    def __init__(self, vocab: Vocab, model: CRFTaggerModel, name: str, **cfg: Any):
+        super().__init__(vocab, model, name, labels=[], **cfg)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The entity labels, in the order of their tags."""
+        """The labels, in the order that the model has them in."""
         return tuple(self.cfg["labels"])
 
     @property
     def label_data(self) -> list[str]:
         """What `initialize` takes as `labels`, and `spacy init labels` writes."""
         return list(self.cfg["labels"])
-
-    @property
-    def tag_set(self) -> TagSet:
-        """The tags of the labels."""
-        return TagSet(self.labels, self.cfg["scheme"])
 
     @property
     def is_initialized(self) -> bool:
@@ -96,7 +92,7 @@ class LabelledPipe(TrainablePipe):
         texts are unknown to the BERT.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        corpus_labels, texts = survey(get_examples(), self.name)
+        corpus_labels, texts, groups = self._survey(get_examples())
         if self.is_initialized and labels is not None:
             self._refuse_to_shrink(labels)
         self._add_labels(corpus_labels if labels is None else labels)
@@ -109,11 +105,12 @@ class LabelledPipe(TrainablePipe):
         if not self.labels:
             raise ValueError(
                 f"The examples have no entities, so '{self.name}' has no labels to learn. Check "
-                "that doc.ents is set in the training corpus, and that its reader's max_length "
-                "leaves out none of it, or give 'labels'."
+                f"that {self.gold.place} is set in the training corpus, and that its reader's "
+                "max_length leaves out none of it, or give 'labels'."
+                + _advice_for_groups(groups, self.gold)
             )
         if not self.is_initialized:
-            self.model.initialize(X=texts[:SAMPLE_SIZE], Y=self.tag_set)
+            self.model.initialize(X=texts[:SAMPLE_SIZE], Y=self._scored())
         if nlp is not None:
             _INITIALIZED.setdefault(nlp, WeakSet()).add(self)
             update_upstream_in_place(nlp)
@@ -140,13 +137,24 @@ class LabelledPipe(TrainablePipe):
             update_upstream_in_place(nlp)
             self._grow_for(nlp, name)
         check_training()
-        check_entities_to_judge_by(nlp, name, self.labels)
+        check_spans_to_judge_by(nlp, name, self.labels, self.gold)
+
+    def _scored(self) -> Any:
+        """What the model is initialized with as Y: the labels, or what is made of them."""
+        raise NotImplementedError
+
+    def _grow(self, labels: Sequence[str]) -> None:
+        """Let the model have these labels: those that it has, and then more."""
+        raise NotImplementedError
+
+    def _survey(self, examples: Iterable[Example]) -> Survey:
+        return survey(examples, self.name, self.gold)
 
     def _grow_for(self, nlp: Language, name: str) -> None:
         old, labels = self.labels, labels_of_config(nlp, name)
         if labels is not None:
             self._refuse_to_shrink(labels)
-        self._add_labels(labels_of_corpus(nlp, name) if labels is None else labels)
+        self._add_labels(labels_of_corpus(nlp, name, self.gold) if labels is None else labels)
         if labels is None and len(self.labels) > len(old):
             added = self.labels[len(old) :]
             warnings.warn(
@@ -165,14 +173,14 @@ class LabelledPipe(TrainablePipe):
             raise ValueError(f"{error} {unknown_label_advice(self.name)}") from error
 
     def _add_labels(self, labels: Iterable[str]) -> int:
-        old = self.tag_set
-        added = [label for label in labels if label not in old.labels]
+        old = self.labels
+        added = [label for label in dict.fromkeys(labels) if label not in old]
         if not added:
             return 0
-        new = TagSet([*old.labels, *added], old.scheme)
+        TagSet([*old, *added])
         if self.is_initialized:
-            grow(self.model, old, new)
-        self.cfg["labels"] = list(new.labels)
+            self._grow([*old, *added])
+        self.cfg["labels"] = [*old, *added]
         for label in added:
             self.vocab.strings.add(label)
         return len(added)
@@ -189,6 +197,14 @@ class LabelledPipe(TrainablePipe):
     def _require_initialized(self) -> None:
         if not self.is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
+
+
+def _advice_for_groups(groups: Sequence[str], gold: Gold) -> str:
+    others = [group for group in groups if f"'{group}'" not in gold.place]
+    if not others:
+        return ""
+    named = ", ".join(f"doc.spans['{group}']" for group in others)
+    return f" There are {named}: the component bertcrf_spans learns them (its spans_key)."
 
 
 # By pipeline, the components that its `initialize` has prepared, and those that have joined its

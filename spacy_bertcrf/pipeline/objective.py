@@ -4,15 +4,20 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import torch
+from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import torch2xp, xp2torch
 from thinc.types import Ragged
 
+from spacy_bertcrf.models.spans.label_crfs import one_label_each, tag_targets
 from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
-from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
+from spacy_bertcrf.models.types import Array, CRFTaggerModel, SpanTargets, TagTargets
 
-Targets: TypeAlias = Callable[[list[Example]], TagTargets]
-"""Gives what is known of the tags of a batch."""
+Known: TypeAlias = TagTargets | SpanTargets
+"""What is known of the tags, or the spans, of a batch."""
+
+Targets: TypeAlias = Callable[[list[Example]], Known]
+"""Gives it for some examples."""
 
 
 def objective(
@@ -36,11 +41,14 @@ def objective(
     """
     n_samples = len(emissions.lengths) // len(examples)
     known = targets(examples * n_samples)
-    crf_losses, backprop_crf = model.get_ref("crf").begin_update((emissions, known))
+    head = model.get_ref("head" if model.has_ref("head") else "crf")
+    crf_losses, backprop_crf = head.begin_update((emissions, known))
     scores = xp2torch(emissions.dataXd, requires_grad=True)
     docs = [example.predicted for example in examples]
-    batch = ScoredBatch(model, docs, scores, emissions.lengths, known)
-    found = {name: strategy.loss(batch) for name, strategy in strategies.items()}
+    found = {}
+    if strategies:
+        batch = _as_tagged(model, docs, scores, emissions.lengths, known)
+        found = {name: strategy.loss(batch) for name, strategy in strategies.items()}
     terms = {name: weight * loss for name, loss in found.items() if loss is not None}
     losses = {"crf": weight * float(crf_losses.sum())}
     losses.update({name: float(term.detach()) for name, term in terms.items()})
@@ -58,3 +66,15 @@ def objective(
     if scores.grad is not None:
         gradient = Ragged(gradient.dataXd + torch2xp(scores.grad), gradient.lengths)
     return {name: factors[name] * loss for name, loss in losses.items()}, gradient
+
+
+def _as_tagged(
+    model: CRFTaggerModel, docs: list[Doc], scores: torch.Tensor, lengths: Array, known: Known
+) -> ScoredBatch:
+    """The batch as strategies see it: texts with a CRF, as many for each Doc as it has labels where
+    each has its own."""
+    if isinstance(known, TagTargets):
+        return ScoredBatch(model, docs, scores, lengths, known)
+    labels = model.get_ref("head").attrs["labels"]
+    apart, lengths_apart = one_label_each(scores, lengths, len(labels))
+    return ScoredBatch(model, docs, apart, lengths_apart, tag_targets(known, lengths, labels))

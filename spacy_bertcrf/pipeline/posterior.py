@@ -76,6 +76,10 @@ class Posterior:
             return [Prediction(path) for path in paths]
         return list(map(Prediction, paths, self.probabilities_of_paths(paths)))
 
+    def predicted_spans(self) -> list[list[EntitySpan]]:
+        """For each Doc, the entities that its best path adds to it."""
+        return self.added_spans(self.best_paths())
+
     def added_spans(self, paths: Sequence[np.ndarray]) -> list[list[EntitySpan]]:
         """For each Doc, the entities that its path adds to it."""
         spans = []

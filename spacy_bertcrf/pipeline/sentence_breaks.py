@@ -1,10 +1,10 @@
 """Sentence breaks that are set in a Doc: spaCy's `ner` lets no entity cross one."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_bertcrf.tagging import EntitySpan, TagSet
@@ -35,9 +35,13 @@ def crossing(doc: Doc, spans: Iterable[EntitySpan]) -> list[EntitySpan]:
     return [span for span in spans if breaks[span.start + 1 : span.end].any()]
 
 
-def warn_of_crossing_gold(examples: Iterable[Example], component: str) -> bool:
+def warn_of_crossing_gold(
+    examples: Iterable[Example], component: str, spans_of: Callable[[Doc], Iterable[Span] | None]
+) -> bool:
     """Warn, with the count and the first of them, if there are gold entities that cross sentence
     breaks of the predicted Docs, and are not predicted.
+
+    spans_of: gives the entities of a Doc.
 
     Returns whether there are.
     """
@@ -45,13 +49,14 @@ def warn_of_crossing_gold(examples: Iterable[Example], component: str) -> bool:
     found: list[str] = []
     for example in examples:
         doc = example.predicted
-        n_entities += len(example.reference.ents)
+        reference = list(spans_of(example.reference) or ())
+        n_entities += len(reference)
         if not sentence_breaks(doc).any():
             continue
-        aligned = example.get_aligned_spans_y2x(example.reference.ents)
+        aligned = example.get_aligned_spans_y2x(reference, allow_overlap=True)
         gold, predicted = (
             [EntitySpan(span.start, span.end, span.label_) for span in spans]
-            for spans in (aligned, doc.ents)
+            for spans in (aligned, spans_of(doc) or ())
         )
         for span in crossing(doc, gold):
             if span not in predicted:

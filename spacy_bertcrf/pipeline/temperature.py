@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from spacy.training import Example
 
-from spacy_bertcrf.pipeline.annotations import gold_annotation, incorrect_spans
-from spacy_bertcrf.pipeline.posterior import Posterior
+from spacy_bertcrf.pipeline.annotations import incorrect_spans
+from spacy_bertcrf.pipeline.gold import Gold
 from spacy_bertcrf.tagging import EntitySpan
 
 RANGE = (1 / 20, 20.0)
@@ -18,6 +19,19 @@ SHRINKS = (math.sqrt(5) - 1) / 2
 # Scores are float32, in which what is closer to 1 is 1 itself: one wrong entity with such a score
 # would make the loss infinite.
 CLOSEST = 1e-7
+
+
+class Posterior(Protocol):
+    """What a component believes of the spans of a batch of Docs."""
+
+    def at_temperature(self, temperature: float) -> "Posterior":
+        """The same with another temperature."""
+
+    def predicted_spans(self) -> list[list[EntitySpan]]:
+        """For each Doc, the spans that are predicted for it, whatever the temperature."""
+
+    def span_probabilities(self, spans: Sequence[Sequence[EntitySpan]]) -> list[np.ndarray]:
+        """For each Doc, the probabilities of some spans."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,7 @@ def judge_entities(
     posterior: Posterior,
     examples: Sequence[Example],
     labels: Sequence[str],
+    gold: Gold,
     incorrect_spans_key: str | None = None,
 ) -> JudgedEntities:
     """Predict the entities of a batch, and compare them with the gold annotation.
@@ -48,7 +63,7 @@ def judge_entities(
     tokens that have no annotation is left out, but for those that are known to be wrong.
 
     examples: those of the Docs that the posterior is of.
-    labels: those of the component.
+    labels, gold: those of the component.
     incorrect_spans_key: where the reference Docs keep spans that are known to be wrong.
 
     Raises ValueError, with the text, if such a span is a gold entity.
@@ -56,13 +71,13 @@ def judge_entities(
     spans: list[list[EntitySpan]] = []
     is_right: list[bool] = []
     n_unjudged = 0
-    predicted = posterior.added_spans(posterior.best_paths())
+    predicted = posterior.predicted_spans()
     for example, found in zip(examples, predicted, strict=True):
-        gold = gold_annotation(example)
-        incorrect = incorrect_spans(example, gold.spans, labels, incorrect_spans_key)
-        judged = [span for span in found if span in incorrect or gold.is_known(span)]
+        annotation = gold.of_example(example)
+        incorrect = incorrect_spans(example, annotation.spans, labels, incorrect_spans_key)
+        judged = [span for span in found if span in incorrect or annotation.is_known(span)]
         spans.append(judged)
-        is_right += [span in gold.spans for span in judged]
+        is_right += [span in annotation.spans for span in judged]
         n_unjudged += len(found) - len(judged)
     return JudgedEntities(posterior, spans, np.asarray(is_right, dtype=bool), n_unjudged)
 

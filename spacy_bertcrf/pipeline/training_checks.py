@@ -15,6 +15,7 @@ from spacy.util import resolve_dot_names
 
 from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.pipeline.evaluations import restore_frequency, warn_of_few_evaluations
+from spacy_bertcrf.pipeline.gold import Gold
 from spacy_bertcrf.pipeline.step_count import random_state_kept
 
 STREAMED_TEXTS = 1000
@@ -33,56 +34,59 @@ def check_training() -> None:
         _warn_of_lost_texts(nlp, nlp.config["training"][corpus])
 
 
-def check_entities_to_judge_by(nlp: Language, name: str, labels: Sequence[str]) -> None:
-    """Warn if the development corpus of a training cannot judge an entity recogniser.
+def check_spans_to_judge_by(nlp: Language, name: str, labels: Sequence[str], gold: Gold) -> None:
+    """Warn if the development corpus of a training cannot judge a component.
 
-    name, labels: of the component.
+    name, labels, gold: of the component.
     """
     config = nlp.config.interpolate()
-    if not any(w for key, w in config["training"]["score_weights"].items() if "ents" in key):
+    weights = config["training"]["score_weights"]
+    if not any(weight for key, weight in weights.items() if gold.score in key):
         return
     corpus = config["training"]["dev_corpus"]
     (reader,) = resolve_dot_names(config, [corpus])
     with random_state_kept():
-        gold = _Gold.of(example.reference for example in reader(nlp))
-    if gold.by_label.keys() & set(labels):
-        unknown = {label: n for label, n in gold.by_label.items() if label not in labels}
+        found = _Found.of((example.reference for example in reader(nlp)), gold)
+    if found.by_label.keys() & set(labels):
+        unknown = {label: n for label, n in found.by_label.items() if label not in labels}
         if unknown:
             listed = ", ".join(f"{label} ({n:,} entities)" for label, n in sorted(unknown.items()))
             _warn(corpus, f"has labels that '{name}' does not know and cannot find: {listed}.")
         return
     nothing = f"Every score of '{name}' is 0 from the first to the last step, and model-best is "
     nothing += "no better than any other. "
-    if not gold.n_docs:
+    if not found.n_docs:
         _warn(corpus, f"is empty. {nothing}Check its path and its reader's settings.")
-    elif not gold.n_annotated:
-        _warn(corpus, f"has no entity annotation. {nothing}Check that doc.ents is set in it.")
-    elif not gold.by_label:
+    elif not found.n_annotated:
+        _warn(corpus, f"has no entity annotation. {nothing}Check that {gold.place} is set in it.")
+    elif not found.by_label:
         _warn(corpus, f"has no entity. {nothing}Take texts for it that have some.")
     else:
-        found = ", ".join(sorted(gold.by_label))
+        there = ", ".join(sorted(found.by_label))
         _warn(
             corpus,
-            f"has none of the labels that '{name}' knows ({', '.join(labels)}), but {found}. "
+            f"has none of the labels that '{name}' knows ({', '.join(labels)}), but {there}. "
             f"{nothing}Use the same labels in both corpora.",
         )
 
 
-class _Gold(NamedTuple):
-    """n_docs: that have tokens. n_annotated: of these, with doc.ents set. by_label: entities."""
+class _Found(NamedTuple):
+    """n_docs: that have tokens. n_annotated: of these, that are annotated. by_label: entities."""
 
     n_docs: int
     n_annotated: int
     by_label: Counter[str]
 
     @classmethod
-    def of(cls, docs: Iterable[Doc]) -> "_Gold":
+    def of(cls, docs: Iterable[Doc], gold: Gold) -> "_Found":
+        """The gold spans of reference Docs."""
         n_docs = n_annotated = 0
         by_label: Counter[str] = Counter()
         for doc in docs:
             n_docs += bool(len(doc))
-            n_annotated += doc.has_annotation("ENT_IOB")
-            by_label.update(ent.label_ for ent in doc.ents)
+            spans = gold.of_doc(doc)
+            n_annotated += spans is not None
+            by_label.update(span.label_ for span in spans or ())
         return cls(n_docs, n_annotated, by_label)
 
 

@@ -7,6 +7,7 @@ from spacy.language import Language
 from spacy.util import registry, resolve_dot_names
 
 from spacy_bertcrf.models.current_training import current_training
+from spacy_bertcrf.pipeline.gold import Gold
 from spacy_bertcrf.pipeline.step_count import random_state_kept
 from spacy_bertcrf.pipeline.survey import survey
 
@@ -23,9 +24,11 @@ def labels_of_config(nlp: Language, name: str) -> Sequence[str] | None:
     return labels
 
 
-def labels_of_corpus(nlp: Language, name: str) -> list[str]:
-    """The labels of all entities of the training corpus, sorted; of the first examples where it is
-    streamed. Random numbers go on afterwards as if it had not been read.
+def labels_of_corpus(nlp: Language, name: str, gold: Gold) -> list[str]:
+    """The labels of all gold spans of the training corpus, sorted; of the first examples where it
+    is streamed. Random numbers go on afterwards as if it had not been read.
+
+    gold: where they are.
 
     Warns, in the name of the component, if gold entities do not align with its tokens.
     """
@@ -34,7 +37,7 @@ def labels_of_corpus(nlp: Language, name: str) -> list[str]:
     (corpus,) = resolve_dot_names(config, [training["train_corpus"]])
     limit = STREAMED_SAMPLE if training["max_epochs"] < 0 else None
     with random_state_kept():
-        return survey(islice(corpus(nlp), limit), name).labels
+        return survey(islice(corpus(nlp), limit), name, gold).labels
 
 
 def unknown_label_advice(name: str) -> str:

@@ -178,7 +178,8 @@ class TagSet:
             )
         return (
             f"{where} overlaps the span before it, which ends before token {free_from}. A token "
-            f"has one tag: keep one of the two spans."
+            f"has one tag: keep one of the two spans, or give both to the component bertcrf_spans, "
+            f"which learns spans that overlap."
         )
 
     def _check_ids(self, ids: npt.NDArray) -> None:

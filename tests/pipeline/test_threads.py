@@ -7,7 +7,7 @@ from functools import cache
 from itertools import cycle
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -22,9 +22,12 @@ CONFIGS = {
     path.stem: path.read_text(encoding="utf-8")
     for path in sorted((Path(__file__).parents[2] / "configs").glob("*.cfg"))
 }
+RECOGNISER_NAMES = ("bertcrf", "bertcrf_spans")
 HALF_PRECISION = "bert_crf, whole texts, bfloat16"
 PIPELINES = [*CONFIGS, HALF_PRECISION]
-RECOGNISERS = [name for name in PIPELINES if name not in CONFIGS or '"bertcrf"' in CONFIGS[name]]
+RECOGNISERS = [
+    name for name in PIPELINES if name not in CONFIGS or 'factory = "bertcrf' in CONFIGS[name]
+]
 OF_TEXTS = {
     "components.bertcrf.model.tok2vec.alignment": "text",
     "components.bertcrf.model.tok2vec.mixed_precision": True,
@@ -141,12 +144,17 @@ def annotations(doc: Doc) -> tuple[object, ...]:
     return (ents, [] if group is None else group.attrs["scores"].tobytes(), dict(doc.cats))
 
 
+def recogniser(nlp: Language) -> Any:
+    """That of a pipeline, or None."""
+    return next((pipe for name, pipe in nlp.pipeline if name in RECOGNISER_NAMES), None)
+
+
 def outputs(nlp: Language, text: str) -> bytes:
     """Probabilities of entities and classes."""
     doc = nlp(text)
     found = np.asarray([*doc.cats.values()], dtype="float32").tobytes()
-    if "bertcrf" in nlp.pipe_names and len(doc):
-        component = nlp.get_pipe("bertcrf")
+    component = recogniser(nlp)
+    if component is not None and len(doc):
         spans = [(0, 1, label) for label in component.labels]
         found += component.span_probabilities(_before(nlp, text), spans).tobytes()
     return found
@@ -174,7 +182,7 @@ def test_threads_have_the_readings_and_probabilities_of_one(pipeline, trained_as
     """Else a threshold on probabilities would let through others under load."""
 
     def work(nlp: Language) -> object:
-        component = nlp.get_pipe("bertcrf")
+        component = recogniser(nlp)
         docs = [_before(nlp, text) for text in texts[:8]]
         spans = [(0, 1, label) for label in component.labels]
         return (
@@ -246,10 +254,10 @@ def beside_updates(
 
 
 def _before(nlp: Language, text: str) -> Doc:
-    """The Doc as the `bertcrf` gets it."""
+    """The Doc as the recogniser gets it."""
     doc = nlp.make_doc(text)
     for name, pipe in nlp.pipeline:
-        if name == "bertcrf":
+        if name in RECOGNISER_NAMES:
             break
         doc = pipe(doc)
     return doc

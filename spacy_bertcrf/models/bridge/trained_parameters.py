@@ -14,7 +14,7 @@ Key = tuple[int, str]
 its name there."""
 
 
-HEADS = ("crf", "classifier")
+HEADS = ("crf", "head", "classifier")
 """What stands on the "tok2vec" of our models."""
 
 

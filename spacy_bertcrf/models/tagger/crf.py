@@ -57,6 +57,23 @@ def k_best(
     return found
 
 
+def marginals(
+    model: Model,
+    emissions: Ragged,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """The posterior probability of each tag at each token, (n_tokens, n_tags), by
+    forward-backward.
+
+    allowed, temperature: as in `stretch_probabilities`.
+    """
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    probabilities = torch_shim(model).module.marginals(padded, mask, limits, temperature)
+    found: np.ndarray = layers.unpad(probabilities, mask).cpu().numpy()
+    return found
+
+
 def stretch_probabilities(
     model: Model,
     emissions: Ragged,

@@ -9,6 +9,7 @@ from torch import Tensor
 from spacy_bertcrf.layers import pad
 from spacy_bertcrf.layers.token_likelihoods import token_log_likelihoods
 from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
+from spacy_bertcrf.models.types import CRFTaggerModel
 
 OUTSIDE = "O"
 
@@ -42,6 +43,13 @@ class LabelWeights(Strategy):
                 "that is not negative and not infinite."
             )
         self.weights = dict(weights)
+
+    def check(self, model: CRFTaggerModel) -> None:
+        if model.has_ref("head"):
+            raise ValueError(
+                "LabelWeights weights the tags of one CRF for all labels, and in bertcrf_spans "
+                "each label has its own. Take the strategy out of the config."
+            )
 
     def loss(self, batch: ScoredBatch) -> Tensor:
         fits = batch.fitting_tags()

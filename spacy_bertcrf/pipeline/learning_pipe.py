@@ -1,0 +1,191 @@
+"""A component with labels that learns batch by batch, and annotates streams of Docs."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples
+from spacy.util import minibatch, raise_error
+from spacy.vocab import Vocab
+from thinc.api import Optimizer, set_dropout_rate
+from thinc.types import Ragged
+
+from spacy_bertcrf.models.bridge.in_place_update import begin_step
+from spacy_bertcrf.models.listeners import unread
+from spacy_bertcrf.models.strategy import Strategy
+from spacy_bertcrf.models.types import CRFTaggerModel
+from spacy_bertcrf.pipeline.labelled_pipe import LabelledPipe
+from spacy_bertcrf.pipeline.learning import Learning
+from spacy_bertcrf.pipeline.length_batches import batches_by_length
+from spacy_bertcrf.pipeline.loss_reduction import loss_weight
+from spacy_bertcrf.pipeline.objective import Known, objective
+from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
+from spacy_bertcrf.pipeline.step_count import count_steps
+
+ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
+"""As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
+
+# Tokens times tags of a batch, where there are so many labels that they are what takes memory: of
+# 10 labels, those of 100,000 tokens.
+MAX_BATCH_SCORES = 2**22
+
+
+class LearningPipe(LabelledPipe):
+    """What the two recognisers share.
+
+    cross_sentences: whether predicted spans may cross sentence breaks that are set before.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: CRFTaggerModel,
+        name: str,
+        *,
+        loss_reduction: str,
+        max_batch_tokens: int,
+        cross_sentences: bool,
+        threshold: float | None,
+        strategies: Mapping[str, Strategy],
+        scorer: Callable | None,
+        **cfg: Any,
+    ):
+        if max_batch_tokens < 1:
+            raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
+        super().__init__(vocab, model, name, temperature=1.0, **cfg)
+        # Not in `cfg`: what is loaded from disk would win over the config, and with it over
+        # `spacy find-threshold`.
+        self.max_batch_tokens = max_batch_tokens
+        self.cross_sentences = cross_sentences
+        self.threshold = threshold
+        self.scorer = scorer
+        self._has_told_of_crossing_gold = False
+        self.learning = Learning(model, loss_reduction, strategies)
+
+    @property
+    def loss_reduction(self) -> str:
+        """How the losses of a batch's Docs become one, as in the factory."""
+        return self.learning.loss_reduction
+
+    @property
+    def temperature(self) -> float:
+        """What all scores are divided by where probabilities are asked for, 1 if not fitted."""
+        return float(self.cfg["temperature"])
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of Docs, in batches.
+
+        Where predicting a batch fails and an error handler is set, its Docs are predicted one by
+        one, and the handler is given those alone that fail: the others come through.
+        """
+        for docs in minibatch(stream, size=batch_size):
+            yield from self._annotated(list(docs), self.get_error_handler())
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples.
+
+        drop: the dropout rate of the token vectors and the sequence layer's output.
+        sgd: the optimizer; without it the gradients are kept for a later `finish_update`.
+        losses: updated under the component's name.
+
+        Raises ValueError before the component is initialized, if an entity has an unknown label,
+        and if a score is not a number.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        self._require_initialized()
+        if not any(len(example.predicted) for example in examples):
+            return losses
+        self.join_training()
+        set_dropout_rate(self.model, drop)
+        if not self._has_told_of_crossing_gold:
+            self._has_told_of_crossing_gold = self._warn_of_crossing_gold(examples)
+        parts = self.learning.learn(examples, self._targets)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += sum(parts.values())
+        if len(parts) > 1:
+            for part, loss in parts.items():
+                key = f"{self.name}/{part}"
+                losses[key] = losses.get(key, 0.0) + loss
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Take an optimizer step with the gradients of the updates so far."""
+        self.learning.complete_gradients()
+        begin_step(sgd, {self.name: self.model}, count_steps)
+        super().finish_update(sgd)
+        self.learning.after_step(sgd)
+
+    def get_loss(self, examples: Iterable[Example], scores: Ragged) -> tuple[float, Ragged]:
+        """The CRF's loss of a batch, as the config reduces it, and its gradient.
+
+        scores: emissions, as from `model.begin_update`.
+
+        The gradients of the CRF's transitions are added up in the CRF, as in any backward pass.
+        """
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.get_loss")
+        losses, d_emissions = objective(
+            self.model,
+            examples,
+            scores,
+            self._targets,
+            strategies={},
+            weight=loss_weight(self.loss_reduction, scores.lengths),
+            share=1.0,
+        )
+        return losses["crf"], d_emissions
+
+    def _targets(self, examples: list[Example]) -> Known:
+        raise NotImplementedError
+
+    def _scores(self, docs: Sequence[Doc]) -> Ragged:
+        """What the model gives for a batch. Raises ValueError if it listens to a shared component
+        that has not read the Docs."""
+        fault = unread(self.model.get_ref("tok2vec"), docs)
+        if fault is not None:
+            raise ValueError(f"'{self.name}' {fault}")
+        scores: Ragged = self.model.predict(docs)
+        return scores
+
+    def _batches(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
+        """The indices of the Docs of each batch of a prediction."""
+        per_token = self.model.get_dim("nO")
+        yield from batches_by_length(
+            docs, min(self.max_batch_tokens, max(1, MAX_BATCH_SCORES // per_token))
+        )
+
+    def _warn_of_crossing_gold(self, examples: Iterable[Example]) -> bool:
+        return not self.cross_sentences and warn_of_crossing_gold(
+            examples, self.name, self.gold.of_doc
+        )
+
+    def _annotated(self, docs: list[Doc], handle_error: ErrorHandler) -> Iterator[Doc]:
+        try:
+            predictions = self.predict(docs)
+        except Exception as error:
+            if len(docs) == 1 or handle_error is raise_error:
+                handle_error(self.name, self, docs, error)
+                return
+            for doc in docs:
+                yield from self._annotated([doc], handle_error)
+            return
+        for doc, prediction in zip(docs, predictions, strict=True):
+            try:
+                self.set_annotations([doc], [prediction])
+            except Exception as error:
+                handle_error(self.name, self, [doc], error)
+            else:
+                yield doc
