@@ -43,7 +43,8 @@ KEY = "sc"
 COVERED = 0.99
 Spans = set[tuple[int, int, str]]
 HEADS = {
-    "a CRF for each label": {"@layers": "spacy-bertcrf.LabelCRFs.v1"},
+    "label-crfs": {"@layers": "spacy-bertcrf.LabelCRFs.v1"},
+    "global-pointer": {"@layers": "spacy-bertcrf.GlobalPointer.v1"},
 }
 
 
@@ -88,9 +89,11 @@ def measure(
     """Train a pipeline, and score the spans that it finds in dev."""
     fix_random_seed(seed)
     nlp = pipeline(name, docs, recipe)
-    groups = {"own": {"pattern": "*", "learn_rate_scale": scale}, "bert": {"pattern": "*bert*"}}
-    if name != "spancat":
-        groups = load_config(ROOT / "configs" / "bert_spans.cfg")["training"]["optimizer"]["groups"]
+    groups = load_config(ROOT / "configs" / "bert_spans.cfg")["training"]["optimizer"]["groups"]
+    if name == "global-pointer":
+        del groups["crf"]
+    if name == "spancat":
+        groups = {"own": {"pattern": "*", "learn_rate_scale": scale}, "bert": {"pattern": "*bert*"}}
     step = pipeline_step(nlp, docs, AdamW(recipe.learn_rate, groups=groups), seed)
     batches = batches_of(docs, recipe, seed)
     seconds = train(batches, step, recipe)

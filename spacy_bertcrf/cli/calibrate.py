@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacy.training import Example
 
     from spacy_bertcrf.evaluation.calibration import Calibration
-    from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+    from spacy_bertcrf.pipeline.recognizer import Recognizer
 
 PIPELINE_FILES = ("config.cfg", "meta.json")
 
@@ -140,21 +140,27 @@ def read_examples(nlp: "Language", data: Path) -> "list[Example]":
         raise ValueError(f"{data} is not a DocBin (a .spacy file): {err}.") from err
 
 
-def _recognizer(nlp: "Language", name: str) -> "CRFEntityRecognizer":
-    from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+def _recognizer(nlp: "Language", name: str) -> "Recognizer":
+    from spacy_bertcrf.pipeline.recognizer import Recognizer
 
-    return named_component(nlp, name, CRFEntityRecognizer, "bertcrf")
+    return named_component(nlp, name, Recognizer, "bertcrf or bertcrf_spans")
 
 
 def _measured(nlp: "Language", component: str, data: Path, n_bins: int) -> "Calibration":
     from spacy_bertcrf.evaluation.annotated import annotated_through
     from spacy_bertcrf.evaluation.calibration import measure_calibration
+    from spacy_bertcrf.pipeline.span_annotations import judged_spans
+    from spacy_bertcrf.pipeline.span_recognizer import SpanRecognizer
 
     recognizer = _recognizer(nlp, component)
     spans_key, threshold = recognizer.spans_key, recognizer.threshold
     recognizer.spans_key, recognizer.threshold = spans_key or component, None
     examples = annotated_through(nlp, component, read_examples(nlp, data))
-    calibration = measure_calibration(examples, recognizer.spans_key, n_bins)
+    gold_key = None
+    if isinstance(recognizer, SpanRecognizer):
+        gold_key = recognizer.spans_key
+        examples = iter(judged_spans(examples, gold_key))
+    calibration = measure_calibration(examples, recognizer.spans_key, n_bins, gold_key=gold_key)
     recognizer.spans_key, recognizer.threshold = spans_key, threshold
     return calibration
 

@@ -43,7 +43,11 @@ class Calibration:
 
 
 def measure_calibration(
-    examples: Iterable[Example], spans_key: str, n_bins: int = 15
+    examples: Iterable[Example],
+    spans_key: str,
+    n_bins: int = 15,
+    *,
+    gold_key: str | None = None,
 ) -> Calibration:
     """Compare the scores of predicted entities with how often they are right.
 
@@ -56,6 +60,8 @@ def measure_calibration(
         its `attrs["scores"]`, as `bertcrf` with this spans_key sets them. Entities that were set
         before it have a score of 1, and count like the others.
     n_bins: 15, as in Guo et al. (2017).
+    gold_key: the reference Docs have the right spans in `reference.spans[gold_key]`, and those are
+        all; None if they have them in `reference.ents`.
 
     Raises ValueError if a Doc has no scores, one for each entity and from 0 to 1, if no entity
     can be judged, and if there are no bins.
@@ -66,9 +72,11 @@ def measure_calibration(
     is_right: list[bool] = []
     n_unjudged = 0
     for example in examples:
-        gold = _entities(example.get_aligned_spans_y2x(example.reference.ents))
+        reference = example.reference
+        spans = reference.ents if gold_key is None else reference.spans[gold_key]
+        gold = _entities(example.get_aligned_spans_y2x(spans, allow_overlap=True))
         for span, score in _scored_spans(example.predicted, spans_key):
-            if _lacks_annotation(example, span):
+            if gold_key is None and _lacks_annotation(example, span):
                 n_unjudged += 1
             else:
                 scores.append(score)

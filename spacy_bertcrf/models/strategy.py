@@ -63,10 +63,12 @@ class Strategy:
 
     kind: a component has one strategy of a kind at most.
     has_loss: whether `loss` gives one.
+    reads_tags: whether it is made from the scores of tags, which not every model has.
     """
 
     kind: str = ""
     has_loss: bool = False
+    reads_tags: bool = True
 
     def check(self, model: CRFTaggerModel) -> None:
         """Raises ValueError if it cannot work with this model. The model has no weights yet."""

@@ -1,11 +1,11 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc, Span
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_bertcrf.models.strategy import Strategy
@@ -19,13 +19,12 @@ from spacy_bertcrf.pipeline.annotations import (
     trimmed,
 )
 from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
-from spacy_bertcrf.pipeline.learning_pipe import LearningPipe
 from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
-from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
+from spacy_bertcrf.pipeline.recognizer import Recognizer
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 
-class CRFEntityRecognizer(LearningPipe):
+class CRFEntityRecognizer(Recognizer):
     """Predicts `doc.ents` as the best legal tag sequence of a linear-chain CRF.
 
     It keeps to what spaCy's own `ner` does: entities that a Doc has already and tokens that are
@@ -102,21 +101,7 @@ class CRFEntityRecognizer(LearningPipe):
         ValueError before the component is initialized, if a gold entity is among the spans that
         are known to be incorrect, and if of no predicted entity it is known whether it is right.
         """
-        examples = list(examples)
-        validate_examples(examples, "CRFEntityRecognizer.fit_temperature")
-        self._require_initialized()
-        judged = [
-            judge_entities(
-                posterior,
-                [examples[i] for i in batch],
-                self.labels,
-                self.gold,
-                self.incorrect_spans_key,
-            )
-            for batch, posterior in self._posteriors([example.predicted for example in examples])
-        ]
-        self.cfg["temperature"] = round(fitted_temperature(judged), 4)
-        return self.temperature
+        return super().fit_temperature(examples)
 
     def predict(self, docs: Iterable[Doc]) -> list[Prediction]:
         """The best tag sequence of each Doc, given what the Doc has set already.
@@ -189,11 +174,6 @@ class CRFEntityRecognizer(LearningPipe):
             for i, of_doc in zip(places, values, strict=True):
                 found[i] = of_doc
         return found
-
-    def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], Posterior]]:
-        """Batch by batch, the indices of its Docs with what is believed of them."""
-        for batch in self._batches(docs):
-            yield batch, self._posterior([docs[i] for i in batch])
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
         return Posterior(

@@ -58,6 +58,11 @@ class LabelledPipe(TrainablePipe):
         """Whether the model has its weights."""
         return self.model.has_dim("nO") is True
 
+    def knows_labels_of(self, example: Example) -> bool:
+        """Whether it has the labels of all gold spans of the example."""
+        spans = self.gold.of_doc(example.reference) or ()
+        return set(self.labels).issuperset(span.label_ for span in spans)
+
     def add_label(self, label: str) -> int:
         """Add an entity label.
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -72,9 +73,12 @@ def _as_tagged(
     model: CRFTaggerModel, docs: list[Doc], scores: torch.Tensor, lengths: Array, known: Known
 ) -> ScoredBatch:
     """The batch as strategies see it: texts with a CRF, as many for each Doc as it has labels where
-    each has its own."""
+    each has its own. Where there is none, they see no more of the targets than that nothing is
+    known."""
     if isinstance(known, TagTargets):
         return ScoredBatch(model, docs, scores, lengths, known)
+    if not model.has_ref("crf"):
+        return ScoredBatch(model, docs, scores, lengths, TagTargets(np.zeros(0, dtype=np.int64)))
     labels = model.get_ref("head").attrs["labels"]
     apart, lengths_apart = one_label_each(scores, lengths, len(labels))
     return ScoredBatch(model, docs, apart, lengths_apart, tag_targets(known, lengths, labels))

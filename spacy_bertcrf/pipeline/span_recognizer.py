@@ -1,19 +1,19 @@
 """The `bertcrf_spans` component: a trainable recogniser of spans that may overlap."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc, Span
-from spacy.training import Example, validate_examples
+from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_bertcrf.models.spans.head import FoundSpan, head_of
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel, SpanTargets
 from spacy_bertcrf.pipeline.gold import Gold
-from spacy_bertcrf.pipeline.learning_pipe import LearningPipe
 from spacy_bertcrf.pipeline.posterior import asked_spans
+from spacy_bertcrf.pipeline.recognizer import Recognizer
 from spacy_bertcrf.pipeline.span_annotations import (
     judged_spans,
     set_spans,
@@ -25,11 +25,10 @@ from spacy_bertcrf.pipeline.span_annotations import (
 from spacy_bertcrf.pipeline.span_posterior import SpanPosterior
 from spacy_bertcrf.pipeline.span_survey import survey_spans
 from spacy_bertcrf.pipeline.survey import Survey
-from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
 from spacy_bertcrf.tagging import EntitySpan
 
 
-class SpanRecognizer(LearningPipe):
+class SpanRecognizer(Recognizer):
     """Predicts `doc.spans[spans_key]`: labelled spans that may overlap and lie in one another.
 
     Spans that the group has already stay as they are, no span starts or ends with a space, and
@@ -99,21 +98,7 @@ class SpanRecognizer(LearningPipe):
         ValueError before the component is initialized, if a gold span is among those that are
         known to be incorrect, and if of no predicted span it is known whether it is right.
         """
-        examples = list(examples)
-        validate_examples(examples, "SpanRecognizer.fit_temperature")
-        self._require_initialized()
-        judged = [
-            judge_entities(
-                posterior,
-                [examples[i] for i in batch],
-                self.labels,
-                self.gold,
-                self.incorrect_spans_key,
-            )
-            for batch, posterior in self._posteriors([example.predicted for example in examples])
-        ]
-        self.cfg["temperature"] = round(fitted_temperature(judged), 4)
-        return self.temperature
+        return super().fit_temperature(examples)
 
     def predict(self, docs: Iterable[Doc]) -> list[list[FoundSpan]]:
         """The spans that are to be added to each Doc, with their probabilities.
@@ -186,11 +171,6 @@ class SpanRecognizer(LearningPipe):
         settings = {"spans_key": self.spans_key, **settings}
         scores: dict[str, Any] = super().score(judged_spans(examples, self.spans_key), **settings)
         return scores
-
-    def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], SpanPosterior]]:
-        """Batch by batch, the indices of its Docs with what is believed of them."""
-        for batch in self._batches(docs):
-            yield batch, self._posterior([docs[i] for i in batch])
 
     def _posterior(self, docs: Sequence[Doc]) -> SpanPosterior:
         limits = span_limits(docs, self.spans_key, self.overwrite, self.cross_sentences)

@@ -26,6 +26,12 @@ def checked_strategies(strategies: Mapping[str, Any], model: CRFTaggerModel) -> 
                 f"The strategies '{by_kind[strategy.kind]}' and '{name}' exclude one another: "
                 f"both are of the kind '{strategy.kind}'. Take one of them out of the config."
             )
+        if strategy.has_loss and strategy.reads_tags and not model.has_ref("crf"):
+            raise ValueError(
+                f"The strategy '{name}' has a loss on the scores of tags, and the head of the "
+                "model scores spans. Take it out of the config, or take the head "
+                "spacy-bertcrf.LabelCRFs.v1."
+            )
         if strategy.kind:
             by_kind[strategy.kind] = name
         if name == "crf":

@@ -8,7 +8,7 @@ import numpy as np
 from thinc.api import Model
 from thinc.types import Ragged
 
-from spacy_bertcrf.models.types import CRFTaggerModel, SpanLimits
+from spacy_bertcrf.models.types import Array, CRFTaggerModel, SpanLimits
 from spacy_bertcrf.tagging import EntitySpan
 
 # Spans that are less probable are never found, whatever the threshold: of each text there are as
@@ -99,3 +99,9 @@ def head_of(model: CRFTaggerModel) -> SpanHead:
     head = model.get_ref("head").attrs["span_head"]
     assert isinstance(head, SpanHead)
     return head
+
+
+def first_rows_of(lengths: Array) -> list[int]:
+    """Where the tokens of each Doc begin, in a row of those of all. lengths: (n_docs,)."""
+    first_rows: list[int] = (np.cumsum(lengths) - lengths).tolist()
+    return first_rows

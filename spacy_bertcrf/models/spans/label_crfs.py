@@ -14,7 +14,7 @@ from thinc.types import Floats1d, Ragged
 from spacy_bertcrf.layers import Stretch
 from spacy_bertcrf.models.bridge.torch_shim import torch_shim
 from spacy_bertcrf.models.spans.candidates import probable_stretches, tag_ids
-from spacy_bertcrf.models.spans.head import SMALLEST_THRESHOLD, FoundSpan, SpanHead
+from spacy_bertcrf.models.spans.head import SMALLEST_THRESHOLD, FoundSpan, SpanHead, first_rows_of
 from spacy_bertcrf.models.tagger.crf import (
     CRF,
     build_crf,
@@ -186,7 +186,7 @@ class LabelCRFHead(SpanHead):
         allowed = np.ones((len(labels), len(limits.edges), N_TAGS), dtype=bool)
         allowed &= limits.edges[:, None] | ~EDGES
         allowed &= ~limits.breaks[:, None] | ~GOES_ON
-        for first, spans in zip(_starts(scores.lengths), limits.known, strict=True):
+        for first, spans in zip(first_rows_of(scores.lengths), limits.known, strict=True):
             known = [span for span in spans if span.label in labels]
             for start, end, label in set(known) - set(self.inexpressible(known)):
                 of_span = allowed[labels.index(label), first + start : first + end]
@@ -210,7 +210,7 @@ def tag_targets(targets: SpanTargets, lengths: Array, labels: Sequence[str]) -> 
     n_tokens, n_docs = int(np.sum(lengths)), len(lengths)
     ids = {label: number for number, label in enumerate(labels)}
     tags = np.zeros((len(labels), n_tokens), dtype=np.int64)
-    for first, spans in zip(_starts(lengths), targets.spans, strict=True):
+    for first, spans in zip(first_rows_of(lengths), targets.spans, strict=True):
         for start, end, label in spans:
             tags[ids[label], first + start : first + end] = tag_ids(end - start)
     if targets.unknown is None and targets.incorrect is None:
@@ -252,11 +252,6 @@ def _by_label(scores: Ragged, n_labels: int) -> Ragged:
     apart = rows.reshape(-1, n_labels, N_TAGS).transpose(1, 0, 2).reshape(-1, N_TAGS)
     lengths: Array = np.tile(np.asarray(scores.lengths), n_labels)
     return Ragged(apart, lengths)
-
-
-def _starts(lengths: Array) -> list[int]:
-    starts: list[int] = (np.cumsum(lengths) - lengths).tolist()
-    return starts
 
 
 def _stretches(paths: Iterable[np.ndarray]) -> Iterator[Stretch]:

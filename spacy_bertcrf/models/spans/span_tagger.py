@@ -17,7 +17,7 @@ def SpanTagger(
     finds labelled spans that may overlap.
 
     tok2vec, encoder, freeze_tok2vec: as in `spacy-bertcrf.CRFTagger.v1`.
-    head: `spacy-bertcrf.LabelCRFs.v1`.
+    head: `spacy-bertcrf.LabelCRFs.v1` or `spacy-bertcrf.GlobalPointer.v1`.
 
     The model gives the scores of tokens; the layer behind its ref "head" turns scores and
     `SpanTargets` into losses. It is initialized with X, some Docs, and Y, the labels.

@@ -1,6 +1,6 @@
 """The loss on the development corpus, taken while it is evaluated."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,13 +20,15 @@ class Lossy(Protocol):
     name: str
     model: Model
     loss_reduction: str
-    labels: Sequence[str]
 
     def get_loss(self, examples: Iterable[Example], scores: Any) -> tuple[float, Any]:
         """The loss of a batch, reduced as `loss_reduction` says, and its gradient.
 
         scores: what the model predicts.
         """
+
+    def knows_labels_of(self, example: Example) -> bool:
+        """Whether it has the labels of all that the example has to learn."""
 
 
 class LossScorer(Scorer):
@@ -70,11 +72,10 @@ def mean_loss(component: Lossy, examples: Iterable[Example]) -> float | None:
 
 def summed_loss(component: Lossy, examples: Iterable[Example]) -> tuple[float, int]:
     """What `mean_loss` divides: the sum of the losses, and the number of Docs or tokens."""
-    labels = set(component.labels)
     known = [
         example
         for example in examples
-        if len(example.predicted) and labels.issuperset(e.label_ for e in example.reference.ents)
+        if len(example.predicted) and component.knows_labels_of(example)
     ]
     total, n_units = 0.0, 0
     with _gradients_apart(component.model):

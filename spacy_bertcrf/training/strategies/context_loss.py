@@ -41,6 +41,7 @@ class ContextLoss(Strategy):
 
     kind = "context"
     has_loss = True
+    reads_tags = False
 
     def __init__(self, weight: float | Iterator[float] = 0.1, share: float = 0.15):
         if not 0 < share < 1:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import spacy
+from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import DocBin, Span
 from spacy.training import Example
+from typer.testing import CliRunner
 
+from spacy_bertcrf.cli import app
 from spacy_bertcrf.tagging import TagSet
 
 GOLD = [(0, 2, "place"), (0, 4, "organization"), (5, 7, "name"), (9, 11, "place")]
@@ -265,3 +268,25 @@ def test_errors_go_to_the_error_handler(spans_copy, nested_texts, monkeypatch):
     spans_copy.set_error_handler(lambda name, proc, docs, error: failed.append(docs[0].text))
     assert len(list(spans_copy.pipe([nested_texts[0], "坏", nested_texts[1]]))) == 2
     assert failed == ["坏"]
+
+
+@pytest.mark.slow
+def test_the_commands_for_scores_take_it(spans_nlp, nested_examples, tmp_path):
+    """Else neither its threshold nor its calibration could be chosen by command."""
+    examples = nested_examples(spans_nlp)
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+    spans_nlp.to_disk(tmp_path / "nlp")
+    arguments = [str(tmp_path / "nlp"), str(tmp_path / "dev.spacy"), str(tmp_path / "calibrated")]
+    result = CliRunner().invoke(
+        app, ["bertcrf", "calibrate", *arguments, "--component", "bertcrf_spans"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "Expected calibration error after" in result.output
+    assert spacy.load(arguments[2]).get_pipe("bertcrf_spans").temperature < 1
+    threshold, score, tried = find_threshold(
+        tmp_path / "nlp", tmp_path / "dev.spacy", "bertcrf_spans", "threshold", "spans_sc_f",
+        n_trials=3, use_gpu=-1, gold_preproc=False, silent=True,
+    )  # fmt: skip
+    assert score == 1.0
+    assert set(tried) == {0.0, 0.5, 1.0}
+    assert tried[1.0] < 1.0

@@ -21,6 +21,7 @@ from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.objective import Known, objective
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.step_count import count_steps
+from spacy_bertcrf.pipeline.temperature import Posterior, fitted_temperature, judge_entities
 
 ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
 """As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
@@ -30,11 +31,16 @@ ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
 MAX_BATCH_SCORES = 2**22
 
 
-class LearningPipe(LabelledPipe):
+class Recognizer(LabelledPipe):
     """What the two recognisers share.
 
     cross_sentences: whether predicted spans may cross sentence breaks that are set before.
+    spans_key: the group of spans that gets the scores, if any.
+    incorrect_spans_key: of the reference Docs' group of spans that are known to be wrong, if any.
     """
+
+    spans_key: Any
+    incorrect_spans_key: str | None
 
     def __init__(
         self,
@@ -73,6 +79,24 @@ class LearningPipe(LabelledPipe):
     def temperature(self) -> float:
         """What all scores are divided by where probabilities are asked for, 1 if not fitted."""
         return float(self.cfg["temperature"])
+
+    def fit_temperature(self, examples: Iterable[Example]) -> float:
+        """Fit the temperature on the predicted spans of some examples, and return it."""
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.fit_temperature")
+        self._require_initialized()
+        judged = [
+            judge_entities(
+                posterior,
+                [examples[i] for i in batch],
+                self.labels,
+                self.gold,
+                self.incorrect_spans_key,
+            )
+            for batch, posterior in self._posteriors([example.predicted for example in examples])
+        ]
+        self.cfg["temperature"] = round(fitted_temperature(judged), 4)
+        return self.temperature
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream of Docs, in batches.
@@ -151,6 +175,17 @@ class LearningPipe(LabelledPipe):
     def _targets(self, examples: list[Example]) -> Known:
         raise NotImplementedError
 
+    def _posterior(self, docs: Sequence[Doc]) -> Posterior:
+        """What is believed of the spans of a batch."""
+        raise NotImplementedError
+
+    def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], Any]]:
+        """Batch by batch, the indices of its Docs with what is believed of them."""
+        per_token = self.model.get_dim("nO")
+        most = min(self.max_batch_tokens, max(1, MAX_BATCH_SCORES // per_token))
+        for batch in batches_by_length(docs, most):
+            yield batch, self._posterior([docs[i] for i in batch])
+
     def _scores(self, docs: Sequence[Doc]) -> Ragged:
         """What the model gives for a batch. Raises ValueError if it listens to a shared component
         that has not read the Docs."""
@@ -159,13 +194,6 @@ class LearningPipe(LabelledPipe):
             raise ValueError(f"'{self.name}' {fault}")
         scores: Ragged = self.model.predict(docs)
         return scores
-
-    def _batches(self, docs: Sequence[Doc]) -> Iterator[list[int]]:
-        """The indices of the Docs of each batch of a prediction."""
-        per_token = self.model.get_dim("nO")
-        yield from batches_by_length(
-            docs, min(self.max_batch_tokens, max(1, MAX_BATCH_SCORES // per_token))
-        )
 
     def _warn_of_crossing_gold(self, examples: Iterable[Example]) -> bool:
         return not self.cross_sentences and warn_of_crossing_gold(
