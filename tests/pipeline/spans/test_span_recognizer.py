@@ -283,7 +283,7 @@ def test_the_commands_for_scores_take_it(spans_nlp, nested_examples, tmp_path):
     assert result.exit_code == 0, result.output
     assert "Expected calibration error after" in result.output
     assert spacy.load(arguments[2]).get_pipe("bertcrf_spans").temperature < 1
-    threshold, score, tried = find_threshold(
+    _, score, tried = find_threshold(
         tmp_path / "nlp", tmp_path / "dev.spacy", "bertcrf_spans", "threshold", "spans_sc_f",
         n_trials=3, use_gpu=-1, gold_preproc=False, silent=True,
     )  # fmt: skip
