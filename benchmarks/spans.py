@@ -162,7 +162,9 @@ def scores_of(predicted: Iterable[Doc], gold: Sequence[Spans]) -> dict[str, floa
     precision, recall, f_score = _prf(found, gold)
     result = {"P": precision, "R": recall, "F1": f_score}
     result["nested: R"], result["outer: R"] = _prf(found, inner)[1], _prf(found, outer)[1]
-    result["ECE"] = calibration_of(np.asarray(scores), np.asarray(is_right)).error if scores else 0.0
+    result["ECE"] = (
+        calibration_of(np.asarray(scores), np.asarray(is_right)).error if scores else 0.0
+    )
     for label in sorted({span[2] for spans in gold for span in spans}):
         parts = [[{s for s in doc if s[2] == label} for doc in side] for side in (found, gold)]
         result[label] = round(_prf(*parts)[2], 4)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
@@ -19,7 +19,7 @@ from spacy_bertcrf.pipeline.annotations import (
     trimmed,
 )
 from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
-from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, asked_spans
+from spacy_bertcrf.pipeline.posterior import Posterior, Prediction
 from spacy_bertcrf.pipeline.recognizer import Recognizer
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
@@ -141,39 +141,6 @@ class CRFEntityRecognizer(Recognizer):
             for i, best in zip(batch, posterior.k_best(k), strict=True):
                 readings[i] = best
         return readings
-
-    def span_probabilities(
-        self, doc: Doc, spans: Iterable[tuple[int, int, str] | Span]
-    ) -> np.ndarray:
-        """The exact posterior probability of each span to be an entity with its label, given
-        what the Doc has set already: that of any span, not only of predicted ones.
-
-        spans: (start, end, label) in tokens, end exclusive, or Spans of the Doc; they may overlap.
-
-        Returns (n_spans,) float32. Raises ValueError before the component is initialized, and if
-        a span does not lie in the Doc or has a label that the component does not know.
-        """
-        return self.spans_probabilities([doc], [list(spans)])[0]
-
-    def spans_probabilities(
-        self, docs: Iterable[Doc], spans: Sequence[Sequence[tuple[int, int, str] | Span]]
-    ) -> list[np.ndarray]:
-        """What `span_probabilities` says, of spans of several Docs at a time: for each Doc,
-        (n_spans,) float32."""
-        self._require_initialized()
-        docs = list(docs)
-        asked = [
-            asked_spans(doc, of_doc, self.labels, self.name)
-            for doc, of_doc in zip(docs, spans, strict=True)
-        ]
-        found = [np.zeros(0, dtype=np.float32) for _ in docs]
-        with_spans = [i for i, of_doc in enumerate(asked) if of_doc]
-        for batch, posterior in self._posteriors([docs[i] for i in with_spans]):
-            places = [with_spans[i] for i in batch]
-            values = posterior.span_probabilities([asked[i] for i in places])
-            for i, of_doc in zip(places, values, strict=True):
-                found[i] = of_doc
-        return found
 
     def _posterior(self, docs: Sequence[Doc]) -> Posterior:
         return Posterior(

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from spacy.tokens import Doc
+import numpy as np
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from spacy.util import minibatch, raise_error
 from spacy.vocab import Vocab
@@ -19,6 +20,7 @@ from spacy_bertcrf.pipeline.learning import Learning
 from spacy_bertcrf.pipeline.length_batches import batches_by_length
 from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.objective import Known, objective
+from spacy_bertcrf.pipeline.posterior import asked_spans
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.step_count import count_steps
 from spacy_bertcrf.pipeline.temperature import Posterior, fitted_temperature, judge_entities
@@ -97,6 +99,39 @@ class Recognizer(LabelledPipe):
         ]
         self.cfg["temperature"] = round(fitted_temperature(judged), 4)
         return self.temperature
+
+    def span_probabilities(
+        self, doc: Doc, spans: Iterable[tuple[int, int, str] | Span]
+    ) -> np.ndarray:
+        """The exact posterior probability of each span to be an entity with its label, given
+        what the Doc has set already: that of any span, not only of predicted ones.
+
+        spans: (start, end, label) in tokens, end exclusive, or Spans of the Doc; they may overlap.
+
+        Returns (n_spans,) float32. Raises ValueError before the component is initialized, and if
+        a span does not lie in the Doc or has a label that the component does not know.
+        """
+        return self.spans_probabilities([doc], [list(spans)])[0]
+
+    def spans_probabilities(
+        self, docs: Iterable[Doc], spans: Sequence[Sequence[tuple[int, int, str] | Span]]
+    ) -> list[np.ndarray]:
+        """What `span_probabilities` says, of spans of several Docs at a time: for each Doc,
+        (n_spans,) float32."""
+        self._require_initialized()
+        docs = list(docs)
+        asked = [
+            asked_spans(doc, of_doc, self.labels, self.name)
+            for doc, of_doc in zip(docs, spans, strict=True)
+        ]
+        found = [np.zeros(0, dtype=np.float32) for _ in docs]
+        with_spans = [i for i, of_doc in enumerate(asked) if of_doc]
+        for batch, posterior in self._posteriors([docs[i] for i in with_spans]):
+            places = [with_spans[i] for i in batch]
+            values = posterior.span_probabilities([asked[i] for i in places])
+            for i, of_doc in zip(places, values, strict=True):
+                found[i] = of_doc
+        return found
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream of Docs, in batches.

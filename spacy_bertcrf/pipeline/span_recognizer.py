@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
@@ -12,7 +11,6 @@ from spacy_bertcrf.models.spans.head import FoundSpan, head_of
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel, SpanTargets
 from spacy_bertcrf.pipeline.gold import Gold
-from spacy_bertcrf.pipeline.posterior import asked_spans
 from spacy_bertcrf.pipeline.recognizer import Recognizer
 from spacy_bertcrf.pipeline.span_annotations import (
     judged_spans,
@@ -141,23 +139,6 @@ class SpanRecognizer(Recognizer):
             for i, best in zip(batch, posterior.k_best(k), strict=True):
                 readings[i] = best
         return readings
-
-    def span_probabilities(
-        self, doc: Doc, spans: Iterable[tuple[int, int, str] | Span]
-    ) -> np.ndarray:
-        """The probability of each span, given what the Doc has set already: that of any span, not
-        only of predicted ones.
-
-        spans: (start, end, label) in tokens, end exclusive, or Spans of the Doc; they may overlap.
-
-        Returns (n_spans,) float32. Raises ValueError before the component is initialized, and if
-        a span does not lie in the Doc or has a label that the component does not know.
-        """
-        self._require_initialized()
-        asked = asked_spans(doc, spans, self.labels, self.name)
-        if not asked:
-            return np.zeros(0, dtype=np.float32)
-        return self._posterior([doc]).span_probabilities([asked])[0]
 
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
         """The scores of predicted Docs, from the scorer. Predicted spans of which it is not known
