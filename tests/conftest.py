@@ -5,6 +5,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ TEXTS = [
 ]
 CONFIGS = {path.stem for path in (ROOT / "configs").glob("*.cfg")}
 FAST_CONFIGS = {"cpu_cnn_crf", "bert_bilstm_crf"}  # one without a BERT, one with
+HAS_SPACY_TRANSFORMERS = find_spec("spacy_transformers") is not None
+NO_SPACY_TRANSFORMERS = "a shared transformer is a component of spacy-transformers"
 MAX_WORKERS = 2  # a third would need its own copy of each session's pipelines, and 1 GB
 
 
@@ -57,6 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if configs[function_of(item)] & FAST_CONFIGS and configs_of(item) - FAST_CONFIGS:
             item.add_marker(pytest.mark.slow)
+        if "shared_transformer" in configs_of(item) and not HAS_SPACY_TRANSFORMERS:
+            item.add_marker(pytest.mark.skip(reason=NO_SPACY_TRANSFORMERS))
 
 
 def function_of(item: pytest.Item) -> str:
@@ -106,6 +111,8 @@ def make_nlp(tiny_bert: Path) -> Callable[..., Language]:
     """Build the pipeline of one of the shipped configs, untrained; overrides as in `train`."""
 
     def build(config: str = "cpu_cnn_crf", **overrides: object) -> Language:
+        if config == "shared_transformer" and not HAS_SPACY_TRANSFORMERS:
+            pytest.skip(NO_SPACY_TRANSFORMERS)
         if config != "cpu_cnn_crf":
             overrides["paths.transformer"] = str(tiny_bert)
         path = ROOT / "configs" / f"{config}.cfg"

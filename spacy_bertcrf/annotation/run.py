@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from spacy_bertcrf.annotation.job import PARTS, WORK, Done, Job
 from spacy_bertcrf.annotation.shards import Archive, Shard
 from spacy_bertcrf.annotation.whole_file import remove_drafts, whole_file
 from spacy_bertcrf.training.checkpoints.run_identity import content_digest, differing
-from spacy_bertcrf.training.logs.log_records import PACKAGES
+from spacy_bertcrf.training.logs.log_records import installed_versions
 
 MANIFEST, ERRORS, JOURNAL, LOCK = "manifest.json", "errors.jsonl", "done.jsonl", ".lock"
 COMPARED = ("code", "settings", "versions")
@@ -135,7 +134,7 @@ def _identity(job: Job, archive: Archive) -> dict[str, Any]:
         ],
         "versions": {
             "python": platform.python_version(),
-            **{package: version(package) for package in PACKAGES},
+            **installed_versions(),
         },
     }
 

@@ -27,7 +27,20 @@ def save_model(output: Path, model: Any, tokenizer: Any) -> None:
     check_output(output)
     with written_whole(output) as folder:
         model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(folder, tokenizer)
+
+
+def save_tokenizer(folder: Path, tokenizer: Any) -> None:
+    """Write a tokenizer's files; of a fast WordPiece the vocab.txt too, which other programs read
+    and transformers 5 does not write."""
+    tokenizer.save_pretrained(folder)
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    path = folder / "vocab.txt"
+    if not path.exists() and type(getattr(backend, "model", None)).__name__ == "WordPiece":
+        ids = backend.get_vocab(with_added_tokens=False)
+        path.write_text(
+            "".join(f"{piece}\n" for piece in sorted(ids, key=ids.get)), "utf-8", newline="\n"
+        )
 
 
 @contextmanager

@@ -101,6 +101,7 @@ def train(
         list(held_out),
         Padding(base.tokenizer.pad_token_id or 0),
         settings.head_steps,
+        settings.warmup,
     )
     is_main = trainer.is_world_process_zero()
     try:
@@ -129,6 +130,7 @@ class _Trainer(Trainer):
         held_out: list[dict[str, np.ndarray]],
         padding: Padding,
         head_steps: int,
+        warmup: float,
     ):
         super().__init__(
             model,
@@ -141,6 +143,7 @@ class _Trainer(Trainer):
         self.held_out = held_out
         self.padding = padding
         self.head_steps = head_steps
+        self.warmup = warmup
         # Of accumulated batches the mean is taken, whether or not the model could weigh them.
         self.model_accepts_loss_kwargs = False
 
@@ -222,7 +225,7 @@ class _Trainer(Trainer):
                 _rate,
                 first=self.head_steps if group["of_encoder"] else 0,
                 last=num_training_steps,
-                warmup_share=self.args.warmup_ratio,
+                warmup_share=self.warmup,
             )
             for group in optimizer.param_groups
         ]
@@ -254,7 +257,6 @@ def _arguments(
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulate,
         learning_rate=settings.learn_rate,
-        warmup_ratio=settings.warmup,
         weight_decay=settings.weight_decay,
         bf16=settings.bf16,
         gradient_checkpointing=settings.gradient_checkpointing,

@@ -11,7 +11,7 @@ import torch
 
 from spacy_bertcrf.models.bert.pretrained import load_tokenizer
 from spacy_bertcrf.pretraining.base_model import check_tokenizer
-from spacy_bertcrf.pretraining.model_folder import check_output, written_whole
+from spacy_bertcrf.pretraining.model_folder import check_output, save_tokenizer, written_whole
 
 UNUSED = re.compile(r"\[unused\d+\]")
 
@@ -95,7 +95,7 @@ def extend_vocabulary(
         _check_reached(extended, plan)
         _add_rows(model, plan.pieces)
         model.save_pretrained(folder)
-        extended.save_pretrained(folder)
+        save_tokenizer(folder, extended)
     return Extension(
         added=plan.rows,
         n_unused=plan.n_unused,

@@ -12,7 +12,12 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.models import BPE, Unigram
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BertJapaneseTokenizer,
+    PreTrainedTokenizerFast,
+)
 
 from spacy_bertcrf.models.bert.bert_encoder import BertEncoder
 
@@ -63,6 +68,15 @@ def unigram_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(CORPUS * 3, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
+
+
+@pytest.fixture(scope="session")
+def slow_tokenizer(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One that is slow in every version of transformers, with the vocabulary of `tiny_bert`."""
+    ids = AutoTokenizer.from_pretrained(tiny_bert).get_vocab()
+    path = tmp_path_factory.mktemp("slow") / "vocab.txt"
+    path.write_text("".join(f"{piece}\n" for piece in sorted(ids, key=ids.get)), "utf-8")
+    return BertJapaneseTokenizer(path, do_lower_case=False, word_tokenizer_type="basic")
 
 
 @pytest.fixture(scope="session")

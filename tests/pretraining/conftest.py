@@ -24,7 +24,7 @@ def vocabulary():
 def tokenizer(tmp_path_factory):
     path = tmp_path_factory.mktemp("tokenizer") / "vocab.txt"
     path.write_text("\n".join(WORDPIECES) + "\n", encoding="utf-8")
-    return BertTokenizerFast(vocab_file=str(path), do_lower_case=True)
+    return BertTokenizerFast.from_pretrained(path.parent, do_lower_case=True)
 
 
 @pytest.fixture(scope="session")

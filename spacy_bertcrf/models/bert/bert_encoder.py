@@ -14,6 +14,7 @@ from spacy_bertcrf import layers
 from spacy_bertcrf.models.bert import pretrained
 from spacy_bertcrf.models.bert.bert_shim import BertShim, bert_shim
 from spacy_bertcrf.models.bert.encoder_input import POOLINGS, EncoderInput, encoder_input
+from spacy_bertcrf.models.bert.saved_tokenizer import tokenizer_files
 from spacy_bertcrf.models.bert.windows import plan_windows
 from spacy_bertcrf.models.bridge.torch_layer import torch_layer, torch_to_array
 from spacy_bertcrf.models.types import Tok2Vec
@@ -129,7 +130,7 @@ def _init(
     bert, tokenizer = pretrained.load_pretrained(name, transformer_config, tokenizer_config)
     shim.rebuild(
         config=pretrained.encoder_config(bert, transformer_config),
-        tokenizer=pretrained.tokenizer_files(tokenizer),
+        tokenizer=tokenizer_files(tokenizer),
         use_fast=tokenizer.is_fast,
     )
     shim.module.bert.load_state_dict(bert.state_dict())
@@ -155,7 +156,7 @@ def _build(
         )
     pretrained.freeze(bert, frozen_embeddings, frozen_layers)
     if gradient_checkpointing:
-        bert.gradient_checkpointing_enable({"use_reentrant": False})
+        pretrained.checkpoint_gradients(bert)
     return layers.WordpieceEncoder(bert, n_layers, _autocast_dtype(mixed_precision))
 
 

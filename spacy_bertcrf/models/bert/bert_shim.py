@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchGradScaler
 
-from spacy_bertcrf.models.bert.pretrained import build_tokenizer
+from spacy_bertcrf.models.bert.saved_tokenizer import build_tokenizer
 from spacy_bertcrf.models.bert.wordpieces import WordpieceTokenizer
 from spacy_bertcrf.models.bridge.torch_shim import TorchShim
 

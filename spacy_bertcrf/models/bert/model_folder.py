@@ -11,6 +11,10 @@ VOCABULARIES = (
     *("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model"),
     *("sentencepiece.bpe.model", "tokenizer.model"),
 )
+NO_VOCABULARY = (
+    "it has no vocabulary. Put the vocab.txt or tokenizer.json beside its config.json that the "
+    "model was trained with"
+)
 LFS_POINTER = b"version https://git-lfs"
 
 
@@ -43,10 +47,7 @@ def check_vocabulary(name: str) -> None:
     found = [folder / file for file in VOCABULARIES if (folder / file).is_file()]
     # Tokenizers that read characters or bytes have no vocabulary, but say so in their config.
     if not found and not (folder / "tokenizer_config.json").is_file():
-        raise ValueError(
-            "it has no vocabulary. Put the vocab.txt or tokenizer.json beside its config.json that "
-            "the model was trained with"
-        )
+        raise ValueError(NO_VOCABULARY)
     for file in found:
         _check_no_pointer(file)
         if not file.read_bytes().strip():

@@ -1,17 +1,18 @@
-"""Hugging Face encoders and tokenizers: found by name, taken apart to be saved, built again."""
+"""Hugging Face encoders, found by name, taken apart to be saved, and built again; tokenizers, found
+by name."""
 
+import inspect
 import json
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from spacy_bertcrf.models.bert.model_folder import check_vocabulary, check_weights
+from spacy_bertcrf.models.bert.model_folder import NO_VOCABULARY, check_vocabulary, check_weights
+from spacy_bertcrf.models.bert.saved_tokenizer import warn_if_fast
 from spacy_bertcrf.models.bridge.encoder_layers import layer_stack
 
 NO_LIMIT = 1_000_000  # transformers' word for "no limit" in a tokenizer is greater
@@ -66,9 +67,14 @@ def load_tokenizer(name: str, tokenizer_config: Mapping[str, Any]) -> Any:
     with _told(f"The tokenizer of '{name}' cannot be loaded"):
         _refuse_remote_code(tokenizer_config)
         check_vocabulary(name)
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             name, **{**tokenizer_config, "trust_remote_code": False}
         )
+        # Without its vocabulary, transformers 5 makes a tokenizer to which all words are unknown.
+        if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+            raise ValueError(NO_VOCABULARY)
+    warn_if_fast(tokenizer, tokenizer_config.get("use_fast", True))
+    return tokenizer
 
 
 def build_encoder(config: str) -> nn.Module:
@@ -95,67 +101,6 @@ def encoder_config(bert: Any, transformer_config: Mapping[str, Any]) -> str:
     if "attn_implementation" in transformer_config:  # transformers leaves it out
         settings["attn_implementation"] = transformer_config["attn_implementation"]
     return json.dumps(settings)
-
-
-def build_tokenizer(files: Mapping[str, bytes], use_fast: bool) -> Any:
-    """The tokenizer of `tokenizer_files`. A fast one is built in memory; a slow one reads its files
-    from a temporary folder.
-
-    Raises ValueError if that cannot be written.
-    """
-    if use_fast:
-        tokenizer = _built_in_memory(files)
-        if tokenizer is not None:
-            return tokenizer
-    try:
-        return _built_from_folder(files, use_fast)
-    except OSError as error:
-        raise ValueError(
-            f"The saved tokenizer cannot be read ({error}). One that is not fast needs a temporary "
-            "folder that can be written: set the environment variable TMPDIR to one."
-        ) from error
-
-
-def _built_in_memory(files: Mapping[str, bytes]) -> Any:
-    """The tokenizer, as `AutoTokenizer.from_pretrained` makes it of these files; None where that
-    takes more than transformers 4's fast tokenizers do."""
-    import transformers
-    from tokenizers import AddedToken, Tokenizer
-
-    settings = json.loads(files.get("tokenizer_config.json", b"{}"))
-    name = settings.pop("tokenizer_class", "").removesuffix("Fast")
-    kind = getattr(transformers, f"{name}Fast", None)
-    # Without these, transformers guesses from other files, or makes the tokenizer of a slow one.
-    is_described = "tokenizer.json" in files and "added_tokens_decoder" in settings
-    if kind is None or not is_described or transformers.__version__.split(".")[0] != "4":
-        return None
-    added = {int(n): AddedToken(**token) for n, token in settings["added_tokens_decoder"].items()}
-    by_content = {token.content: token for token in added.values()}
-    settings = kind.convert_added_tokens(settings, save=False)
-    for key in kind.SPECIAL_TOKENS_ATTRIBUTES:
-        if key != "additional_special_tokens" and settings.get(key) is not None:
-            settings[key] = by_content.get(str(settings[key]), settings[key])
-    settings |= {
-        "added_tokens_decoder": added,
-        "tokenizer_object": Tokenizer.from_str(files["tokenizer.json"].decode()),
-    }
-    return kind(**settings)
-
-
-def _built_from_folder(files: Mapping[str, bytes], use_fast: bool) -> Any:
-    from transformers import AutoTokenizer
-
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
-        return AutoTokenizer.from_pretrained(folder, use_fast=use_fast, local_files_only=True)
-
-
-def tokenizer_files(tokenizer: Any) -> dict[str, bytes]:
-    """The files of a tokenizer, by name."""
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
 def max_positions(bert: Any, tokenizer: Any) -> int | None:
@@ -193,6 +138,20 @@ def freeze(bert: Any, embeddings: bool, n_layers: int) -> None:
         )
     for layer in stack[:n_layers]:
         layer.requires_grad_(False)
+
+
+def checkpoint_gradients(bert: Any) -> None:
+    """Have the layers computed again in the backward pass. Raises ValueError if they cannot be."""
+    if not bert.supports_gradient_checkpointing:
+        raise ValueError(
+            f"{type(bert).__name__} does not support gradient checkpointing in this version of "
+            "transformers. Set gradient_checkpointing = false."
+        )
+    settings = {"use_reentrant": False}
+    if hasattr(bert, "activation_checkpointing_enable"):  # its name in transformers 5
+        bert.activation_checkpointing_enable(activation_checkpointing_kwargs=settings)
+    else:
+        bert.gradient_checkpointing_enable(settings)
 
 
 def _load_encoder(name: str, config: Any) -> nn.Module:
@@ -272,6 +231,9 @@ def _sees_right_context(bert: Any) -> bool:
     was_training = bert.training
     bert.eval()
     try:
+        # In transformers 5 a forward pass takes arguments that it does not read.
+        if "attention_mask" not in inspect.signature(bert.forward).parameters:
+            raise ValueError("it reads no attention mask")
         with torch.no_grad():
             vectors = bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
         if vectors.shape[:2] != ids.shape:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from spacy.language import Language
 from thinc.api import get_current_ops
 
 from spacy_bertcrf.models.resumable import State
-from spacy_bertcrf.training.logs.log_records import PACKAGES
+from spacy_bertcrf.training.logs.log_records import installed_versions
 
 CHUNK = 1 << 22  # bytes
 
@@ -32,7 +31,7 @@ def run_identity(nlp: Language, n_processes: int) -> State:
         },
         "versions": {
             "python": platform.python_version(),
-            **{package: version(package) for package in (*PACKAGES, "numpy")},
+            **installed_versions("numpy"),
         },
         "n_processes": n_processes,
         "device": get_current_ops().device_type,
@@ -50,7 +49,7 @@ def differences(old: State, new: State) -> list[str]:
         for key, was, now in differing(old["content"], new["content"])
     ]
     found += [
-        f"the version of {package} was {was} and is {now}"
+        f"the version of {package} was {was or 'none'} and is {now or 'none'}"
         for package, was, now in differing(old["versions"], new["versions"])
     ]
     for key, name in (("n_processes", "the number of processes"), ("device", "the device")):

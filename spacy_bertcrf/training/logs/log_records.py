@@ -2,8 +2,9 @@
 
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeAlias
 
@@ -141,9 +142,18 @@ def describe_run(nlp: Language) -> Record:
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": installed_versions(),
         "config": nlp.config.interpolate(),
     }
+
+
+def installed_versions(*more: str) -> dict[str, str]:
+    """The versions of PACKAGES, and of more, as far as they are installed."""
+    found = {}
+    for package in (*PACKAGES, *more):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def check_log_settings(log_every: int, overwrite: bool, append: bool) -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import shutil
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,7 +113,8 @@ def test_a_checkpoint_in_half_precision_is_trained_in_single(bert_folder, tmp_pa
     """Steps of 1e-5 are lost in float16."""
     AutoModel.from_pretrained(bert_folder, torch_dtype=torch.float16).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(bert_folder).save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text("utf-8"))["torch_dtype"] == "float16"
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    assert config.get("dtype", config.get("torch_dtype")) == "float16"  # its name since 4.56
     model = BertEncoder(str(tmp_path))
     model.initialize()
     loaded = BertEncoder("").from_bytes(model.to_bytes())
@@ -197,14 +199,26 @@ def test_settings_for_transformers_reach_it(bert_folder):
         assert shim.tokenizer.tokenizer.tokenize("Windows") != ["Windows"]
 
 
-def test_a_slow_tokenizer_stays_slow(bert_folder, tmp_path, bert_docs):
+def test_a_slow_tokenizer_stays_slow(bert_folder, slow_tokenizer, tmp_path, bert_docs):
     """Some models have no other; one that became fast by loading could split words otherwise."""
-    model = BertEncoder(str(bert_folder), tokenizer_config={"use_fast": False})
+    AutoModel.from_pretrained(bert_folder).save_pretrained(tmp_path)
+    slow_tokenizer.save_pretrained(tmp_path)
+    model = BertEncoder(str(tmp_path))
     model.initialize()
     loaded = BertEncoder("").from_bytes(model.to_bytes())
     assert not loaded.shims[0].tokenizer.tokenizer.is_fast
     assert_same(loaded.predict(bert_docs), model.predict(bert_docs), 1e-6)
     with pytest.raises(ValueError, match='alignment = "token"'):
-        BertEncoder(
-            str(bert_folder), alignment="text", tokenizer_config={"use_fast": False}
-        ).initialize()
+        BertEncoder(str(tmp_path), alignment="text").initialize()
+
+
+def test_a_slow_tokenizer_that_is_not_to_be_had_is_told(bert_folder, bert_docs):
+    """transformers 5 has none for a BERT, and takes the fast one without a word."""
+    model = BertEncoder(str(bert_folder), tokenizer_config={"use_fast": False})
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model.initialize()
+        loaded = BertEncoder("").from_bytes(model.to_bytes())
+    asked = [str(warning.message) for warning in told if "use_fast" in str(warning.message)]
+    assert len(asked) == loaded.shims[0].tokenizer.tokenizer.is_fast
+    assert_same(loaded.predict(bert_docs), model.predict(bert_docs), 1e-6)

@@ -68,9 +68,10 @@ def index_a_missing_part(folder: Path) -> None:
 
 
 def append_words(folder: Path) -> None:
+    ids = AutoTokenizer.from_pretrained(folder).get_vocab()
     (folder / "tokenizer.json").unlink()
-    path = folder / "vocab.txt"
-    path.write_text(path.read_text("utf-8").rstrip("\n") + "\n龘\n靐\n", "utf-8")
+    words = [*sorted(ids, key=ids.get), "龘", "靐"]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), "utf-8")
 
 
 def need_code(folder: Path) -> None:

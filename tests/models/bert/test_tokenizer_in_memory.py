@@ -3,7 +3,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from spacy_bertcrf.models.bert.pretrained import build_tokenizer, tokenizer_files
+from spacy_bertcrf.models.bert.saved_tokenizer import build_tokenizer, tokenizer_files
 
 TEXTS = ["王小明2008年 Windows10", "the cat<ent> sat", "  <ent>\n[MASK] dog<s> naïve"]
 KINDS = ["bert", "bert_uncased", "byte_level", "unigram"]
@@ -37,18 +37,18 @@ def test_a_fast_tokenizer_needs_no_temporary_folder(tokenizer, tmp_path, monkeyp
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
     found = build_tokenizer(files, use_fast=True)
-    assert type(found) is type(expected)
     assert found.backend_tokenizer.to_str() == expected.backend_tokenizer.to_str()
-    assert found.special_tokens_map_extended == expected.special_tokens_map_extended
+    assert found.special_tokens_map == expected.special_tokens_map
     assert found.added_tokens_decoder == expected.added_tokens_decoder
-    for name in ("model_max_length", "padding_side", "is_fast", "all_special_ids"):
+    assert set(found.all_special_ids) == set(expected.all_special_ids)
+    for name in ("model_max_length", "padding_side", "is_fast", "mask_token_id", "pad_token_id"):
         assert getattr(found, name) == getattr(expected, name), name
     assert found(TEXTS)["input_ids"] == tokenizer(TEXTS)["input_ids"]
 
 
-def test_a_slow_tokenizer_says_what_it_needs(bert_folder, monkeypatch):
+def test_a_slow_tokenizer_says_what_it_needs(slow_tokenizer, monkeypatch):
     """Else a bare OSError would name neither the tokenizer nor the mend."""
-    files = tokenizer_files(AutoTokenizer.from_pretrained(bert_folder, use_fast=False))
+    files = tokenizer_files(slow_tokenizer)
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError("read-only file system")
