@@ -15,7 +15,7 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.convert_report import (
-    print_explanation,
+    print_explanations,
     print_problems,
     print_reading,
     print_summary,
@@ -30,8 +30,7 @@ from spacy_bertcrf.corpora.joining import Joining
 from spacy_bertcrf.corpora.lines import read_lines
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.packing import PackedDocs
-from spacy_bertcrf.corpora.reading import CorpusReader
-from spacy_bertcrf.corpora.sources import find_sources
+from spacy_bertcrf.corpora.reading import CorpusReader, sources_of
 from spacy_bertcrf.corpora.split import deal_folds, parse_split, split_docs
 from spacy_bertcrf.corpora.summary import summarize
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
@@ -146,8 +145,7 @@ def convert_cli(
             text_key=text_key,
         )
         if explain:
-            for source in find_sources(paths, encoding):
-                print_explanation(source, options)
+            print_explanations(sources_of(paths, format, encoding), options)
             return
         inputs, output = paths[:-1], paths[-1]
         if not inputs:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wasabi import msg
 
 from spacy_bertcrf.corpora.description import describe
-from spacy_bertcrf.corpora.detection import weigh
+from spacy_bertcrf.corpora.detection import Choice, weigh
 from spacy_bertcrf.corpora.entities import NESTED, OVERLAP, TWO_LABELS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, POSSIBLE
 from spacy_bertcrf.corpora.options import Options
@@ -19,11 +21,26 @@ PLACES_SHOWN = 3
 _STRENGTHS = {AGAINST: "against", POSSIBLE: "possible", LIKELY: "likely", CERTAIN: "certain"}
 
 
-def print_explanation(source: Source, options: Options) -> None:
-    """What a file holds, and what speaks for each format and against it."""
-    msg.text(f"{source.path}: {describe(source)}")
+def print_explanations(sources: Sequence[Source], options: Options) -> None:
+    """What files hold, and what speaks for each format and against it; of files for which the same
+    speaks, the first."""
+    alike: dict[tuple[tuple[str, str], ...], list[Source]] = {}
+    for source in sources:
+        seen = [choice for choice in weigh(source, options) if choice.evidence.strength > AGAINST]
+        key = tuple((choice.format.name, choice.evidence.what) for choice in seen)
+        # Of files that no format fits, each may be something else.
+        alike.setdefault(key or ((str(source.path), ""),), []).append(source)
+        if len(sources) > 1:
+            source.release()
+    for first, *others in alike.values():
+        more = f" and {len(others):,} more" if others else ""
+        msg.text(f"{first.path}{more}: {describe(first)}")
+        _print_evidence(weigh(first, options))
+
+
+def _print_evidence(seen: Sequence[Choice]) -> None:
     rows = []
-    for format, evidence in weigh(source, options):
+    for format, evidence in seen:
         settings = ", ".join(f"{name} {value}" for name, value in evidence.settings.items())
         what = f"{evidence.what} ({settings})" if settings else evidence.what
         rows.append((format.name, _STRENGTHS[evidence.strength], what))

@@ -88,7 +88,7 @@ class CorpusReader:
         self._given = get_format(format) if format != "auto" else None
         self._joining = joining or Joining()
         self._keep_empty = keep_empty
-        self.sources = find_sources(inputs, encoding, self._files_of, self._main_file, without)
+        self.sources = sources_of(inputs, format, encoding, without)
         self.problems = ProblemLog(self.sources[0].path)
         self.evidence: list[str] = []
         self._read = self._choose()
@@ -121,21 +121,6 @@ class CorpusReader:
         if self._joining.documents:
             docs = self._with_boundaries(docs)
         return join(docs, self._joining, self.lang)
-
-    def _files_of(self, folder: Path) -> list[Path] | None:
-        asked = [self._given] if self._given else list(all_formats().values())
-        found = [(format, files) for format in asked if (files := format.files(folder))]
-        if len(found) > 1:
-            names = " or ".join(format.name for format, _ in found)
-            raise ValueError(
-                f"The folder {folder} may be a corpus of {len(found)} formats. Name the right one: "
-                f"--format {names}."
-            )
-        return list(found[0][1]) if found else None
-
-    def _main_file(self, path: Path) -> Path:
-        asked = [self._given] if self._given else all_formats().values()
-        return next((file for format in asked if (file := format.main_file(path))), path)
 
     def _choose(self) -> list[tuple[Format, Source]]:
         chosen: list[tuple[Format, Source]] = []
@@ -232,6 +217,36 @@ class CorpusReader:
                 "--documents: nothing in the file says where a document ends (-DOCSTART- or "
                 "# newdoc would), and all of it would be one. Join by number: --sentences 10."
             )
+
+
+def sources_of(
+    inputs: Iterable[Path | str | Source],
+    format: str = "auto",
+    encoding: str = "utf8",
+    without: Path | None = None,
+) -> list[Source]:
+    """Find the files of a corpus, as the formats know which belong together.
+
+    inputs, format, encoding, without: as in `CorpusReader`.
+
+    Raises ValueError if there is no such file or format, or if a folder may be of two formats.
+    """
+    asked = list(all_formats().values()) if format == "auto" else [get_format(format)]
+
+    def files_of(folder: Path) -> list[Path] | None:
+        found = [(format, files) for format in asked if (files := format.files(folder))]
+        if len(found) > 1:
+            names = " or ".join(format.name for format, _ in found)
+            raise ValueError(
+                f"The folder {folder} may be a corpus of {len(found)} formats. Name the right one: "
+                f"--format {names}."
+            )
+        return list(found[0][1]) if found else None
+
+    def main_file(path: Path) -> Path:
+        return next((file for format in asked if (file := format.main_file(path))), path)
+
+    return find_sources(inputs, encoding, files_of, main_file, without)
 
 
 def read_corpus(

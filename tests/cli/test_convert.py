@@ -170,6 +170,21 @@ def test_explain_shows_the_evidence_and_writes_nothing(convert, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "other.json", "out.spacy"}
 
 
+def test_explain_looks_at_the_files_that_convert_would_read(convert, tmp_path):
+    """Else each text beside brat's annotation is explained as a table or as nothing."""
+    convert(GOOD)
+    (tmp_path / "brat" / "sub").mkdir(parents=True)
+    for name in ("a", "b", "sub/c"):
+        (tmp_path / "brat" / f"{name}.txt").write_text("Anna")
+        (tmp_path / "brat" / f"{name}.ann").write_text("T1\tPER 0 4\tAnna\n")
+    (tmp_path / "brat" / "annotation.conf").write_text("[entities]\n")
+    for given, shown in [("brat", "brat/a.ann and 2 more: "), ("brat/a.txt", "brat/a.ann: ")]:
+        result = CliRunner().invoke(app, ["bertcrf", "convert", given, "--explain"])
+        assert shown in result.output
+        assert "brat certain .ann beside a .txt" in " ".join(squeeze(result.output))
+        assert ".conf" not in result.output
+
+
 def test_a_folder_is_one_corpus_and_what_is_not_read_of_it_is_said(convert, tmp_path):
     """Else files of a folder are lost without a word, or one stray file stops the rest."""
     folder = tmp_path / "corpus"
