@@ -145,6 +145,7 @@ class DocMaker:
         if self.spans_key is not None and (spans or not len(doc) or len(missing) < len(doc)):
             unique = dict.fromkeys(spans)
             doc.spans[self.spans_key] = [Span(doc, *span) for span in sorted(unique)]
+            problems.count(f"Entities in doc.spans[{self.spans_key!r}]", len(unique))
         annotate(doc, kept, missing)
 
     def _place(

@@ -174,6 +174,9 @@ def _sentences(
         new, document = (None if of is None else of != document), of
         key = next((str(row[k]) for k in _KEYS if isinstance(row.get(k), str | int)), None)
         parts = _parts(row, layout)
+        cut = _cut(row.get(layout.tokens), layout.cut)
+        if new is None and cut and _are_lists(cut):
+            new = True  # a row of several sentences is a document
         if not parts:
             problems.add(BAD_LINE, line, f"no {layout.tokens!r} with {layout.tags!r}: left out")
         for tokens, tags, spaces in parts:

@@ -99,6 +99,20 @@ def test_strict_writes_nothing_where_there_is_a_problem(convert, tmp_path, conte
     assert load(tmp_path / "out.spacy")
 
 
+def test_entities_inside_others_are_kept_under_a_key(convert, tmp_path):
+    """Else a corpus for overlapping spans loses the inner ones on its way, or calls them wrong."""
+    label = {"book": {"招行在永隆": [[0, 4]]}, "company": {"招行": [[0, 1]], "永隆": [[3, 4]]}}
+    line = json.dumps({"text": "招行在永隆", "label": label}) + "\n"
+    result = convert(line, "--strict", "--spans-key", "sc")
+    assert result.exit_code == 0, result.output
+    assert "Entities in doc.spans['sc']: 3" in squeeze(result.output)
+    (doc,) = load(tmp_path / "out.spacy")
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("招行在永隆", "book")]
+    found = {(span.text, span.label_) for span in doc.spans["sc"]}
+    assert found == {("招行在永隆", "book"), ("招行", "company"), ("永隆", "company")}
+    assert convert(line, "--strict").exit_code == 1
+
+
 def test_split_writes_all_parts(convert, tmp_path):
     """Else a corpus without parts of its own cannot be trained on."""
     lines = "".join(json.dumps({"text": str(i), "label": {}}) + "\n" for i in range(100))

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from spacy_bertcrf.corpora.joining import Joining
@@ -37,6 +39,58 @@ def test_sentences_are_joined_within_their_document(corpus, how, texts):
     ents = [(ent.text, ent.label_) for doc in docs for ent in doc.ents]
     assert ents == [("EU", "ORG"), ("Anna Li", "PER"), ("Bonn", "LOC")]
     assert sum(len(list(doc.sents)) for doc in docs) == 4
+
+
+CONLLU = """# newdoc id = a
+1	Anna	_	_	_	_	_	_	_	NE=B-PER
+2	met	_	_	_	_	_	_	_	_
+
+1	Bonn	_	_	_	_	_	_	_	NE=B-LOC
+
+# newdoc id = b
+1	Bob	_	_	_	_	_	_	_	NE=B-PER
+
+"""
+ANNA = {"tokens": ["Anna", "met"], "ner_tags": ["B-PER", "O"]}
+BONN = {"tokens": ["Bonn"], "ner_tags": ["B-LOC"]}
+BOB = {"tokens": ["Bob"], "ner_tags": ["B-PER"]}
+BOTH = {key: [ANNA[key], BONN[key]] for key in ANNA}
+ALONE = {key: [BOB[key]] for key in BOB}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CONLLU,
+        [{**ANNA, "doc_id": 1}, {**BONN, "doc_id": 1}, {**BOB, "doc_id": 2}],
+        [BOTH, ALONE],
+    ],
+)
+def test_other_files_that_know_their_documents(tmp_path, content):
+    """Else the sentences of CoNLL-U or of a JSON document stay apart, or all become one."""
+    path = tmp_path / "corpus"
+    lines = [json.dumps(row) for row in content] if isinstance(content, list) else [content]
+    path.write_text("\n".join(lines))
+    docs = joined(path, documents=True)
+    assert [doc.text.split() for doc in docs] == [["Anna", "met", "Bonn"], ["Bob"]]
+    assert [[sent.text for sent in doc.sents] for doc in docs] == [["Anna met", "Bonn"], ["Bob"]]
+    ents = [(ent.text, ent.label_) for doc in docs for ent in doc.ents]
+    assert ents == [("Anna", "PER"), ("Bonn", "LOC"), ("Bob", "PER")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "count"),
+    [({"documents": True}, 216), ({"documents": True, "max_tokens": 128}, 535), ({}, 3250)],
+)
+def test_conll_2003_has_the_same_entities_by_document(real_data, how, count):
+    """Else figures by document cannot be compared with those by sentence."""
+    docs = joined(real_data / "data" / "conll2003" / "dev.txt", **how)
+    assert len(docs) == count
+    assert sum(len(doc.ents) for doc in docs) == 5942
+    sentences = sum(token.is_sent_start is True for doc in docs for token in doc)
+    assert sentences == 3250
+    assert all(len(doc) <= how.get("max_tokens", len(doc)) for doc in docs)
 
 
 def test_a_file_without_documents_is_not_joined_to_one(tmp_path):
