@@ -17,6 +17,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     calibrate,
     confusion,
     convert,
+    debug_data,
     export,
     extend_vocab,
     init_config,
