@@ -26,4 +26,5 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     pretrain,
     report,
     train,
+    tune,
 )

@@ -1,0 +1,1 @@
+"""Hyperparameters by search, on Optuna (extra `tune`)."""
