@@ -11,10 +11,10 @@ from spacy_bertcrf.training.recipes.machine import BertSize
 
 LEAST_STEPS = 600
 EPOCHS = 4
-TEXTS_OF_A_BATCH = 32
+SMALL_BATCH, LARGE_BATCH = 16, 32  # texts
 LEAST_PIECES, MOST_PIECES = 256, 4096
 EVALUATIONS = 10
-TEXTS_FOR_A_SEQUENCE_LAYER = 5000
+SMALL = 5000  # texts; 3,000 were measured, and all of CLUENER2020's 10,748
 # By the width of the BERT, at least so wide.
 RATES = {1024: 2e-5, 768: 5e-5, 512: 1e-4, 0: 3e-4}
 DEEP = 6  # layers; a narrow BERT that is as deep takes a rate as one of 512 does
@@ -81,24 +81,27 @@ def _hardware(machine: Machine) -> list[Choice]:
 
 def _sequence_layer(train: CorpusSurvey) -> Choice:
     key = "components.bertcrf.model.encoder"
-    if train.n_texts < TEXTS_FOR_A_SEQUENCE_LAYER:
+    if train.n_texts < SMALL:
         return Choice(
             key,
             {"@layers": "spacy-bertcrf.Identity.v1"},
             f"From {train.n_texts:,} texts a sequence layer learns too little to be of use.",
         )
-    block = {"@layers": "spacy-bertcrf.BiLSTM.v1", "hidden_width": 256}
+    block = {"@layers": "spacy-bertcrf.ResidualBiLSTM.v1", "hidden_width": 256}
     return Choice(key, block, f"{train.n_texts:,} texts are enough for a sequence layer.")
 
 
 def _batch_size(train: CorpusSurvey) -> Choice:
     mean = float(train.pieces.mean())
-    size = min(MOST_PIECES, max(LEAST_PIECES, _rounded(TEXTS_OF_A_BATCH * mean)))
+    is_small = train.n_texts < SMALL
+    n_texts = SMALL_BATCH if is_small else LARGE_BATCH
+    size = min(MOST_PIECES, max(LEAST_PIECES, _rounded(n_texts * mean)))
     return Choice(
         "training.batcher.size",
         size,
         f"Texts have {mean:.0f} wordpieces in the mean, {train.pieces.max():,} at most: a batch is "
-        f"about {max(1, round(size / mean))} of them.",
+        f"about {max(1, round(size / mean))} of them"
+        f"{', for a small corpus needs many steps' if is_small else ''}.",
     )
 
 
