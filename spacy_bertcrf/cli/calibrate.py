@@ -12,6 +12,7 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.named_component import named_component
+from spacy_bertcrf.cli.progress import counted, working
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -62,13 +63,15 @@ def calibrate_cli(
         if plot is not None:
             check_plot(plot)
         setup_gpu(gpu_id)
-        nlp = load(model)
+        with working("Loading the pipeline"):
+            nlp = load(model)
         recognizer = _recognizer(nlp, component)
         check_output(output, nlp)
         old_temperature = recognizer.temperature
-        before = _measured(nlp, component, data, bins)
-        recognizer.fit_temperature(annotated_before(nlp, component, read_examples(nlp, data)))
-        after = _measured(nlp, component, data, bins)
+        before = _measured(nlp, component, data, bins, "Scores before")
+        examples = annotated_before(nlp, component, read_examples(nlp, data))
+        recognizer.fit_temperature(counted(examples, "Fitting"))
+        after = _measured(nlp, component, data, bins, "Scores after")
         calibrations = {
             f"before, temperature {old_temperature:.4g}": before,
             f"after, temperature {recognizer.temperature:.4g}": after,
@@ -146,7 +149,9 @@ def _recognizer(nlp: "Language", name: str) -> "Recognizer":
     return named_component(nlp, name, Recognizer, "bertcrf or bertcrf_spans")
 
 
-def _measured(nlp: "Language", component: str, data: Path, n_bins: int) -> "Calibration":
+def _measured(
+    nlp: "Language", component: str, data: Path, n_bins: int, title: str
+) -> "Calibration":
     from spacy_bertcrf.evaluation.annotated import annotated_through
     from spacy_bertcrf.evaluation.calibration import measure_calibration
     from spacy_bertcrf.pipeline.span_annotations import judged_spans
@@ -155,7 +160,8 @@ def _measured(nlp: "Language", component: str, data: Path, n_bins: int) -> "Cali
     recognizer = _recognizer(nlp, component)
     spans_key, threshold = recognizer.spans_key, recognizer.threshold
     recognizer.spans_key, recognizer.threshold = spans_key or component, None
-    examples = annotated_through(nlp, component, read_examples(nlp, data))
+    found = annotated_through(nlp, component, read_examples(nlp, data))
+    examples = counted(found, title)
     gold_key = None
     if isinstance(recognizer, SpanRecognizer):
         gold_key = recognizer.spans_key

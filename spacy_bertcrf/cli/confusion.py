@@ -10,6 +10,7 @@ from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.calibrate import read_examples
 from spacy_bertcrf.cli.missing_characters import warn_of_missing
 from spacy_bertcrf.cli.named_component import named_component
+from spacy_bertcrf.cli.progress import counted, working
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -46,11 +47,13 @@ def confusion_cli(
     try:
         check_plot(output)
         setup_gpu(gpu_id)
-        nlp = load(model)
+        with working("Loading the pipeline"):
+            nlp = load(model)
         labels = _labels(nlp, component)
         examples = annotated_through(nlp, component, read_examples(nlp, data))
-        confusion = count_confusion(examples, labels)
-        content, missing = plot_confusion(confusion, output.suffix[1:].lower())
+        confusion = count_confusion(counted(examples, "Classifying"), labels)
+        with working("Drawing"):
+            content, missing = plot_confusion(confusion, output.suffix[1:].lower())
         write_whole(output, content)
     except (ValueError, ImportError, OSError) as err:
         msg.fail("No figure was written", str(err), exits=1)

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from tqdm import tqdm
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
@@ -22,6 +21,7 @@ from spacy_bertcrf.cli.convert_report import (
     warn_of_few_entities,
     warn_of_unlearnable,
 )
+from spacy_bertcrf.cli.progress import counting, working
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.documents import with_all_categories
 from spacy_bertcrf.corpora.formats import all_formats
@@ -35,9 +35,11 @@ from spacy_bertcrf.corpora.split import deal_folds, parse_split, split_docs
 from spacy_bertcrf.corpora.summary import summarize
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 ANNOTATIONS = ("first", "agreed", "union")
 
-SECONDS_BEFORE_PROGRESS = 2
 _NAMES = "; ".join(f"{name}: {format.description}" for name, format in all_formats().items())
 
 
@@ -156,17 +158,18 @@ def convert_cli(
         if max_tokens is not None and not (documents or sentences):
             raise ValueError("--max-tokens is for --documents or --sentences.")
         _check_output(output, is_folder=bool(shares or folds))
-        reader = CorpusReader(
-            inputs,
-            format,
-            options,
-            encoding=encoding,
-            spans_key=spans_key,
-            annotated_labels=_names(labels_annotated, encoding) if labels_annotated else None,
-            joining=Joining(documents, sentences, max_tokens),
-            without=output,
-        )
-        packed, groups = _pack(reader, names)
+        with counting("Reading") as bar:
+            reader = CorpusReader(
+                inputs,
+                format,
+                options,
+                encoding=encoding,
+                spans_key=spans_key,
+                annotated_labels=_names(labels_annotated, encoding) if labels_annotated else None,
+                joining=Joining(documents, sentences, max_tokens),
+                without=output,
+            )
+            packed, groups = _pack(reader, names, bar)
         print_reading(reader, lang)
         files: dict[Path, Sequence[int]] = {output: range(len(packed))}
         if shares is not None and len(packed):
@@ -189,28 +192,24 @@ def convert_cli(
             raise ValueError(f"{', '.join(map(str, inputs))} holds no document that can be read.")
         if strict and len(reader.problems):
             raise ValueError(f"--strict allows no problem, and there are {len(reader.problems)}.")
-        write_docbins({path: (packed, indices) for path, indices in files.items()})
+        with working("Writing"):
+            write_docbins({path: (packed, indices) for path, indices in files.items()})
     except (ValueError, ImportError, OSError) as err:
         msg.fail("Nothing was written", str(err), exits=1)
     for path, indices in files.items():
         msg.good(f"Wrote {len(indices):,} documents to {path}")
 
 
-def _pack(reader: CorpusReader, classes: Sequence[str] | None) -> tuple[PackedDocs, list[int]]:
+def _pack(
+    reader: CorpusReader, classes: Sequence[str] | None, bar: tqdm[Any]
+) -> tuple[PackedDocs, list[int]]:
     """All Docs, and for each the number of its document: several may be of one."""
     packed = PackedDocs(reader.vocab)
     begins: list[bool] = []
-    found = tqdm(
-        reader.documents(),
-        desc="Reading",
-        unit=" texts",
-        delay=SECONDS_BEFORE_PROGRESS,
-        disable=None,
-        leave=False,
-    )
-    for doc, new in found:
+    for doc, new in reader.documents():
         packed.add(doc)
         begins.append(new is not False)
+        bar.update()
     packed.cats = with_all_categories(packed.cats, classes)
     return packed, list(accumulate(begins))
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import spacy
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
-from tqdm import tqdm
 from wasabi import msg
 
 from spacy_bertcrf.annotation.annotator import keep_scores
 from spacy_bertcrf.cli import bertcrf_app
-from spacy_bertcrf.cli.convert import SECONDS_BEFORE_PROGRESS
 from spacy_bertcrf.cli.convert_report import print_problems, print_reading
+from spacy_bertcrf.cli.progress import counting, working
 from spacy_bertcrf.corpora.documents import HAS_TOKENS, KEY
 from spacy_bertcrf.corpora.formats import Format, all_formats, get_format
 from spacy_bertcrf.corpora.options import Options
@@ -24,6 +23,9 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.reading import CorpusReader
 from spacy_bertcrf.corpora.writing import annotated_texts, written_whole
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _WRITTEN = sorted(name for name, format in all_formats().items() if format.writer)
 
@@ -73,29 +75,32 @@ def export_cli(
         if write is None:
             raise ValueError(f"{format} is not written. Use one of: {', '.join(_WRITTEN)}.")
         *inputs, output = paths
-        nlp = _pipeline(inputs[0], gpu_id) if inputs else None
+        with working("Loading the pipeline"):
+            nlp = _pipeline(inputs[0], gpu_id) if inputs else None
         corpus = inputs if nlp is None else inputs[1:]
         if not corpus:
             raise ValueError("Name the corpus or its texts, and last the file to write.")
         _check_output(output, get_format(format))
-        reader = CorpusReader(
-            corpus,
-            read_as,
-            Options(lang=lang),
-            encoding=encoding,
-            spans_key=spans_key if nlp is None else None,
-            without=output,
-            keep_empty=True,
-        )
         if nlp is not None and get_format(format).writes_scores:
             keep_scores(nlp)
         problems = ProblemLog(output)
-        docs = _progress(doc for doc, _ in reader.documents())
-        if nlp is not None:
-            docs = _predict(nlp, docs)
-        texts = annotated_texts(docs, problems, spans_key, is_predicted=nlp is not None)
         with written_whole(output) as draft:
-            write(texts, draft, Options(scheme=scheme), problems)
+            with counting("Writing") as bar:
+                reader = CorpusReader(
+                    corpus,
+                    read_as,
+                    Options(lang=lang),
+                    encoding=encoding,
+                    spans_key=spans_key if nlp is None else None,
+                    without=output,
+                    keep_empty=True,
+                )
+                read = (doc for doc, _ in reader.documents())
+                docs = read if nlp is None else _predict(nlp, read)
+                texts = annotated_texts(
+                    _passed(docs, bar), problems, spans_key, is_predicted=nlp is not None
+                )
+                write(texts, draft, Options(scheme=scheme), problems)
             print_reading(reader, lang)
             for name, what in problems.notes.items():
                 msg.text(f"{name}: {what}")
@@ -147,12 +152,7 @@ def _bare(nlp: Language, doc: Doc) -> Doc:
     return Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
 
 
-def _progress(docs: Iterable[Doc]) -> Iterable[Doc]:
-    return tqdm(
-        docs,
-        desc="Writing",
-        unit=" texts",
-        delay=SECONDS_BEFORE_PROGRESS,
-        disable=None,
-        leave=False,
-    )
+def _passed(docs: Iterable[Doc], bar: tqdm[Any]) -> Iterator[Doc]:
+    for doc in docs:
+        yield doc
+        bar.update()

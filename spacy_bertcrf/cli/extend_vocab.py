@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.progress import working
 from spacy_bertcrf.corpora.lines import read_lines
 
 WORDS_SHOWN = 5
@@ -38,7 +39,8 @@ def extend_vocab_cli(
         if not read:
             raise ValueError(f"{words} holds no word.")
         texts = Texts(find_files(text)) if text else None
-        done = extend_vocabulary(model, read, output, texts=texts)
+        with working("Extending the vocabulary"):
+            done = extend_vocabulary(model, read, output, texts=texts)
     except (ValueError, OSError) as err:
         msg.fail("No model was written", str(err), exits=1)
     n_appended = len(done.added) - done.n_unused

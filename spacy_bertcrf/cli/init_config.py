@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.progress import working
 
 if TYPE_CHECKING:
     from spacy_bertcrf.training.recipes.choices import Choice
@@ -63,7 +64,8 @@ def init_config_cli(
         beside = train.with_name("dev.spacy")
         if dev is None and train.is_file() and beside.is_file() and beside != train:
             dev = beside
-        recipe = make_recipe(train, dev, transformer, _language(train, lang), gpu=gpu)
+        with working("Looking at the corpus"):
+            recipe = make_recipe(train, dev, transformer, _language(train, lang), gpu=gpu)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(recipe.text, encoding="utf-8")
     except (ValueError, OSError) as err:

@@ -9,6 +9,7 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.missing_characters import warn_of_missing
+from spacy_bertcrf.cli.progress import working
 
 
 @bertcrf_app.command("plot")
@@ -36,10 +37,11 @@ def plot_cli(
 
     try:
         check_plot(output)
-        read = {name: read_training_log(path) for name, path in named(logs).items()}
-        content, missing = plot_training(
-            read, output.suffix[1:].lower(), component=component, score=score, by_label=by_label
-        )
+        with working("Drawing"):
+            read = {name: read_training_log(path) for name, path in named(logs).items()}
+            content, missing = plot_training(
+                read, output.suffix[1:].lower(), component=component, score=score, by_label=by_label
+            )
         write_whole(output, content)
     except (ValueError, ImportError, OSError) as err:
         msg.fail("No figure was written", str(err), exits=1)

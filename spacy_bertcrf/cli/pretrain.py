@@ -11,6 +11,7 @@ import typer
 from wasabi import Printer
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.progress import working
 
 if TYPE_CHECKING:
     from spacy_bertcrf.pretraining.pretrain import Pretrained
@@ -118,9 +119,10 @@ def pretrain_cli(
         if base is not None and not trains:
             raise ValueError("Without a step the base stays as it is; nothing is trained.")
         if new is not None:
-            model, tokenizer = _new(
-                texts, new, layers, width, heads, max_length, vocab_size, min_frequency, seed
-            )
+            with working("Making a vocabulary", is_shown=not msg.no_print):
+                model, tokenizer = _new(
+                    texts, new, layers, width, heads, max_length, vocab_size, min_frequency, seed
+                )
         if not trains:
             save_model(output, model, tokenizer)
             _print_problems(msg, texts.problems)

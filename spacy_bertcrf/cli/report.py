@@ -10,17 +10,16 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.calibrate import read_examples
+from spacy_bertcrf.cli.progress import counted, working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from spacy.language import Language
 
     from spacy_bertcrf.evaluation.judged import JudgedText
     from spacy_bertcrf.evaluation.known_mentions import KnownMentions
     from spacy_bertcrf.evaluation.report.tables import Report
-
-SECONDS_BEFORE_PROGRESS = 2
 
 
 @bertcrf_app.command("report")
@@ -97,13 +96,14 @@ def _judged_by(
 
     from spacy_bertcrf.evaluation.judging import add_probabilities, judge
 
-    nlp = load(model)
+    with working(f"Loading {_name(model)}"):
+        nlp = load(model)
     name = _recognizer(nlp, component)
     read = partial(read_examples, nlp, data)
-    texts = list(_progress(judge(nlp, read), f"{_name(model)}, entities"))
+    texts = list(counted(judge(nlp, read), f"{_name(model)}, entities"))
     if name is not None:
         found = add_probabilities(texts, nlp, name, read)
-        texts = list(_progress(found, f"{_name(model)}, probabilities"))
+        texts = list(counted(found, f"{_name(model)}, probabilities"))
     return nlp, texts
 
 
@@ -127,24 +127,12 @@ def _recognizer(nlp: "Language", component: str | None) -> str | None:
 def _known(nlp: "Language", train: Path) -> "KnownMentions":
     from spacy_bertcrf.evaluation.report.tables import known_mentions
 
-    return known_mentions(example.reference for example in read_examples(nlp, train))
+    references = (example.reference for example in read_examples(nlp, train))
+    return known_mentions(counted(references, f"Reading {train}"))
 
 
 def _name(model: str) -> str:
     return Path(model).resolve().name if Path(model).exists() else model
-
-
-def _progress(texts: "Iterable[JudgedText]", title: str) -> "Iterable[JudgedText]":
-    from tqdm import tqdm
-
-    return tqdm(
-        texts,
-        desc=title,
-        unit=" texts",
-        delay=SECONDS_BEFORE_PROGRESS,
-        disable=None,
-        leave=False,
-    )
 
 
 def _print(report: "Report") -> None:

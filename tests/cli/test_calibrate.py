@@ -71,7 +71,9 @@ def test_writes_the_pipeline_with_the_temperature_that_fits(calibrate, model, da
     old_error = error_of(old, data)
     assert f"error before, temperature 1: {old_error:.2%} " in output
     fitted = old.get_pipe("bertcrf").fit_temperature(Corpus(data)(old))
-    assert new.get_pipe("bertcrf").temperature == fitted > 1.5
+    # srsly reads some numbers from JSON a last bit off.
+    assert new.get_pipe("bertcrf").temperature == pytest.approx(fitted, rel=1e-12)
+    assert fitted > 1.5
     assert f"error after, temperature {fitted:.4g}: {error_of(new, data):.2%} " in output
     # Of the 7 entities 5 are right, and in 15 bins hardly two are together.
     assert error_of(new, data) > old_error
