@@ -120,7 +120,9 @@ def convert_cli(
         str | None,
         typer.Option(help="Write all entities, overlapping ones too, to doc.spans under this key"),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Text encoding, e.g. gb18030 for GBK")] = "utf8",
+    encoding: Annotated[
+        str, typer.Option(help="Text encoding, e.g. gb18030; utf8 gives way to what the bytes show")
+    ] = "utf8",
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing if there is any problem")
     ] = False,

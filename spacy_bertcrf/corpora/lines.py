@@ -12,8 +12,17 @@ MARK = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKS = {codecs.BOM_UTF8: "utf8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u3017\uff01-\uff5e\u2014-\u2026]")
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z][\w.-]*)["']""")
+_UTF_8_CHAR = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+# Letters and signs of Western European languages; those of Polish, Czech or Turkish text, which
+# Latin-1 reads as others, are not among them.
+_WESTERN = re.compile("[À-ÏÑ-ÖØ-Üß-ïñ-öø-üÿŒœ\u00a0¡¿«»‹›“”„‘’‚–—…°ºª§€£·´`]")
 _MOST = 0.9
+_NEARLY_ALL = 0.97
 _FEW = 0.3
+_ENOUGH_HAN = 20
 
 
 def read_lines(path: Path, encoding: str = "utf8") -> list[str]:
@@ -55,6 +64,28 @@ def decode(path: Path, data: bytes, encoding: str) -> str:
         ) from None
     except UnicodeError as err:
         raise ValueError(_why_not(path, data, encoding, getattr(err, "start", 0))) from None
+
+
+def sure_encoding(data: bytes) -> str | None:
+    """The encoding of bytes that are no UTF-8, where they leave no doubt: that which an XML
+    declaration or byte-order mark says; GB18030 that is common Chinese; Western European letters.
+    None where it is open, and where most of it is UTF-8, of which some bytes are broken."""
+    declared = _DECLARED.match(data)
+    marked = "utf-16" if utf_16_mark(data) else None
+    said = declared[1].decode("ascii") if declared else marked
+    if said is not None:
+        return said if _decodes(data, said) else None
+    high = len(re.findall(rb"[\x80-\xff]", data))
+    if sum(map(len, _UTF_8_CHAR.findall(data))) > _FEW * high:
+        return None
+    likely = _likely_encoding(data)
+    if likely == "gb18030":
+        return likely if high >= _ENOUGH_HAN else None
+    if likely not in ("latin-1", "cp1252"):
+        return None
+    letters = re.findall(r"[^\x00-\x7f]", data.decode(likely))
+    known = sum(bool(_WESTERN.match(letter)) for letter in letters)
+    return likely if known >= _NEARLY_ALL * len(letters) else None
 
 
 def utf_16_mark(data: bytes) -> bool:

@@ -29,6 +29,7 @@ from spacy_bertcrf.tagging.repair import check_scheme
 
 UNREAD_FILE = "file that no format reads"
 INNER_MARK = "byte-order mark inside the file"
+ENCODING = "Encoding"
 
 _RECORDS_SEEN = 1000
 
@@ -184,6 +185,9 @@ class CorpusReader:
         if not format.binary and source.is_text:
             for line in source.inner_marks():
                 log.add(INNER_MARK, line, "left out; two files were joined here")
+            if source.other_encoding is not None:
+                what = f"{source.other_encoding}, for the bytes are no UTF-8 (--encoding to change)"
+                log.note(ENCODING, what)
         for record in format.read(source, self.options, log):
             if well_formed(record, log, self._keep_empty):
                 yield record, log

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import bz2
 import glob
 import gzip
 import io
+import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from spacy_bertcrf.corpora.lines import MARK, decode, utf_16_mark
+from spacy_bertcrf.corpora.lines import MARK, decode, sure_encoding, utf_16_mark
 
-_GZIP = b"\x1f\x8b"
+_PACKED: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
+    b"\x1f\x8b": ("gzip", gzip.decompress),
+    b"BZh": ("bzip2", bz2.decompress),
+    b"\xfd7zXZ\0": ("xz", lzma.decompress),
+}
+_PACKED_SUFFIX = re.compile(r"\.(gz|bz2|xz)$")
 _BINARY = (b"PAR1", b"ARROW1", b"PK\x03\x04", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"SQLite")
 _INNER_MARK = re.compile(f"(?:\r\n|\r|\n){MARK}(?![\t ])")
 _SEEN = 8192
@@ -24,7 +31,8 @@ class Source:
     """One file, or a folder that is one corpus.
 
     path: the file or folder; in messages.
-    encoding: name of its encoding, if it is a text.
+    encoding: name of its encoding, if it is a text; "utf8" is what nobody said otherwise of, and
+        gives way to what the bytes show beyond doubt.
     data: its bytes, where they are not read from `path`.
     is_named: whether the user named it, rather than its folder.
     """
@@ -39,17 +47,18 @@ class Source:
         self.path = path
         self.encoding = encoding
         self.is_named = is_named
+        self._other_encoding: str | None = None
         if data is not None:
             self.data = data
 
     @property
     def name(self) -> str:
-        """The file's name without ``.gz``."""
-        return self.path.name.removesuffix(".gz")
+        """The file's name without ``.gz``, ``.bz2`` or ``.xz``."""
+        return _PACKED_SUFFIX.sub("", self.path.name)
 
     @property
     def suffix(self) -> str:
-        """What the name ends with, in small letters, without ``.gz``: ".json"."""
+        """What the name ends with, in small letters, but for ``.gz`` and the like: ".json"."""
         return Path(self.name).suffix.lower()
 
     @property
@@ -75,14 +84,15 @@ class Source:
     @cached_property
     def data(self) -> bytes:
         """The bytes, decompressed. Raises OSError if they cannot be read, ValueError if they are
-        a broken gzip file."""
+        a broken gzip, bzip2 or xz file."""
         data = self.path.read_bytes()
-        if not data.startswith(_GZIP):
-            return data
-        try:
-            return gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as err:
-            raise ValueError(f"{self.path} is a broken gzip file: {err}") from None
+        for mark, (name, decompress) in _PACKED.items():
+            if data.startswith(mark):
+                try:
+                    return decompress(data)
+                except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as err:
+                    raise ValueError(f"{self.path} is a broken {name} file: {err}") from None
+        return data
 
     @cached_property
     def is_text(self) -> bool:
@@ -92,11 +102,25 @@ class Source:
         wide = "16" in self.encoding or "32" in self.encoding or utf_16_mark(self.head)
         return bool(wide) or b"\0" not in self.head
 
+    @property
+    def other_encoding(self) -> str | None:
+        """The encoding that `text` is read in since the bytes show it beyond doubt, where they are
+        not UTF-8 and nobody named one."""
+        self.text  # noqa: B018  # finds it out
+        return self._other_encoding
+
     @cached_property
     def text(self) -> str:
         """The text as the file has it, with its line ends, without a byte-order mark before it.
         Raises ValueError, with the line and the encoding to try, if the bytes are in another."""
-        return decode(self.path, self.data, self.encoding).removeprefix(MARK)
+        self._other_encoding = None
+        try:
+            text = self.data.decode(self.encoding)
+        except (LookupError, UnicodeError):
+            if self.encoding == "utf8":
+                self._other_encoding = sure_encoding(self.data)
+            text = decode(self.path, self.data, self._other_encoding or self.encoding)
+        return text.removeprefix(MARK)
 
     def lines(self) -> Iterator[str]:
         """The lines without their ends, which are LF, CRLF or a lone CR, and nothing else. A
