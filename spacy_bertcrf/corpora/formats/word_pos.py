@@ -18,6 +18,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
+from spacy_bertcrf.corpora.formats.tagged_lines import find_tagged_words
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.person_names import join_names, names_are_split
@@ -85,6 +86,8 @@ class WordPos(Format):
         tag_set = _find_tag_set(tags)
         # MSRA's phrases have spaces in them.
         is_msra = tag_set is _MSRA and 2 * tags.total() > words
+        if find_tagged_words(lines) is not None:
+            return Evidence("the tags are those of entities, with B and I", AGAINST)
         if not words or (tags.total() < _MOST * words and not is_msra):
             return Evidence("no lines of words with a tag behind a slash each", AGAINST)
         if not any(map(_HAN.search, lines)):
