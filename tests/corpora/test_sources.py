@@ -8,7 +8,9 @@ from spacy_bertcrf.corpora.lines import sure_encoding
 from spacy_bertcrf.corpora.reading import ENCODING, read_corpus
 from spacy_bertcrf.corpora.sources import Source
 
-HAN = "".join(f"{char}\tO\n" for char in "江泽民主席发表新年讲话中国人民生活水平提高") + "北\tB-LOC\n"
+HAN = (
+    "".join(f"{char}\tO\n" for char in "江泽民主席发表新年讲话中国人民生活水平提高") + "北\tB-LOC\n"
+)
 GERMAN = "Frau\tO\nMüller\tB-PER\ngrüßt\tO\n„\tO\nKöln\tB-LOC\n"
 
 
@@ -35,7 +37,7 @@ def test_a_packed_file_is_read_as_what_is_in_it(tmp_path, pack):
     ],
 )
 def test_bytes_that_leave_no_doubt_are_read_and_told(tmp_path, text, encoding, found):
-    """Else everybody with Kaggle's table, or CoNLL's German and Spanish, has to look up an option."""
+    """Else everybody with Kaggle's table, or CoNLL's Spanish, has to look up an option."""
     path = tmp_path / "corpus.txt"
     path.write_bytes(text.encode(encoding))
     corpus = read_corpus(path)

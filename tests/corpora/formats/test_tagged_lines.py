@@ -7,13 +7,16 @@ from hypothesis import strategies as st
 ANNA = [("Anna Lee", "PER"), ("Bonn", "LOC")]
 TAGS = ["B-PER", "I-PER", "O", "O", "B-LOC", "O"]
 WORDS = ["Anna", "Lee", "lives", "in", "Bonn", "."]
+MORE = list(zip(WORDS * 9, TAGS * 9, strict=True))
 
 
 @pytest.mark.parametrize("separator", ["/", "|", "_", ":"])
 @pytest.mark.parametrize("pos", ["", "NN"])
 def test_a_tag_behind_each_word(read, separator, pos):
     """Else a word and its tag are one token, or parts of speech are labels."""
-    parts = ([word, pos, tag] if pos else [word, tag] for word, tag in zip(WORDS, TAGS))
+    parts = (
+        [word, pos, tag] if pos else [word, tag] for word, tag in zip(WORDS, TAGS, strict=True)
+    )
     line = " ".join(map(separator.join, parts))
     export = read(f"{line}\n\n{line} \r\n", name="a.txt")
     assert export.format == "tagged-lines"
@@ -75,12 +78,12 @@ def test_a_word_that_lost_its_tag(read):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.tuples(st.text("ab/|_:1.", min_size=1), st.sampled_from(TAGS)), min_size=2))
 def test_any_word_may_have_the_sign_that_parts(read, pairs):
     """Else a date, a price or an address loses a part, or its tag."""
-    line = " ".join(f"{word}/{tag}" for word, tag in [*pairs, *zip(WORDS * 9, TAGS * 9)])
+    line = " ".join(f"{word}/{tag}" for word, tag in [*pairs, *MORE])
     export = read(line + "\n", format="tagged-lines")
     words = [token.text for token in export.docs[0]]
     assert words == [word for word, _ in pairs] + WORDS * 9

@@ -1,0 +1,161 @@
+"""Tables with a text a row, invented, as people upload them."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spacy_bertcrf.corpora.cell_values import parse_cell
+
+ANNA = [("Anna Lee", "PER"), ("Bonn", "LOC")]
+TOKENS = ["Anna", "Lee", "saw", "Bonn"]
+TAGS = ["B-PER", "I-PER", "O", "B-LOC"]
+SPANS = [(0, 8, "PER"), (13, 17, "LOC")]
+EMPTY = ["Nobody", "saw", "it", "then"]
+OBJECTS = [{"start": start, "end": end, "label": label} for start, end, label in SPANS]
+
+
+def table(*rows, separator=","):
+    """A table as programs write it, with quotes where a cell needs them."""
+    file = io.StringIO()
+    csv.writer(file, delimiter=separator).writerows(rows)
+    return file.getvalue()
+
+
+def as_array(values):
+    """As NumPy prints it."""
+    return "[" + " ".join(map(repr, values)) + "]"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("names", "write_tokens", "write_tags"),
+    [
+        (["text", "labels"], " ".join, " ".join),
+        (["Sentence #", "Sentence", "POS", "Tag"], " ".join, repr),
+        (["id", "tokens", "ner_tags"], repr, repr),
+        (["tokens", "tags"], json.dumps, json.dumps),
+        (["", "tokens", "ner_tags"], as_array, as_array),
+        (["sentence", "word_labels"], " ".join, ",".join),
+    ],
+)
+def test_tags_for_each_word(read, names, write_tokens, write_tags, separator):
+    """Else a list of tags is one tag, NumPy's strings are joined to one, or nothing is read."""
+    cells = {"Sentence #": "Sentence: 1", "POS": repr(["NN"] * 4), "id": "0", "": "0"}
+    rows = [names]
+    for tokens, tags in ((TOKENS, TAGS), (EMPTY, ["O"] * 4)):
+        rows.append([cells.get(name, write_tokens(tokens)) for name in names[:-1]])
+        rows[-1].append(write_tags(tags))
+    export = read(table(*rows, separator=separator), name="data.csv")
+    assert export.format == "csv-texts"
+    assert export.entities == [ANNA, []]
+    assert [token.text for token in export.docs[0]] == TOKENS
+    assert export.problems == []
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        repr({"entities": SPANS}),
+        repr(SPANS),
+        json.dumps(SPANS),
+        json.dumps(OBJECTS),
+        repr(OBJECTS),
+    ],
+)
+@pytest.mark.parametrize("name", ["entities", "annotation", "label", "ner"])
+def test_entities_with_offsets(read, cell, name):
+    """Else a tuple that a program wrote into a cell is its text's class. An empty list says that
+    nothing is there, an empty cell that nobody looked."""
+    empty = [] if cell.startswith("[") else {"entities": []}
+    rows = [["Text", name], ["Anna Lee saw Bonn", cell], ["It, and more.", empty], ["Not seen", ""]]
+    export = read(table(*rows), name="data.csv")
+    assert export.format == "csv-texts"
+    assert export.entities == [ANNA, [], []]
+    assert export.annotated == [True, True, False]
+    assert export.problems == []
+
+
+def test_an_entity_a_row(read):
+    """Else a text is read again for each of its entities, with one of them each."""
+    spans = [["Anna Lee saw Bonn", *span] for span in SPANS]
+    rows = [
+        ["text", "start", "end", "label"],
+        *spans,
+        ["Bob slept", 0, 3, "PER"],
+        ["Rain", "", "", ""],
+    ]
+    export = read(table(*rows), name="data.csv")
+    assert export.entities == [ANNA, [("Bob", "PER")], []]
+
+
+def test_categories(read):
+    """Else a table of classes has no reader, or its classes are entities."""
+    rows = [["label", "text"], ["pos", "A good, long film"], ["neg", "Bad"], ["pos", "Good again"]]
+    export = read(table(*rows), name="data.csv")
+    assert [doc.cats for doc in export.docs] == [
+        {"neg": 0.0, "pos": 1.0},
+        {"neg": 1.0, "pos": 0.0},
+        {"neg": 0.0, "pos": 1.0},
+    ]
+
+
+def test_numbers_of_tags_are_asked_for(read):
+    """Else the order of the labels is guessed."""
+    text = table(["tokens", "ner_tags"], [as_array(TOKENS), "[1 2 0 3]"])
+    with pytest.raises(ValueError, match="--labels"):
+        read(text)
+    assert read(text, labels=["O", "B-PER", "I-PER", "B-LOC"]).entities == [ANNA]
+
+
+def test_a_row_with_too_many_cells_is_told(read):
+    """Else a comma that nobody quoted shifts the annotation to another column."""
+    text = table(["text", "labels"], *[["Anna saw Bonn", "B-PER O B-LOC"]] * 9) + "a, b,O,O O\n"
+    export = read(text)
+    assert export.problems == [("wrong number of cells", 11)]
+    assert len(export.docs) == 9
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["text", "person"], ["Anna saw Bonn", "Anna"]],
+        [["a", "b"], ["1", "2"], ["3", "4"]],
+        [["text", "score"], ["Anna saw Bonn", "0.5"], ["Bob", "0.7"]],
+        [["Word", "Tag"], ["Anna", "B-PER"], ["saw", "O"], ["Bonn", "B-LOC"]],
+    ],
+)
+def test_what_is_no_annotated_text(recognised, rows):
+    """Else names beside a text are its classes, and tokens are texts."""
+    assert "csv-texts" not in recognised(table(*rows))
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.text(min_size=1).filter(str.strip), min_size=2, max_size=5), st.data())
+def test_any_words_in_a_list(read, words, data):
+    """Else a quote, a comma or a line break in a word ends a cell, a list or a row."""
+    write = data.draw(st.sampled_from([repr, json.dumps]))
+    rows = [[write(words), write(["B-X", *["O"] * (len(words) - 1)])]] * 2
+    export = read(table(["tokens", "ner_tags"], *rows), format="csv-texts")
+    assert [token.text for token in export.docs[0]] == words
+    assert [ent.text for ent in export.docs[0].ents] == words[:1]
+
+
+@given(st.lists(st.text(min_size=1) | st.integers(0, 9), min_size=1))
+def test_a_list_reads_as_it_was_written(values):
+    """Else strings without a comma between them become one."""
+    assert parse_cell(repr(values)) == parse_cell(repr(tuple(values))) == values
+
+
+@pytest.mark.parametrize(
+    "cell", ["[", "[1", "{x}", "('a'", "(a)", "[a b]", "['a' ... 'b']", "(1j,)"]
+)
+def test_what_is_no_value_stays_as_it_is(cell):
+    """Else a text that begins with a bracket ends in a traceback, or an array that NumPy cut short
+    loses its middle."""
+    assert parse_cell(cell) == cell
