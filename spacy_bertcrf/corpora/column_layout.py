@@ -18,15 +18,25 @@ DOCUMENT_START = "-DOCSTART-"
 
 # The phrases of CoNLL-2000: a column of them beside one of entities is of another layer.
 _CHUNKS = frozenset("NP VP PP ADVP SBAR ADJP PRT CONJP INTJ LST UCP".split())  # noqa: SIM905
+# Kinds of names that corpora of many languages share: two columns of such are two levels of them.
+_NAMES = frozenset(
+    """PER PERSON PERS ORG ORGANIZATION ORGANISATION LOC LOCATION GPE GEO FAC FACILITY MISC PRO PROD
+    PRODUCT EVENT EVENTS DATE TIME WORK TITLE""".split()  # noqa: SIM905  # words
+)
 _HEADER = frozenset(
     """token tokens word words form text lemma pos id index # sentence sentence_id
     tag tags label labels ner ner_tag ner_tags bio iob entity""".split()  # noqa: SIM905
 )
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
+_ELEMENT = re.compile(r"\s*<[^<>\s][^<>]*>(.*</[^<>]+>)?\s*")
+_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_NUMBERS = 5
+# Of so many tokens without a break between them nobody has made sentences.
+_LONGEST_ALONE = 150
+_LONGEST_SENTENCE = 1000
 
 Rows = Sequence[Sequence[str]]
 
@@ -47,6 +57,7 @@ class Layout(NamedTuple):
     names: the tags whose numbers, from 0, the file has; None if it has tags.
     has_header: whether the first line names the columns.
     has_entities: whether there is any tag but O in the lines that it was found by.
+    has_breaks: whether sentences are parted in them.
     remarks: what speaks for it, for the user to read.
     """
 
@@ -59,6 +70,7 @@ class Layout(NamedTuple):
     names: Sequence[str] | None = None
     has_header: bool = False
     has_entities: bool = True
+    has_breaks: bool = True
     remarks: tuple[str, ...] = ()
 
     def fits(self, columns: Sequence[str]) -> bool:
@@ -66,6 +78,16 @@ class Layout(NamedTuple):
         return len(columns) == self.width or (
             len(columns) > self.width and not any(columns[self.width :])
         )
+
+    def is_markup(self, columns: Sequence[str], line: str) -> bool:
+        """Whether a line is an element of a document's build, such as <s> or </doc>, and no
+        token."""
+        if self.width == 1 or not _ELEMENT.fullmatch(line):
+            return False
+        if not self.fits(columns):
+            return True
+        tag = columns[self.tag_at]
+        return tag.endswith(">") and tag not in self.style.outside and not self.style.split(tag)
 
     def tag(self, columns: Sequence[str]) -> str:
         """The tag of a line that fits, as `read_tags` reads it."""
@@ -107,6 +129,10 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
     table = _Table(lines, options)
     if not table.sentences:
         return None
+    if 2 * table.size <= table.n_lines:
+        raise ValueError(
+            f"of {table.n_lines:,} lines only {table.size:,} have {table.width} columns: no table"
+        )
     tag_at, style, remarks = _find_tags(table, options)
     token_at, of_tokens = _find_tokens(table, tag_at, options)
     if token_at == tag_at:
@@ -120,6 +146,10 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
             f"The tags in column {tag_at + 1} have no label ({letters}): the entities are all of "
             "one kind. Name it with --label, e.g. --label ENTITY."
         )
+    found = table.tags(tag_at)
+    if found.keys() <= {"_", "-", ""}:
+        shown = " or ".join(repr(tag) for tag in found if tag) or "nothing"
+        raise ValueError(f"column {tag_at + 1} holds nothing but {shown}, and no tag of any token")
     layout = Layout(
         table.width,
         token_at,
@@ -129,7 +159,9 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         options.label,
         options.labels,
         table.has_header,
-        table.tags(tag_at).keys() - style.outside != set(),
+        found.keys() - style.outside != set(),
+        table.size <= _LONGEST_SENTENCE * len(table.sentences)
+        and (len(table.sentences) > 1 or table.size < _LONGEST_ALONE),
         (*of_tokens, *remarks),
     )
     tags = ([layout.tag(row) for row in rows] for rows in table.sentences)
@@ -147,6 +179,7 @@ class _Table:
         if not every:
             # All of its lines begin with #: then they are tokens.
             sentences, every = [hashes] if hashes else [], hashes
+        self.n_lines = len(every)
         self.width = _width(every)
         self.has_header = bool(every) and _is_header(every[0])
         if self.has_header:
@@ -204,7 +237,12 @@ class _Tags(NamedTuple):
     def is_like(self, other: _Tags) -> bool:
         """Whether another column has the same kind of labels."""
         both = self.labels.keys() & other.labels.keys()
-        return 2 * len(both) > min(len(self.labels), len(other.labels))
+        named = all(
+            2 * sum(count for label, count in tags.labels.items() if label.upper() in _NAMES)
+            > tags.total
+            for tags in (self, other)
+        )
+        return named or 2 * len(both) > min(len(self.labels), len(other.labels))
 
 
 def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str]]:
@@ -299,7 +337,7 @@ def _why_no_tokens(column: list[list[str]]) -> str | None:
         return "is empty"
     steps = [(one, other) for values in column for one, other in pairwise(values)]
     if steps and _are_numbers(column):
-        rising = sum(int(other) == int(one) + 1 for one, other in steps)
+        rising = sum(_last_number(other) == _last_number(one) + 1 for one, other in steps)
         if rising >= _NEARLY_ALL * len(steps):
             return "counts the tokens"
     long = [values for values in column if len(values) > 1]
@@ -309,7 +347,12 @@ def _why_no_tokens(column: list[list[str]]) -> str | None:
 
 
 def _are_numbers(column: Iterable[Sequence[str]]) -> bool:
-    return all(value.isdecimal() for values in column for value in values)
+    return all(_NUMBER.fullmatch(value) for values in column for value in values)
+
+
+def _last_number(value: str) -> int:
+    """The number of a token: 3 of "3", and of "1-3", the third token of sentence 1."""
+    return int(re.split(r"[-.]", value)[-1])
 
 
 def _sentences(lines: Iterable[str]) -> tuple[list[list[list[str]]], list[list[str]]]:
@@ -317,15 +360,20 @@ def _sentences(lines: Iterable[str]) -> tuple[list[list[list[str]]], list[list[s
     with #, and may be comments."""
     sentences: list[list[list[str]]] = [[]]
     hashes: list[list[str]] = []
+    n_markup = 0
     for line in lines:
         columns = split_columns(line)
-        if not columns or DOCUMENT_START in columns:
+        is_markup = bool(_ELEMENT.fullmatch(line))
+        n_markup += is_markup
+        if not columns or DOCUMENT_START in columns or is_markup:
             if sentences[-1]:
                 sentences.append([])
         elif line.startswith("#") and not sentences[-1]:
             hashes.append(columns)
         else:
             sentences[-1].append(columns)
+    if 2 * n_markup > sum(map(len, sentences)) + n_markup:
+        raise ValueError("most lines are elements of markup, and no tokens")
     return [rows for rows in sentences if rows], hashes
 
 

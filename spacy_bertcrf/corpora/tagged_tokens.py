@@ -94,7 +94,7 @@ def read_tagged(
             "all entities with --label."
         )
     if scheme is None:
-        canonical = ([style.canonical(tag, options.label) for tag in _stripped(s)] for s in first)
+        canonical = (style.canonical_tags(_stripped(s), options.label) for s in first)
         entities = counts.keys() - style.outside
         scheme = detect_scheme(canonical) if entities else "BIO"
     given = "" if options.scheme else " (detected; --scheme to change)"
@@ -102,7 +102,8 @@ def read_tagged(
     if style != TagStyle() and (style.position != "nowhere" or style.outside != {"O"}):
         problems.note(STYLE, str(style))
     for sentence in chain(first, sentences):
-        tags = [style.canonical(tag, options.label) or None for tag in _stripped(sentence)]
+        written = style.canonical_tags(_stripped(sentence), options.label)
+        tags = [tag or None for tag in written]
         yield _record(sentence, tags, scheme, problems)
 
 

@@ -20,13 +20,26 @@ _SENTENCES = (
 )
 _TOKENS = ("word", "words", "token", "tokens", "form", "char", "character", "chars", "text")
 _TAGS = (
-    *("nertag", "nertags", "ner", "nerlabel", "iob", "iobtag", "bio", "biotag", "bioes"),
+    *(
+        "necoarselit",
+        "nefinelit",
+        "nertag",
+        "nertags",
+        "ner",
+        "nerlabel",
+        "iob",
+        "iobtag",
+        "bio",
+        "biotag",
+        "bioes",
+    ),
     *("entitytag", "entity", "netag", "ne", "namedentity", "tag", "tags", "label", "labels"),
     *("goldlabel", "gold", "annotation"),
 )
 _DOCUMENTS = ("document", "documentid", "doc", "docid", "docname", "article", "filename", "file")
 _SENTENCE_NUMBER = re.compile(r"(sentence|sent|句子)\W*\d+", re.IGNORECASE)
 _OUTSIDE = ("o", "other")
+_FLAG = re.compile(r"\b(NoSpaceAfter|EndOfSentence|EndOfLine)\b")
 
 
 class TokenColumns(NamedTuple):
@@ -37,6 +50,8 @@ class TokenColumns(NamedTuple):
     sentence: the column whose change begins a sentence; blank is as the row before.
     number: the column that numbers the tokens, and falls where a sentence begins.
     document: the column whose change begins a document.
+    flags: HIPE's column of what else is to be said of a token: NoSpaceAfter, EndOfSentence.
+    others: further columns of tags, that are not read.
     """
 
     dialect: Dialect
@@ -46,6 +61,8 @@ class TokenColumns(NamedTuple):
     sentence: int | None
     number: int | None
     document: int | None
+    flags: int | None = None
+    others: tuple[int, ...] = ()
 
     def describe(self, header: Sequence[str]) -> str:
         """The columns as messages name them."""
@@ -73,7 +90,13 @@ def find_token_columns(
     dialect = find_dialect(source, whole)
     if dialect is None:
         raise ValueError("no table: rows have no two cells apart by commas, tabs or semicolons")
-    rows = [row.cells for row in islice(read_table(source, dialect), _SEEN) if any(row.cells)]
+    rows = [
+        row.cells
+        for row in islice(read_table(source, dialect), _SEEN)
+        if any(row.cells) and not is_comment(row.cells)
+    ]
+    if not rows:
+        raise ValueError("no row that holds anything")
     names = [_NOT_IN_NAMES.sub("", cell).lower() for cell in rows[0]]
     has_header = _is_header(rows, names)
     body = [row for row in rows[int(has_header) :] if len(row) == dialect.n_columns]
@@ -94,7 +117,26 @@ def find_token_columns(
     document = _named(names, _DOCUMENTS, {token, tag, sentence})
     if not has_header and sentence is None and not any(map(is_prefixed, columns[tag])):
         raise ValueError("neither names of columns, nor numbers of sentences, nor tags as B-PER")
-    return TokenColumns(dialect, has_header, token, tag, sentence, number, document), rows[0]
+    flags = _find_flags(columns, names)
+    others = tuple(
+        at for at in _tag_columns(columns) if at != tag and any(map(is_prefixed, columns[at]))
+    )
+    layout = TokenColumns(
+        dialect, has_header, token, tag, sentence, number, document, flags, others
+    )
+    return layout, rows[0]
+
+
+def is_comment(cells: Sequence[str]) -> bool:
+    """Whether a row is a comment: it begins with # and has no other cell."""
+    return cells[0].startswith("#") and not any(cells[1:])
+
+
+def _find_flags(columns: list[list[str]], names: list[str]) -> int | None:
+    at = names.index("misc") if "misc" in names else None
+    if at is None or not any(_FLAG.search(cell) for cell in columns[at]):
+        return None
+    return at
 
 
 def _is_header(rows: list[list[str]], names: list[str]) -> bool:
@@ -110,7 +152,7 @@ def _is_header(rows: list[list[str]], names: list[str]) -> bool:
 
 
 def _find_tag(columns: list[list[str]], names: list[str]) -> int:
-    tags = [at for at, cells in enumerate(columns) if _are_words(cells) and looks_like_tags(cells)]
+    tags = _tag_columns(columns)
     for name in _TAGS:
         if name in names and names.index(name) in tags:
             return names.index(name)
@@ -120,6 +162,10 @@ def _find_tag(columns: list[list[str]], names: list[str]) -> int:
         if found:
             return found[-1]
     raise ValueError("no column holds tags of entities; name it with --tag-column")
+
+
+def _tag_columns(columns: list[list[str]]) -> list[int]:
+    return [at for at, cells in enumerate(columns) if _are_words(cells) and looks_like_tags(cells)]
 
 
 def _find_token(columns: list[list[str]], names: list[str], tag: int) -> int:

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from spacy_bertcrf.tagging.spans import EntitySpan
 
-# The letters that a scheme writes before its labels. BIO is also known as IOB2, BIOES as IOBES.
+# The letters that a scheme writes before its labels. BIO is also known as IOB2, BIOES as IOBES;
+# BIOS marks single tokens and no ends.
 FILE_SCHEMES = {
     "BIO": "BI",
     "BIOES": "BIES",
     "BMES": "BMES",
+    "BIOS": "BIS",
     "BILOU": "BILU",
     "IO": "I",
     "IOB1": "BI",
@@ -111,6 +113,8 @@ def detect_scheme(sentences: Iterable[Sequence[str | None]]) -> str:
         return "IO"
     closed = sum(letters[letter] for letter in "ESLU")
     opened = sum(letters[letter] for letter in "BSU")
+    if letters["I"] and opened > closed == letters["S"] > 0:
+        return "BIOS"
     if closed and 2 * closed >= opened:
         if letters["M"] > letters["I"]:
             return "BMES"

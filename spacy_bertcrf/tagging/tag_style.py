@@ -15,6 +15,8 @@ _OUTSIDE = frozenset("Oo0")
 _OTHER_OUTSIDE = ("_", "-", "other", "others", "out", "outside", "none", "null", "nil")
 _WORDS_FOR_OUTSIDE = frozenset(_OTHER_OUTSIDE) - {"_", "-"}
 _USUAL = "-_"
+_BRACKETS = re.compile(r"(I-)?<([^<>]+)>")
+_INNER = frozenset("IMEL")
 _CANONICAL = {letter: letter for letter in LETTERS} | {"W": "S"}
 
 _MOST_TAGS = 0.9
@@ -30,20 +32,26 @@ class TagStyle(NamedTuple):
     """How tags are written.
 
     position: where the letter stands: "before" the label, "after" it, "alone" where there is no
-        label, or "nowhere" where a tag is a label and nothing else.
+        label, "nowhere" where a tag is a label and nothing else, or "brackets" where ``I-<label>``
+        begins an entity, ``<label>`` goes on with it, and ``<other>`` is outside, as in GROBID.
     separators: the characters that may part letter and label; empty where nothing does.
     small: whether the letters are small ones.
     outside: the tags of tokens outside of all entities.
+    goes_on: whether a letter alone goes on with the entity before it: "B-PER", "I".
     """
 
     position: str = "before"
     separators: str = _USUAL
     small: bool = False
     outside: frozenset[str] = frozenset("O")
+    goes_on: bool = False
 
     def split(self, tag: str) -> tuple[str, str] | None:
         """The letter and the label of a tag, or None if it is no such tag."""
         width = 1 if self.separators else 0
+        if self.position == "brackets":
+            match = _BRACKETS.fullmatch(tag)
+            return ("B" if match[1] else "I", match[2]) if match else None
         if self.position == "alone":
             letter, between, label = tag, "", ""
         elif self.position == "before":
@@ -70,6 +78,15 @@ class TagStyle(NamedTuple):
         parts = self.split(tag)
         return tag if parts is None else f"{parts[0]}-{parts[1] or label}"
 
+    def canonical_tags(self, tags: Iterable[str | None], label: str | None = None) -> list[str]:
+        """Write the tags of a sentence so; where letters alone go on with an entity, they get its
+        label. None is an empty string."""
+        written = [self.canonical(tag, label) if tag else "" for tag in tags]
+        for at, tag in enumerate(written) if self.goes_on else ():
+            if tag in _INNER and at and written[at - 1][1:2] == "-":
+                written[at] = f"{tag}-{written[at - 1][2:]}"
+        return written
+
     def __str__(self) -> str:
         between = {"": "nothing", _USUAL: "- or _"}.get(self.separators, self.separators)
         small = "small " if self.small else ""
@@ -78,7 +95,9 @@ class TagStyle(NamedTuple):
             "after": f"{small}letter behind the label, parted by {between}",
             "alone": f"{small}letters without a label",
             "nowhere": "labels without letters",
+            "brackets": "I-<label> begins, <label> goes on",
         }[self.position]
+        how += ", a letter alone goes on" if self.goes_on else ""
         return f"{how}, outside is {' or '.join(sorted(self.outside))}"
 
 
@@ -123,6 +142,16 @@ def find_style(tags: Mapping[str, int], scheme: str | None = None) -> TagStyle:
             f"The tag column holds numbers ({_shown(tags)}). Give their names, that of 0 first, "
             "with --labels, e.g. --labels O,B-PER,I-PER."
         )
+    if sum(count for tag, count in rest.items() if _BRACKETS.fullmatch(tag)) >= _MOST_TAGS * sum(
+        rest.values()
+    ):
+        others = frozenset(tag for tag in rest if tag.removeprefix("I-").lower() == "<other>")
+        return TagStyle("brackets", outside=outside | others)
+    bare = _INNER & rest.keys()
+    if bare and TagStyle() in _fits(rest):
+        rest = {tag: count for tag, count in rest.items() if tag not in bare}
+        found = find_style({**rest, **{tag: tags[tag] for tag in outside & tags.keys()}}, scheme)
+        return found._replace(goes_on=found.position == "before")
     total = sum(rest.values())
     fits = _fits(rest)
     for style in sorted(fits, key=lambda style: -fits[style].count):

@@ -11,6 +11,7 @@ _LETTERS = {
     "BIO": ("B", "I", "I", "B"),
     "BIOES": ("B", "I", "E", "S"),
     "BMES": ("B", "M", "E", "S"),
+    "BIOS": ("B", "I", "I", "S"),
     "BILOU": ("B", "I", "L", "U"),
 }
 

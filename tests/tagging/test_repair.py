@@ -18,7 +18,7 @@ from spacy_bertcrf.tagging.repair import (
 )
 
 LABELS = ["PER", "org.com", "a-b_c"]
-LETTERS = {"BIO": "BIIB", "BIOES": "BIES", "BMES": "BMES", "BILOU": "BILU"}
+LETTERS = {"BIO": "BIIB", "BIOES": "BIES", "BMES": "BMES", "BIOS": "BIIS", "BILOU": "BILU"}
 
 
 @st.composite

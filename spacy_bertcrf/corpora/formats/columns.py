@@ -30,8 +30,12 @@ from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_ta
 
 WRONG_COLUMNS = "wrong number of columns"
 EMPTY_TOKEN = "empty token"
+NO_BREAKS = "no blank lines between sentences"
+MARKUP = "Lines of markup, read as breaks"
 LABEL_LIKE_TAG = "label that looks like a tag"
 MOSTLY_REPAIRED = "reading that explains the file badly"
+
+ENDS = frozenset(".!?。！？…")
 
 _SEEN = 20_000
 _ROWS_KEPT = 200_000
@@ -93,6 +97,8 @@ class Columns(Format):
         counts = _Counts()
         for sentence in read_sentences(source.lines(), layout, problems):
             line, tokens, tags, follows = sentence
+            if layout.style.goes_on:
+                tags = [tag or None for tag in layout.style.canonical_tags(tags)]
             spans, missing, repairs, running = read_tags(
                 tags, layout.scheme, running if follows else None
             )
@@ -108,6 +114,9 @@ class Columns(Format):
                 new_document=not follows,
             )
         counts.report(layout, problems)
+        if not layout.has_breaks:
+            what = "sentences end where a full stop, ! or ? is outside; --sentences joins them"
+            problems.add(NO_BREAKS, 0, what)
 
 
 class Msra(Columns):
@@ -129,8 +138,9 @@ def read_sentences(
 
     A line with another number of columns keeps its token and loses its tag. An empty token was a
     space before some tool stripped it, and becomes one again. ``-DOCSTART-`` lines part texts, and
-    so does ``# newdoc``. Lines that begin with # before a sentence are comments if they have no
-    tag, or are ``# key = value``.
+    so does ``# newdoc``; lines that are one element, such as ``<s>``, part sentences. Where nothing
+    does, they end with a full stop that is outside. Lines that begin with # before a sentence are
+    comments if they have no tag, or are ``# key = value``.
 
     lines: the lines of the file.
     layout: its columns.
@@ -149,8 +159,9 @@ def read_sentences(
             row = _row(line, layout)
             if len(rows) < _ROWS_KEPT:
                 rows[line] = row
-        token, tag, fault, parts = row
+        token, tag, fault, parts, is_markup = row
         if token is None:
+            problems.count(MARKUP, int(is_markup))
             if tokens:
                 yield Sentence(first, tokens, tags, follows)
                 tokens, tags = [], []
@@ -170,6 +181,10 @@ def read_sentences(
             problems.add(*fault[:1], number, fault[1])
         tokens.append(token)
         tags.append(tag)
+        if not layout.has_breaks and token in ENDS and tag == "O":
+            yield Sentence(first, tokens, tags, follows)
+            tokens, tags = [], []
+            text_begun = True
     if tokens:
         yield Sentence(first, tokens, tags, follows)
 
@@ -181,12 +196,14 @@ class _Row(NamedTuple):
     tag: None for a token that has none.
     fault: kind and description of what is wrong with it.
     parts_texts: for a break, whether another text begins.
+    is_markup: for a break, whether it is an element of a document's build.
     """
 
     token: str | None
     tag: str | None = None
     fault: tuple[str, str] | None = None
     parts_texts: bool = False
+    is_markup: bool = False
 
 
 def _row(line: str, layout: Layout) -> _Row:
@@ -196,6 +213,8 @@ def _row(line: str, layout: Layout) -> _Row:
     at = layout.token_at
     if DOCUMENT_START in (columns[0], *columns[at : at + 1]):
         return _Row(None, parts_texts=True)
+    if layout.is_markup(columns, line):
+        return _Row(None, is_markup=True)
     if layout.fits(columns):
         token = columns[at]
         fault = None if token else (EMPTY_TOKEN, "read as a space")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from spacy_bertcrf.corpora.delimited import TableRow, read_table
-from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, WRONG_COLUMNS
+from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
@@ -19,13 +19,14 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.corpora.tagged_tokens import TaggedSentence, is_outside, read_tagged
-from spacy_bertcrf.corpora.token_columns import TokenColumns, find_token_columns
+from spacy_bertcrf.corpora.token_columns import TokenColumns, find_token_columns, is_comment
 
 COLUMNS = "Columns"
+COMMENTS = "Comments, not read"
+OTHER_TAGS = "Other columns of tags, not read"
 NO_SENTENCES = "no column of sentences"
 
 _SEEN = 1000
-_ENDS = frozenset(".!?。！？…")
 
 
 class CsvTable(Format):
@@ -43,8 +44,10 @@ class CsvTable(Format):
             layout, header = find_token_columns(source, options)
         except ValueError as err:
             return Evidence(str(err), AGAINST)
-        if not layout.has_header and layout.dialect.separator in "\t|" and layout.sentence is None:
+        if not layout.has_header and layout.dialect.separator == "\t" and layout.sentence is None:
             return Evidence("no row of names above columns apart by tabs", AGAINST)
+        if layout.dialect.separator == "|" and _has_spaces(source):
+            return Evidence("several words between the bars", AGAINST)
         strength = CERTAIN if layout.has_header or layout.sentence is not None else LIKELY
         return Evidence(f"a table of {layout.describe(header)}", strength)
 
@@ -55,8 +58,16 @@ class CsvTable(Format):
         except ValueError as err:
             raise ValueError(f"{source.path}: {err}.") from None
         problems.note(COLUMNS, layout.describe(header))
+        if layout.others:
+            shown = (header[at] if layout.has_header else str(at + 1) for at in layout.others)
+            problems.note(OTHER_TAGS, ", ".join(shown))
         rows = islice(read_table(source, layout.dialect), int(layout.has_header), None)
         return read_tagged(_sentences(rows, layout, problems), options, problems)
+
+
+def _has_spaces(source: Source) -> bool:
+    lines = [line for line in islice(source.lines(), _SEEN) if line.strip()]
+    return 2 * sum(len(line.split()) > 1 for line in lines) > len(lines)
 
 
 def _sentences(
@@ -68,6 +79,7 @@ def _sentences(
     keys = _Keys(layout)
     new = None
     rows = _whole_rows(rows, layout, problems)
+    spaces: list[bool] = []
     if layout.sentence is None and layout.number is None:
         first = list(islice(rows, _SEEN))
         rows = chain(first, rows)
@@ -75,8 +87,10 @@ def _sentences(
     for line, cells in rows:
         is_blank = not cells
         if keys.begins(cells, tokens, tags) and tokens:
-            yield TaggedSentence(lines[0], tokens, tags, lines, new_document=new)
-            tokens, tags, lines = [], [], []
+            yield TaggedSentence(
+                lines[0], tokens, tags, lines, spaces=spaces or None, new_document=new
+            )
+            tokens, tags, lines, spaces = [], [], [], []
         if is_blank:
             continue
         if not tokens:
@@ -88,8 +102,10 @@ def _sentences(
         lines.append(line)
         tokens.append(token.strip() or " ")
         tags.append(tag or None)
+        if layout.flags is not None:
+            spaces.append("NoSpaceAfter" not in cells[layout.flags])
     if tokens:
-        yield TaggedSentence(lines[0], tokens, tags, lines, new_document=new)
+        yield TaggedSentence(lines[0], tokens, tags, lines, spaces=spaces or None, new_document=new)
     if keys.cuts:
         what = "sentences end where a full stop, ! or ? is outside; --sentences joins them"
         problems.add(NO_SENTENCES, 0, what)
@@ -103,13 +119,18 @@ class _Keys:
         self.sentence = self.document = ""
         self.cuts = False
         self.number = -1.0
+        self.ended = False
 
     def begins(
         self, cells: Sequence[str], tokens: Sequence[str], tags: Sequence[str | None]
     ) -> bool:
         """Whether a sentence begins with a row, or ends with a blank one."""
         if not cells:
+            self.ended = False
             return self.layout.sentence is None
+        ended, self.ended = self.ended, self._ends(cells)
+        if ended and self.layout.sentence is None:
+            return True
         begins = False
         if self.layout.sentence is not None:
             value = cells[self.layout.sentence].strip()
@@ -122,7 +143,7 @@ class _Keys:
                 return False
             begins, self.number = number <= self.number, number
         elif self.cuts and tokens:
-            begins = tokens[-1] in _ENDS and is_outside(tags[-1] or "O")
+            begins = tokens[-1] in ENDS and is_outside(tags[-1] or "O")
         document = self._document(cells)
         return begins or (bool(document) and document != self.document)
 
@@ -132,6 +153,10 @@ class _Keys:
             return None
         before, self.document = self.document, self._document(cells) or self.document
         return before != self.document
+
+    def _ends(self, cells: Sequence[str]) -> bool:
+        flags = self.layout.flags
+        return flags is not None and "EndOfSentence" in cells[flags]
 
     def _document(self, cells: Sequence[str]) -> str:
         return "" if self.layout.document is None else cells[self.layout.document].strip()
@@ -143,6 +168,9 @@ def _whole_rows(
     """Rows of as many cells as there are columns, and blank ones without any."""
     width, separator = layout.dialect.n_columns, layout.dialect.separator
     for line, cells in rows:
+        if cells and is_comment(cells):
+            problems.count(COMMENTS)
+            continue
         if not any(cell.strip() for cell in cells):
             yield TableRow(line, [])
             continue

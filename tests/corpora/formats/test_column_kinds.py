@@ -1,0 +1,98 @@
+"""Columns as particular corpora have them, made by hand after their files."""
+
+import pytest
+
+ANNA = [("Anna Lee", "PER"), ("Bonn", "LOC")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        (["B-PER", "I", "O", "B-LOC"], "{0}\t{1}"),
+        (["I-<PER>", "<PER>", "<other>", "I-<LOC>"], "{0} NOCAPS 0 {1}"),
+        (["B-PER", "I-PER", "O", "S-LOC"], "{0} {1}"),
+        (["B-PER", "I-PER", "O", "B-LOC"], "{0}|{1}"),
+        (["B-PER", "I-PER", "O", "B-LOC"], "de:{0}\t{1}"),
+        (["B-PER", "I-PER", "O", "B-LOC"], "{0} {1} +"),
+    ],
+)
+def test_ways_of_writing_a_tag(read, rows, lines):
+    """Else Korean corpora lose all of an entity but its first word, GROBID's "other" is a label,
+    WikiANN's tokens begin with their language, and BIOS has half its entities reported."""
+    tokens = ["Anna", "Lee", "saw", "Bonn"]
+    made = "".join(lines.format(*pair) + "\n" for pair in zip(tokens, rows, strict=True))
+    other = lines.format("Rain", rows[2] if "<" not in rows[2] else "I-<other>") + "\n"
+    export = read(f"{made}\n{other}\n{made}", name="train.txt")
+    assert export.entities == [ANNA, [], ANNA]
+    assert [token.text for token in export.docs[0]] == tokens
+    assert export.problems == []
+
+
+def test_lines_of_markup_part_sentences(read):
+    """Else <s> and </s> are tokens without annotation in each sentence."""
+    sentences = ["Anna\tB-PER\nsaw\tO\nit\tO\n", "<b>\tO\nBonn\tB-LOC\n.\tO\n.\tO\n"]
+    inside = "".join(f"<s>\n{sentence}</s>\n" for sentence in sentences)
+    text = f"<doc id=1>\n{inside}</doc>\n"
+    export = read(text, name="train.txt")
+    assert [doc.text for doc in export.docs] == ["Anna saw it", "<b> Bonn . ."]
+    assert export.notes["Lines of markup, read as breaks"] == "6"
+    assert export.problems == []
+
+
+def test_a_file_without_a_break_between_sentences(read):
+    """Else a corpus of a million tokens is one text."""
+    sentence = "Anna\tPER\nLee\tPER\nsaw\tO\nBonn\tLOC\n.\tO\n"
+    export = read(sentence * 40, name="train.txt")
+    assert export.entities == [ANNA] * 40
+    assert export.problems == [("no blank lines between sentences", 0)]
+    assert read(sentence * 4, name="train.txt").problems == []
+
+
+def test_two_levels_of_names_without_a_label_in_common(read):
+    """Else the inner level, which is nearly empty, is read in place of the outer one."""
+    export = read("Bonn\tB-ORG\tB-LOC\nUni\tI-ORG\tO\nsaw\tO\tO\nLee\tB-PER\tO\nInc\tB-ORG\tO\n")
+    assert export.entities == [[("Bonn Uni", "ORG"), ("Lee", "PER"), ("Inc", "ORG")]]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("1\tThe\tDET\t_\t_\n2\tdog\tNOUN\t_\t_\n\n1\tIt\tPRON\t_\t_\n", "nothing but '_'"),
+        ("2020-01-01 INFO a B-52 bomber\n2020-01-02 WARN it failed\n", "2 lines only 1 have 5"),
+        ("<doc>\n<p>Anna</p>\n<p>saw</p>\n</doc>\nAnna B-PER\n", "markup"),
+    ],
+)
+def test_what_is_no_table_of_tags(read, text, what):
+    """Else a treebank is a corpus without entities, and a log one with some."""
+    with pytest.raises(ValueError, match="no format fits"):
+        read(text, name="a.txt")
+    with pytest.raises(ValueError, match=what):
+        read(text, name="a.txt", format="columns")
+
+
+def test_numbers_of_sentence_and_token(read):
+    """Else 1-1, 1-2 and 1-3 are the words."""
+    export = read("1-1\tAnna\tB-PER\n1-2\tLee\tI-PER\n\n2-1\tBonn\tB-LOC\n2-2\t.\tO\n")
+    assert export.entities == [[("Anna Lee", "PER")], [("Bonn", "LOC")]]
+
+
+HIPE = """TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tNE-FINE-LIT\tNE-FINE-COMP\tNE-NESTED\tNEL-LIT\tMISC
+# hipe2022:document_id = one
+# language = de
+Anna\tB-pers\tO\tB-pers.ind\tB-comp.name\tO\tNIL\tNoSpaceAfter
+,\tO\tO\tO\tO\tO\t_\tEndOfSentence
+Bonn\tB-loc\tB-org\tB-loc.town\tO\tO\tQ1\t_
+
+# hipe2022:document_id = two
+Lee\tB-pers\tO\tB-pers.ind\tO\tO\t_\t_
+"""
+
+
+def test_hipe(read):
+    """Else comments are tokens, a page is one sentence, and parts of names are the entities."""
+    export = read(HIPE, name="HIPE-2022-de.tsv")
+    assert export.format == "csv"
+    assert export.entities == [[("Anna", "pers")], [("Bonn", "loc")], [("Lee", "pers")]]
+    assert export.docs[0].text == "Anna, "
+    assert "NE-FINE-LIT" in export.notes["Other columns of tags, not read"]
+    assert export.problems == []
