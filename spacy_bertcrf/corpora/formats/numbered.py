@@ -56,6 +56,8 @@ class Numbered(Format):
         """By numbers that count from 1 in each sentence, and two columns that hold only tags."""
         if looks_like_json(source):
             return None
+        if source.text.startswith("# global.columns"):
+            return Evidence("the file names its columns", AGAINST)
         kind = _find_kind(source)
         if kind is None:
             return Evidence("no numbered tokens with two columns of tags behind them", AGAINST)
