@@ -27,6 +27,10 @@ _ELEMENT = re.compile(
 )
 
 
+# Of marks that name none.
+NO_LABEL = ""
+
+
 class Unbalanced(ValueError):
     """A mark opens and does not close, or the other way round."""
 
@@ -39,6 +43,7 @@ class Marks(NamedTuple):
     is_sure: whether nothing else looks so.
     is_markup: whether its marks are elements of SGML.
     is_open: whether an entity in these lines has not ended.
+    unless: what speaks against these marks wherever it is in the text; None if nothing does.
     read: turns marked text into text and entities, given what turns a piece of it into plain text;
         raises Unbalanced.
     """
@@ -49,12 +54,15 @@ class Marks(NamedTuple):
     is_markup: bool
     is_open: Callable[[str], bool]
     read: Callable[[str, Callable[[str], str]], tuple[str, list[Mention]]]
+    unless: re.Pattern[str] | None = None
 
 
 def label_of(match: re.Match[str]) -> str | None:
     """The label of a matched entity; None if it is an element of something else."""
     groups = match.groupdict()
-    return element_label(groups["name"], groups.get("attributes") or "")
+    if "attributes" not in groups:
+        return groups["name"] or NO_LABEL
+    return element_label(groups["name"], groups["attributes"] or "")
 
 
 def element_label(name: str, attributes: str) -> str | None:
@@ -121,7 +129,7 @@ def _elements_open(lines: str) -> bool:
 
 
 def _reader_of(
-    pattern: re.Pattern[str], begins: str, trims: bool
+    pattern: re.Pattern[str], begins: str | None, trims: bool
 ) -> Callable[[str, Callable[[str], str]], tuple[str, list[Mention]]]:
     """A reader of marks that hold no others."""
 
@@ -132,11 +140,11 @@ def _reader_of(
             text += plain(line[at : match.start()])
             surface = plain(match["surface"])
             surface = surface.strip(" ") if trims else surface
-            entities.append(Mention(len(text), len(text) + len(surface), match["name"] or "entity"))
+            entities.append(Mention(len(text), len(text) + len(surface), match["name"] or NO_LABEL))
             text += surface
             at = match.end()
         rest = line[at:]
-        if begins in rest:
+        if begins is not None and begins in rest:
             raise Unbalanced(f"{begins!r} opens, and does not close")
         return text + plain(rest), entities
 
@@ -147,9 +155,19 @@ def _opener_of(begins: str, ends: str) -> Callable[[str], bool]:
     return lambda lines: lines.rfind(begins) > lines.rfind(ends)
 
 
+def _never_open(lines: str) -> bool:
+    return False
+
+
 _BOSON = re.compile(r"\{\{(?P<name>[^\s{}:]+):(?P<surface>.*?)\}\}", re.DOTALL)
 _OPENNLP = re.compile(r"<START(?::(?P<name>[^<>\s]+))?> *(?P<surface>.*?) *<END>", re.DOTALL)
 _YEDDA = re.compile(r"\[[@$](?P<surface>[^\[\]]*?)#(?P<name>[^\[\]#*]+)\*\]")
+_BRACKETS = re.compile(r"\[(?P<name>[A-Z][A-Z_-]+) (?P<surface>[^\[\]]+?) ?\]")
+_LINKS = re.compile(r"\[(?P<surface>[^\[\]\n]+)\]\((?P<name>[A-Za-z_][\w-]*)(?::[^()\n]*)?\)")
+_COLONS = re.compile(r"<(?P<surface>[^<>\n]+):(?P<name>[A-Z][A-Z_]+)>")
+_HALVES = re.compile(
+    r"""<b_(?P<kind>\w+) TYPE="(?P<name>[^"]+)"> *(?P<surface>.*?) *<e_(?P=kind)>""", re.DOTALL
+)
 
 KINDS = (
     Marks(
@@ -175,6 +193,41 @@ KINDS = (
         False,
         _opener_of("[@", "*]"),
         _reader_of(_YEDDA, "[@", trims=False),
+    ),
+    Marks(
+        "[label …]",
+        _BRACKETS,
+        True,
+        False,
+        _never_open,
+        _reader_of(_BRACKETS, None, trims=True),
+    ),
+    Marks(
+        "[…](label)",
+        _LINKS,
+        False,
+        False,
+        _never_open,
+        _reader_of(_LINKS, None, trims=False),
+        # Links of a page.
+        re.compile(r"^(#+ |```|={3,}$|-{3,}$)|\]\((?:https?:|[^()]*[/.])", re.MULTILINE),
+    ),
+    Marks(
+        "<…:LABEL>",
+        _COLONS,
+        True,
+        False,
+        _never_open,
+        _reader_of(_COLONS, None, trims=False),
+        re.compile(r"</|/>"),
+    ),
+    Marks(
+        '<b_enamex TYPE="label">…<e_enamex>',
+        _HALVES,
+        True,
+        False,
+        _opener_of("<b_", "<e_"),
+        _reader_of(_HALVES, "<b_", trims=True),
     ),
     Marks("<label>…</label>", _ELEMENT, True, True, _elements_open, _read_elements),
 )

@@ -48,12 +48,16 @@ class Inline(Format):
     """Entities marked inside the text."""
 
     name = "inline"
-    description = "texts with marked entities: <PER>…</PER>, <ENAMEX TYPE=…>, {{label:…}}"
+    description = (
+        "texts with marked entities: <PER>…</PER>, {{label:…}}, [PER …], […](PER), <…:PER>"
+    )
+    options = frozenset({"label"})
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By marks that open and close on a line, of few labels, which are no parts of HTML."""
         if looks_like_json(source) or _XML.match(source.text):
             return None
+        barred = _barred(source)
         seen: Counter[Marks] = Counter()
         labels: dict[Marks, Counter[str | None]] = {}
         lines = wrapped = 0
@@ -61,14 +65,16 @@ class Inline(Format):
             lines += bool(line.strip())
             wrapped += bool(_WRAPPED.fullmatch(line))
             for kind in KINDS:
-                matches = [match for match in kind.entity.finditer(line) if label_of(match)]
+                if kind in barred:
+                    continue
+                matches = [m for m in kind.entity.finditer(line) if label_of(m) is not None]
                 if matches:
                     seen[kind] += 1
                     labels.setdefault(kind, Counter()).update(map(label_of, matches))
         if not seen:
             return Evidence("no entities marked between the words", AGAINST)
         kind, count = max(seen.items(), key=lambda item: item[1])
-        shown = ", ".join(str(label) for label, _ in labels[kind].most_common(5))
+        shown = ", ".join(label or "no label" for label, _ in labels[kind].most_common(5))
         if kind.is_markup and lines >= _FEW and wrapped > _MOST_WRAPPED * lines:
             return Evidence(f"nearly every line is one element ({shown} in it): XML", AGAINST)
         if 10 * count < lines or len(labels[kind]) > labels[kind].total() // 2 + 3:
@@ -99,16 +105,30 @@ class Inline(Format):
             except Unbalanced as err:
                 problems.add(UNBALANCED, number, f"{err}; the line is left out")
                 continue
+            if any(not entity.label for entity in entities):
+                if options.label is None:
+                    raise ValueError(
+                        f"{source.path}:{number}: the marks name no label. Give that of all "
+                        "entities with --label."
+                    )
+                entities = [of._replace(label=of.label or options.label) for of in entities]
             if text.strip():
                 yield Record(number, text=text, entities=entities, new_document=new)
                 new = None if new is None else False
 
 
+def _barred(source: Source) -> set[Marks]:
+    return {kind for kind in KINDS if kind.unless is not None and kind.unless.search(source.text)}
+
+
 def _find_kind(source: Source) -> Marks:
+    barred = _barred(source)
     counts: Counter[Marks] = Counter()
     for line in source.lines():
         for kind in KINDS:
-            counts[kind] += any(label_of(match) for match in kind.entity.finditer(line))
+            if kind not in barred:
+                found = any(label_of(match) is not None for match in kind.entity.finditer(line))
+                counts[kind] += found
     kind, count = max(counts.items(), key=lambda item: item[1])
     if not count:
         raise ValueError(

@@ -14,6 +14,10 @@ ANNA = [("Anna Lee", "PER"), ("Bonn", "LOC")]
         "<START:PER> Anna Lee <END> lives in <START:LOC> Bonn <END>.",
         "{{PER:Anna Lee}} lives in {{LOC: Bonn}}.",
         "[@Anna Lee#PER*] lives in [@Bonn#LOC*].",
+        "[Anna Lee](PER) lives in [Bonn](LOC).",
+        "[PER Anna Lee ] lives in [LOC Bonn ].",
+        "<Anna Lee:PER> lives in <Bonn:LOC>.",
+        '<b_enamex TYPE="PER">Anna Lee<e_enamex> lives in <b_x TYPE="LOC">Bonn<e_x>.',
     ],
 )
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -61,6 +65,14 @@ def test_nested_elements(read):
     assert sorted(spans) == [("Bonn", "LOC"), ("Uni Bonn", "ORG"), ("there", "LOC")]
 
 
+def test_marks_without_a_label(read):
+    """Else the label is invented, or a traceback."""
+    text = "Here is <START> Anna Lee <END> .\n"
+    with pytest.raises(ValueError, match="--label"):
+        read(text)
+    assert read(text, label="PER").entities == [[("Anna Lee", "PER")]]
+
+
 def test_an_entity_over_lines(read):
     """Else both lines are left out."""
     export = read("<PER>Bo</PER> and <PER>Anna\nLee</PER> sit\n<PER>Eve</PER> sits\n")
@@ -87,6 +99,8 @@ def test_a_mark_without_its_other_half(read):
         "a < b and c > d\n",
         "Dear {{name}}, hello\n",
         "Anna [1] met {x}\n",
+        "See [the docs](docs/a.md), [this](LICENSE) and [that](LICENSE)\n",
+        "# Title\n\n[Anna](PER) is a mark, as [Bonn](LOC)\n",
     ],
 )
 def test_what_is_none(recognised, text):
