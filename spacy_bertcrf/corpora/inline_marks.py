@@ -74,6 +74,11 @@ def element_label(name: str, attributes: str) -> str | None:
     return given or name
 
 
+def is_structural(name: str) -> bool:
+    """Whether an element of this name, in small letters, is a part of a document's build."""
+    return name in _STRUCTURE
+
+
 def is_structure(line: str) -> bool:
     """Whether a line has nothing but elements of a document's build, such as <DOC id="1">, or one
     that no text is in, such as <DOCNO> 17 </DOCNO>."""
