@@ -35,7 +35,7 @@ _FEW = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_NUMBERS = 5
 # Of so many tokens without a break between them nobody has made sentences.
-_LONGEST_ALONE = 150
+_LONGEST_ALONE = 3000
 _LONGEST_SENTENCE = 1000
 
 Rows = Sequence[Sequence[str]]
@@ -129,7 +129,7 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
     table = _Table(lines, options)
     if not table.sentences:
         return None
-    if 2 * table.size <= table.n_lines:
+    if 2 * table.size < table.n_lines:
         raise ValueError(
             f"of {table.n_lines:,} lines only {table.size:,} have {table.width} columns: no table"
         )

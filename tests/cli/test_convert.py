@@ -272,7 +272,7 @@ def test_classes_are_for_texts(convert, tmp_path):
     (tmp_path / "classes.txt").write_text("a\nb\n")
     result = convert(GOOD, "--classes", "classes.txt", "--format", "columns")
     assert result.exit_code == 1
-    assert "--format label-text or text-label" in " ".join(squeeze(result.output))
+    assert "--format csv-texts or label-text or text-label" in " ".join(squeeze(result.output))
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "text\tlabel\n"])

@@ -46,7 +46,7 @@ class CsvTable(Format):
             return Evidence(str(err), AGAINST)
         if not layout.has_header and layout.dialect.separator == "\t" and layout.sentence is None:
             return Evidence("no row of names above columns apart by tabs", AGAINST)
-        if layout.dialect.separator == "|" and _has_spaces(source):
+        if not layout.has_header and layout.dialect.separator == "|" and _has_spaces(source):
             return Evidence("several words between the bars", AGAINST)
         strength = CERTAIN if layout.has_header or layout.sentence is not None else LIKELY
         return Evidence(f"a table of {layout.describe(header)}", strength)

@@ -58,7 +58,7 @@ def _find_prefix(source: Source) -> str | None:
     prefixes: Counter[str] = Counter()
     tokens = 0
     for line in islice(source.lines(), _SEEN):
-        token = re.split("[\t ]", line, maxsplit=1)[0]
+        token = line.partition("\t")[0]
         tokens += bool(token)
         match = _PREFIX.match(token)
         if match:

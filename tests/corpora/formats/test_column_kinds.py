@@ -42,10 +42,10 @@ def test_lines_of_markup_part_sentences(read):
 def test_a_file_without_a_break_between_sentences(read):
     """Else a corpus of a million tokens is one text."""
     sentence = "Anna\tPER\nLee\tPER\nsaw\tO\nBonn\tLOC\n.\tO\n"
-    export = read(sentence * 40, name="train.txt")
-    assert export.entities == [ANNA] * 40
+    export = read(sentence * 600, name="train.txt")
+    assert export.entities == [ANNA] * 600
     assert export.problems == [("no blank lines between sentences", 0)]
-    assert read(sentence * 4, name="train.txt").problems == []
+    assert read(sentence * 40, name="train.txt").problems == []
 
 
 def test_two_levels_of_names_without_a_label_in_common(read):
@@ -58,7 +58,10 @@ def test_two_levels_of_names_without_a_label_in_common(read):
     ("text", "what"),
     [
         ("1\tThe\tDET\t_\t_\n2\tdog\tNOUN\t_\t_\n\n1\tIt\tPRON\t_\t_\n", "nothing but '_'"),
-        ("2020-01-01 INFO a B-52 bomber\n2020-01-02 WARN it failed\n", "2 lines only 1 have 5"),
+        (
+            "1 Jan a B-52 bomber\n2 Jan it failed\n3 Jan and it failed again\n",
+            "3 lines only 1 have",
+        ),
         ("<doc>\n<p>Anna</p>\n<p>saw</p>\n</doc>\nAnna B-PER\n", "markup"),
     ],
 )

@@ -51,7 +51,8 @@ def test_alternatives_and_latin_1(read_path, tmp_path):
     """Else HAREM's text has a passage twice, or the encoding that it declares is asked for."""
     text = (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<col><DOC>\n <p>Não vi\n  <ALT>'
-        '<EM CATEG="PER">Anna de Bonn</EM> | <EM CATEG="PER">Anna</EM> de <EM CATEG="LOC">Bonn</EM></ALT> hoje'
+        '<EM CATEG="PER">Anna de Bonn</EM> | <EM CATEG="PER">Anna</EM> de <EM CATEG="LOC">Bonn'
+        "</EM></ALT> hoje"
         '\n  <EM COMENT="1">lá</EM></p></DOC></col>\n'
     )
     path = tmp_path / "harem.xml"
