@@ -160,8 +160,7 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         options.labels,
         table.has_header,
         found.keys() - style.outside != set(),
-        table.size <= _LONGEST_SENTENCE * len(table.sentences)
-        and (len(table.sentences) > 1 or table.size < _LONGEST_ALONE),
+        table.size < max(_LONGEST_ALONE, _LONGEST_SENTENCE * len(table.sentences)),
         (*of_tokens, *remarks),
     )
     tags = ([layout.tag(row) for row in rows] for rows in table.sentences)

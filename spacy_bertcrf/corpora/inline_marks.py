@@ -224,7 +224,7 @@ KINDS = (
         False,
         _never_open,
         _reader_of(_COLONS, None, trims=False),
-        re.compile(r"</|/>"),
+        re.compile(r"</|/>|\t[^\t\n]*\t"),
     ),
     Marks(
         '<b_enamex TYPE="label">…<e_enamex>',

@@ -114,7 +114,7 @@ class Columns(Format):
                 new_document=not follows,
             )
         counts.report(layout, problems)
-        if not layout.has_breaks:
+        if not layout.has_breaks and counts.sentences > 1:
             what = "sentences end where a full stop, ! or ? is outside; --sentences joins them"
             problems.add(NO_BREAKS, 0, what)
 
@@ -228,10 +228,11 @@ class _Counts:
     """What a reading has cost, to tell whether it explains the file."""
 
     def __init__(self) -> None:
-        self.tokens = self.repairs = 0
+        self.sentences = self.tokens = self.repairs = 0
         self.labels: set[str] = set()
 
     def add(self, tokens: int, repairs: int, labels: Iterable[str]) -> None:
+        self.sentences += 1
         self.tokens += tokens
         self.repairs += repairs
         self.labels.update(labels)

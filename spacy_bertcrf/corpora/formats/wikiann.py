@@ -61,7 +61,7 @@ def _find_prefix(source: Source) -> str | None:
         token = line.partition("\t")[0]
         tokens += bool(token)
         match = _PREFIX.match(token)
-        if match:
+        if match and "\t" in line:
             prefixes[f"{match[1]}:"] += 1
     prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
     return prefix if tokens >= _FEW and count >= _MOST * tokens else None
