@@ -16,8 +16,11 @@ from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
 
 DOCUMENT_START = "-DOCSTART-"
 
-# The phrases of CoNLL-2000: a column of them beside one of entities is of another layer.
-_CHUNKS = frozenset("NP VP PP ADVP SBAR ADJP PRT CONJP INTJ LST UCP".split())  # noqa: SIM905
+# The phrases of CoNLL-2000 and 2003, and the clauses of LST20: a column of them beside one of
+# entities is of another layer.
+_CHUNKS = frozenset(
+    "NP VP PP ADVP SBAR ADJP PRT CONJP INTJ LST UCP CLS NC VC PC".split()  # noqa: SIM905  # words
+)
 # Kinds of names that corpora of many languages share: two columns of such are two levels of them.
 _NAMES = frozenset(
     """PER PERSON PERS ORG ORGANIZATION ORGANISATION LOC LOCATION GPE GEO FAC FACILITY MISC PRO PROD
@@ -263,7 +266,7 @@ def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str
         and tags.total
         and tags.has_letters
         and not tags.are_chunks
-        and (tags.at > token_at or by_convention is None)
+        and (tags.at > token_at or by_convention is None or by_convention.are_chunks)
     ]
     if by_convention is None:
         if not beside:
@@ -281,6 +284,10 @@ def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str
                 [f"the last column {why}, column {best.at + 1} has B- and I-"],
             )
         return last, by_convention.style, []
+    if by_convention.are_chunks and beside:
+        best = beside[-1]
+        why = f"the last column has phrases, column {best.at + 1} other tags"
+        return best.at, best.style, [why]
     alike = [tags for tags in beside if tags.is_like(by_convention)]
     if not alike:
         return last, by_convention.style, []
@@ -321,6 +328,10 @@ def _find_tokens(table: _Table, tag_at: int, options: Options) -> tuple[int, lis
         return _index(options.token_column, table.width, "token"), []
     others = [at for at in range(table.width) if at != tag_at] or [tag_at]
     unfit = {at: why for at in others if (why := _why_no_tokens(list(table.values(at))))}
+    if table.size >= _FEWEST_NUMBERS:
+        numbers = [at for at in others if at not in unfit and _are_numbers(table.values(at))]
+        if len(unfit) + len(numbers) < len(others):
+            unfit |= dict.fromkeys(numbers, "holds only numbers")
     at = next((at for at in others if at not in unfit), others[0])
     if table.size >= _FEWEST_NUMBERS and _are_numbers(table.values(at)):
         raise LayoutQuestion(

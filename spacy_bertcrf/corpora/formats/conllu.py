@@ -25,7 +25,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.sources import Source
-from spacy_bertcrf.corpora.tagged_tokens import TaggedSentence, read_tagged
+from spacy_bertcrf.corpora.tagged_tokens import TaggedSentence, is_prefixed, read_tagged
 
 BAD_ROW = "row that is no word"
 MULTIWORD = "Multiword tokens"
@@ -208,14 +208,17 @@ def _record(sentence: Sentence) -> Record:
 
 
 def _find_key(sentences: Iterable[Sentence]) -> str | None:
-    counts = Counter(
-        key
-        for sentence in sentences
-        for word in sentence.words
-        for key in word.misc.keys() & set(KEYS)
-        if word.misc[key] not in ("O", "_", "")
-    )
-    return next((key for key in KEYS if counts[key]), None)
+    """The key of the entities: one of the usual names, or one that has nothing but tags."""
+    counts: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for sentence in sentences:
+        for word in sentence.words:
+            for key, value in word.misc.items():
+                if value not in ("O", "_", ""):
+                    counts[key] += 1
+                    others[key] += not is_prefixed(value)
+    tags = [key for key in counts if not others[key]]
+    return next((key for key in (*KEYS, *tags) if counts[key]), None)
 
 
 def _values(sentence: Sentence, key: str) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from spacy_bertcrf.corpora.column_layout import DOCUMENT_START
 from spacy_bertcrf.corpora.delimited import TableRow, read_table
 from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
@@ -171,7 +172,8 @@ def _whole_rows(
         if cells and is_comment(cells):
             problems.count(COMMENTS)
             continue
-        if not any(cell.strip() for cell in cells):
+        is_break = layout.token < len(cells) and cells[layout.token] == DOCUMENT_START
+        if is_break or not any(cell.strip() for cell in cells):
             yield TableRow(line, [])
             continue
         if len(cells) == width:

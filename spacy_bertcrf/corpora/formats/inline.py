@@ -35,6 +35,7 @@ TRIMMED = "Marks with blanks inside, left out"
 ESCAPES = "Escapes read as their characters"
 
 _SEEN = 5000
+_HEAD = 200_000
 _MOST_LINES = 50
 _FEW = 3
 _MOST_WRAPPED = 0.9
@@ -118,7 +119,8 @@ class Inline(Format):
 
 
 def _barred(source: Source) -> set[Marks]:
-    return {kind for kind in KINDS if kind.unless is not None and kind.unless.search(source.text)}
+    head = source.text[:_HEAD]
+    return {kind for kind in KINDS if kind.unless is not None and kind.unless.search(head)}
 
 
 def _find_kind(source: Source) -> Marks:

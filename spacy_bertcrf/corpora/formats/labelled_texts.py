@@ -19,6 +19,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.tagged_tokens import is_outside
 from spacy_bertcrf.tagging.tag_style import find_style
 
 LAYOUTS = ("text-label", "label-text")
@@ -36,6 +37,7 @@ HEADER_WORDS = frozenset(
 
 _TAG = re.compile(r"O|[BIESMLUW]-\S+", re.IGNORECASE)
 _SHORTEST_TEXT = 4
+_LONGEST_TOKEN = 12
 _SEEN = 3000
 
 
@@ -169,6 +171,9 @@ def detect_layout(lines: Sequence[str]) -> str | None:
     at_text = 0 if kinds[0] >= kinds[1] else 1
     tags = [[bool(_TAG.fullmatch(value.strip())) for value in side] for side in sides]
     if any(tags[1 - at_text]) or all(tags[at_text]) or _are_tags(sides[1 - at_text]):
+        return None
+    most = Counter(sides[1 - at_text]).most_common(1)[0][0].strip()
+    if is_outside(most) and not most.isdecimal() and kinds[at_text][1] < _LONGEST_TOKEN:
         return None
     return LAYOUTS[at_text] if kinds[at_text][1] >= _SHORTEST_TEXT else None
 

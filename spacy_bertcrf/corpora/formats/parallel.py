@@ -82,7 +82,12 @@ class Parallel(Format):
 
     def files(self, folder: Path) -> Sequence[Path] | None:
         """All files of a folder but those of tags, if there is one with its tags."""
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        )
         tags = {beside for path in files if (beside := _tags_beside(path, "utf8")) is not None}
         return [path for path in files if path not in tags] if tags else None
 

@@ -23,6 +23,7 @@ from spacy_bertcrf.corpora.sources import Source
 
 OTHERS = "Sections that are no examples, not read"
 
+_HEAD = 200_000
 _SECTION = re.compile(r"##\s*(intent|synonym|regex|lookup)\s*:\s*(.+?)\s*")
 _MARKDOWN = re.compile(r"^##\s*intent\s*:", re.MULTILINE)
 _YAML = re.compile(r"^nlu\s*:\s*$", re.MULTILINE)
@@ -50,9 +51,10 @@ class Rasa(Format):
         """By its headings, or its key nlu."""
         if looks_like_json(source):
             return None
-        if _MARKDOWN.search(source.text):
+        head = source.text[:_HEAD]
+        if _MARKDOWN.search(head):
             return Evidence("Markdown with examples below '## intent:…'", CERTAIN)
-        if _YAML.search(source.text) and "examples:" in source.text:
+        if _YAML.search(head) and "examples:" in head:
             return Evidence("YAML with examples of intents below 'nlu:'", CERTAIN)
         return Evidence("neither '## intent:…' nor 'nlu:' with examples", AGAINST)
 

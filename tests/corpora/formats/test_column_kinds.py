@@ -79,6 +79,32 @@ def test_numbers_of_sentence_and_token(read):
     assert export.entities == [[("Anna Lee", "PER")], [("Bonn", "LOC")]]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{tag}\t{at}\t{to}\t{token}\tNN\tB-NP",
+        "{token}\tNN\t{tag}\tB_CLS",
+        "{at}\t{token}\t{tag}\tB-NP",
+    ],
+)
+def test_phrases_behind_the_entities(read, row):
+    """Else noun phrases and clauses are the entities, or offsets the tokens, as in NERsuite's files
+    and LST20."""
+    tags = ["B-PER", "I-PER", "O", "O", "B-LOC", "O"]
+    rows, at = [], 0
+    for token, tag in zip(["Anna", "Lee", "was", "in", "Bonn", "."], tags, strict=True):
+        rows.append(row.format(tag=tag, at=at, to=at + len(token), token=token))
+        at += len(token) + 1
+    export = read("\n".join(rows) + "\n", name="a.txt")
+    assert export.entities == [ANNA]
+
+
+def test_tokens_with_bare_labels_are_no_texts(read):
+    """Else each word is a text of the class Other."""
+    export = read("Anna\tPER\nLee\tPER\nis\tOther\nnow\tOther\nin\tOther\nBonn\tLOC\n" * 3)
+    assert export.entities == [ANNA * 3]
+
+
 HIPE = """TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tNE-FINE-LIT\tNE-FINE-COMP\tNE-NESTED\tNEL-LIT\tMISC
 # hipe2022:document_id = one
 # language = de

@@ -148,3 +148,12 @@ def test_conllu_without_entities(recognised, read):
     assert "conllu" not in recognised(text)
     with pytest.raises(ValueError, match="no entities in the column MISC"):
         read(text, format="conllu")
+
+
+def test_a_key_of_its_own_that_has_nothing_but_tags(read):
+    """Else Nerus' Tag= is not known, and its entities are lost."""
+    rows = ["1\tAnna\t_\tPROPN\t_\t_\t0\troot\t_\tTag=B-PER|Other=x"]
+    rows.append("2\tschläft\t_\tVERB\t_\t_\t1\tdep\t_\tTag=O|Other=B-y")
+    export = read("\n".join(rows) + "\n", name="a.conllu")
+    assert export.entities == [[("Anna", "PER")]]
+    assert "'Tag='" in export.evidence

@@ -139,3 +139,9 @@ def test_columns_that_the_user_names(read):
 def test_what_is_none(recognised, text):
     """Else prose, columns, or texts a row are read as a table of tokens."""
     assert "csv" not in recognised(text, name="f.csv")
+
+
+def test_documents_parted_by_docstart(read):
+    """Else -DOCSTART- is a token, as in E-NER's table."""
+    export = read("-DOCSTART-,O\n,\nAcme,B-ORG\nInc,I-ORG\n,\n-DOCSTART-,O\nBonn,B-LOC\nis,O\n")
+    assert export.entities == [[("Acme Inc", "ORG")], [("Bonn", "LOC")]]
