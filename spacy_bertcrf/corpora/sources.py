@@ -69,7 +69,7 @@ class Source:
     @property
     def is_in_memory(self) -> bool:
         """Whether its bytes are in memory, or have to be, for they are compressed."""
-        return "data" in self.__dict__ or self.path.name.endswith(".gz")
+        return "data" in self.__dict__ or bool(_PACKED_SUFFIX.search(self.path.name))
 
     @cached_property
     def head(self) -> bytes:
@@ -77,7 +77,7 @@ class Source:
         if not self.is_in_memory:
             with self.path.open("rb") as file:
                 first = file.read(_SEEN)
-            if not first.startswith(_GZIP):
+            if not first.startswith(tuple(_PACKED)):
                 return first
         return self.data[:_SEEN]
 
