@@ -86,11 +86,11 @@ def _language(train: Path, lang: str | None) -> "Choice":
 
     from spacy_bertcrf.corpora.language import guess_language
     from spacy_bertcrf.training.recipes.choices import Choice
+    from spacy_bertcrf.training.recipes.recipe import check_corpus
 
     if lang is not None:
         return Choice("nlp.lang", lang, "As was said by --lang.")
-    if not train.exists():
-        raise ValueError(f"There is no corpus {train}.")
+    check_corpus(train)
     docs = Corpus(train).read_docbin(blank("xx").vocab, walk_corpus(train, ".spacy"))
     found = guess_language(token.text for doc in islice(docs, TEXTS_TO_GUESS_BY) for token in doc)
     seen = "are mostly" if found == "zh" else "are mostly not"

@@ -84,7 +84,7 @@ def test_dev_beside_train_is_found(tiny_bert, tmp_path):
     [
         (["Rome"], [], None, "have no entity"),
         ([], [], None, "no text with a token"),
-        (None, [], None, "There is no corpus"),
+        (None, [], None, "train.spacy is not there"),
         (["Rome"], [(0, 1, "LOC")], "/no/such/bert", "'/no/such/bert' cannot be"),
     ],
 )
@@ -97,6 +97,16 @@ def test_what_no_config_can_be_made_for(words, ents, bert, message, tiny_bert, t
     assert code == 1
     assert message in said
     assert not (tmp_path / "config.cfg").exists()
+
+
+def test_a_corpus_that_is_not_converted_yet(tiny_bert, tmp_path):
+    """spaCy reads nothing of it, and says nothing."""
+    corpus = tmp_path / "train.json"
+    corpus.write_text("[]")
+    code, said = init_config(corpus, tmp_path / "config.cfg", "-t", tiny_bert)
+    assert code == 1
+    assert "is no .spacy file" in said
+    assert "bertcrf convert" in said
 
 
 def test_a_language_that_spacy_does_not_have(train_corpus, tiny_bert, tmp_path):

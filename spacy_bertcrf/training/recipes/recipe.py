@@ -55,11 +55,20 @@ def make_recipe(
     return Recipe(write_config(BASE_CONFIG, choices, said), said, choices)
 
 
-def _survey(path: Path, lang: str, tokenizer: WordpieceTokenizer) -> CorpusSurvey:
-    if not path.exists():
+def check_corpus(path: Path) -> None:
+    """Raise ValueError unless it is a .spacy file or a folder with some."""
+    if path.suffix == ".spacy" and path.is_file():
+        return
+    if not path.is_dir() or not any(path.rglob("*.spacy")):
+        what = "is no .spacy file, and has none inside" if path.exists() else "is not there"
         raise ValueError(
-            f"There is no corpus {path}. Make one by `python -m spacy bertcrf convert`."
+            f"The corpus {path} {what}. Make one, of any format, by "
+            "`python -m spacy bertcrf convert`."
         )
+
+
+def _survey(path: Path, lang: str, tokenizer: WordpieceTokenizer) -> CorpusSurvey:
+    check_corpus(path)
     try:
         nlp = spacy.blank(lang)
     except ImportError as error:
