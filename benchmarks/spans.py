@@ -25,6 +25,7 @@ from seeded_training import (
     Recipe,
     add_arguments,
     batches_of,
+    examples_for,
     pipeline_step,
     recipe_of,
     spread,
@@ -105,7 +106,27 @@ def measure(
     predicted = list(nlp.pipe(texts, batch_size=256))
     recipe.synchronize()
     found["prediction"] = sum(map(len, dev)) / (time.perf_counter() - start)
-    return {**found, **scores_of(predicted, [spans_of(doc, KEY) for doc in dev])}
+    found.update(scores_of(predicted, [spans_of(doc, KEY) for doc in dev]))
+    if name in HEADS:
+        found.update(without_threshold_and_calibrated(nlp, dev))
+    return found
+
+
+def without_threshold_and_calibrated(nlp: Language, dev: Sequence[Doc]) -> dict[str, float]:
+    """F1 of the most probable sets of spans; and on every second text, the calibration error before
+    and after the temperature is fitted to the others."""
+    component = nlp.get_pipe("bertcrf_spans")
+    gold = [spans_of(doc, KEY) for doc in dev]
+    texts = [doc.text for doc in dev]
+    usual, component.threshold = component.threshold, None
+    found = {"F1, threshold null": scores_of(list(nlp.pipe(texts)), gold)["F1"]}
+    component.threshold = usual
+    found["ECE, half"] = scores_of(list(nlp.pipe(texts[1::2])), gold[1::2])["ECE"]
+    component.fit_temperature(examples_for(nlp, dev[::2]))
+    found["temperature"] = component.temperature
+    calibrated = scores_of(list(nlp.pipe(texts[1::2])), gold[1::2])
+    found["ECE, half, calibrated"] = calibrated["ECE"]
+    return found
 
 
 def pipeline(name: str, docs: Sequence[Doc], recipe: Recipe) -> Language:

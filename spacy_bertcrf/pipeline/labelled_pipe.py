@@ -179,7 +179,7 @@ class LabelledPipe(TrainablePipe):
 
     def _add_labels(self, labels: Iterable[str]) -> int:
         old = self.labels
-        added = [label for label in dict.fromkeys(labels) if label not in old]
+        added = [label for label in labels if label not in old]
         if not added:
             return 0
         TagSet([*old, *added])

@@ -11,6 +11,7 @@ from spacy_bertcrf.models.types import SpanLimits, SpanTargets
 from spacy_bertcrf.pipeline.annotated_labels import annotated_labels
 from spacy_bertcrf.pipeline.annotations import (
     MISSING,
+    SHOWN_CHARACTERS,
     check_labels,
     entity_spans,
     group_scores,
@@ -54,9 +55,19 @@ class SpanAnnotation:
 
 
 def spans_of(doc: Doc, key: str) -> Sequence[Span] | None:
-    """The annotated spans of a Doc: the group, or else its entities; None if it has neither."""
+    """The annotated spans of a Doc: the group, or else its entities; None if it has neither.
+
+    Raises ValueError, with the text, if a span has no token.
+    """
     if key in doc.spans:
-        return list(doc.spans[key])
+        spans = list(doc.spans[key])
+        for span in spans:
+            if span.start >= span.end:
+                raise ValueError(
+                    f"doc.spans['{key}'] has a span without a token, at token {span.start} "
+                    f"({span.label_}), in the text '{doc.text[:SHOWN_CHARACTERS]}'. Take it out."
+                )
+        return spans
     return doc.ents if doc.has_annotation("ENT_IOB") else None
 
 
@@ -148,7 +159,8 @@ def span_limits(
     overwrite: pay no heed to the spans that a Doc has already.
     cross_sentences: pay no heed to sentence breaks.
     """
-    known = [[] if overwrite else entity_spans(doc.spans.get(key, ())) for doc in docs]
+    given = [[] if overwrite else entity_spans(doc.spans.get(key, ())) for doc in docs]
+    known = [[span for span in of_doc if span.start < span.end] for of_doc in given]
     edges = np.concatenate([doc.to_array("IS_SPACE") == 0 for doc in docs])
     if cross_sentences:
         breaks = np.zeros(len(edges), dtype=bool)

@@ -242,6 +242,26 @@ def test_only_what_was_annotated_is_learned_and_judged(spans_copy, nested_exampl
     assert "annotated_labels" in docs[0].spans
 
 
+def test_a_span_without_a_token_is_refused(make_spans_nlp, spans_nlp, nested_examples):
+    """Else it would be learned as another one, or fail deep in the model."""
+    nlp = make_spans_nlp()
+    texts = [("王芳。", [(0, 2, "name"), (1, 1, "name")])]
+    with pytest.raises(ValueError, match=r"a span without a token, at token 1 \(name\).*王芳"):
+        nlp.initialize(lambda: nested_examples(nlp, texts))
+    doc = spans_nlp.make_doc("王芳。")
+    doc.spans["sc"] = [Span(doc, 1, 1, "name")]
+    assert len(spans_nlp.get_pipe("bertcrf_spans")(doc).spans["sc"]) >= 1
+
+
+def test_a_label_given_twice_is_refused(make_spans_nlp, nested_examples):
+    """Else the order of the labels would not be the one that was given."""
+    nlp = make_spans_nlp()
+    with pytest.raises(ValueError, match="there twice"):
+        nlp.get_pipe("bertcrf_spans").initialize(
+            lambda: nested_examples(nlp), nlp=nlp, labels=["name", "name"]
+        )
+
+
 def test_spans_given_to_bertcrf_name_the_component_for_them(make_nlp, nested_examples):
     """Else a user would look for the fault in the corpus."""
     nlp = make_nlp()
