@@ -48,14 +48,19 @@ def report_cli(
             help="The component that knows how probable entities are, if there are several"
         ),
     ] = None,
+    spans_key: Annotated[
+        str | None,
+        typer.Option(help="Judge doc.spans under this key, overlapping ones too, for doc.ents"),
+    ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Write a page about what a pipeline gets right and wrong: scores with their intervals, where
     the points go, which labels are confused, what was seen in training, and all errors, those that
     the model is surest of first.
 
-    It works on any pipeline that sets doc.ents; probabilities are those of a `bertcrf`. The page
-    is one file that needs no network. The same documents and pipeline give the same page.
+    It works on any pipeline that sets doc.ents, or doc.spans with --spans-key; probabilities are
+    those of a `bertcrf`, or a `bertcrf_spans`. The page is one file that needs no network. The same
+    documents and pipeline give the same page.
     """
     from spacy.cli._util import setup_gpu
 
@@ -67,7 +72,7 @@ def report_cli(
         if output.is_dir() or output.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"The report is written as .html, not as {output}.")
         setup_gpu(gpu_id)
-        report = _judged(model, data, train, against, component)
+        report = _judged(model, data, train, against, component, spans_key)
         write_whole(output, report_page(report, limit).encode("utf8", "surrogatepass"))
         if json_output is not None:
             content = json.dumps(tables(report), ensure_ascii=False, indent=1)
@@ -79,18 +84,23 @@ def report_cli(
 
 
 def _judged(
-    model: str, data: Path, train: Path | None, against: str | None, component: str | None
+    model: str,
+    data: Path,
+    train: Path | None,
+    against: str | None,
+    component: str | None,
+    spans_key: str | None,
 ) -> "Report":
     from spacy_bertcrf.evaluation.report.tables import Report
 
-    nlp, texts = _judged_by(model, data, component)
-    known = None if train is None else _known(nlp, train)
-    others = None if against is None else _judged_by(against, data, None)[1]
+    nlp, texts = _judged_by(model, data, component, spans_key)
+    known = None if train is None else _known(nlp, train, spans_key)
+    others = None if against is None else _judged_by(against, data, None, spans_key)[1]
     return Report(_name(model), data.stem, texts, known, against and _name(against), others)
 
 
 def _judged_by(
-    model: str, data: Path, component: str | None
+    model: str, data: Path, component: str | None, spans_key: str | None
 ) -> "tuple[Language, Sequence[JudgedText]]":
     from spacy import load
 
@@ -98,24 +108,32 @@ def _judged_by(
 
     with working(f"Loading {_name(model)}"):
         nlp = load(model)
-    name = _recognizer(nlp, component)
+    name = _recognizer(nlp, component, spans_key)
     read = partial(read_examples, nlp, data)
-    texts = list(counted(judge(nlp, read), f"{_name(model)}, entities"))
+    texts = list(counted(judge(nlp, read, spans_key), f"{_name(model)}, entities"))
     if name is not None:
         found = add_probabilities(texts, nlp, name, read)
         texts = list(counted(found, f"{_name(model)}, probabilities"))
     return nlp, texts
 
 
-def _recognizer(nlp: "Language", component: str | None) -> str | None:
+def _recognizer(nlp: "Language", component: str | None, spans_key: str | None) -> str | None:
     """The name of the component that is asked for probabilities: the only one of its kind."""
     from spacy_bertcrf.cli.named_component import named_component
     from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+    from spacy_bertcrf.pipeline.recognizer import Recognizer
+    from spacy_bertcrf.pipeline.span_recognizer import SpanRecognizer
 
+    kind: type[Recognizer] = CRFEntityRecognizer if spans_key is None else SpanRecognizer
     if component is not None:
-        named_component(nlp, component, CRFEntityRecognizer, "bertcrf")
+        factory = "bertcrf" if spans_key is None else "bertcrf_spans"
+        named_component(nlp, component, kind, factory)
         return component
-    names = [name for name, pipe in nlp.pipeline if isinstance(pipe, CRFEntityRecognizer)]
+    names = [
+        name
+        for name, pipe in nlp.pipeline
+        if isinstance(pipe, kind) and spans_key in (None, pipe.spans_key)
+    ]
     if len(names) > 1:
         raise ValueError(
             f"The pipeline has several recognisers, {', '.join(names)}. Name with --component "
@@ -124,11 +142,11 @@ def _recognizer(nlp: "Language", component: str | None) -> str | None:
     return names[0] if names else None
 
 
-def _known(nlp: "Language", train: Path) -> "KnownMentions":
+def _known(nlp: "Language", train: Path, spans_key: str | None) -> "KnownMentions":
     from spacy_bertcrf.evaluation.report.tables import known_mentions
 
     references = (example.reference for example in read_examples(nlp, train))
-    return known_mentions(counted(references, f"Reading {train}"))
+    return known_mentions(counted(references, f"Reading {train}"), spans_key)
 
 
 def _name(model: str) -> str:

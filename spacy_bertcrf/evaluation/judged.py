@@ -101,23 +101,33 @@ def pair_entities(gold: Sequence[CharSpan], predicted: Sequence[CharSpan]) -> li
     return sorted(pairs, key=lambda pair: (pair.span, pair.kind.value))
 
 
-def entities(doc: Doc) -> tuple[CharSpan, ...]:
-    """The entities of a Doc."""
-    return tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents)
+def entities(doc: Doc, spans_key: str | None = None) -> tuple[CharSpan, ...]:
+    """The entities of a Doc, or its spans under the key, each once."""
+    found = doc.ents if spans_key is None else doc.spans.get(spans_key, ())
+    return tuple(dict.fromkeys(CharSpan(s.start_char, s.end_char, s.label_) for s in found))
 
 
-def judgeable(predicted: Iterable[CharSpan], reference: Doc) -> tuple[CharSpan, ...]:
+def judgeable(
+    predicted: Iterable[CharSpan], reference: Doc, spans_key: str | None = None
+) -> tuple[CharSpan, ...]:
     """The predicted entities of which it is known whether they are right: those that are gold, and
-    those whose tokens have an annotation, or were annotated for the entity's label at least."""
-    gold = set(entities(reference))
+    those whose tokens have an annotation, or were annotated for the entity's label at least.
+
+    spans_key: of the spans that are judged in place of entities. A Doc that has the group and no
+        entity annotation at all is annotated.
+    """
+    gold = set(entities(reference, spans_key))
+    known = reference.spans.get(ANNOTATED_LABELS, ())
+    unsure = {token.i for span in known for token in span} if spans_key is not None else set()
+    if spans_key not in reference.spans or reference.has_annotation("ENT_IOB"):
+        unsure |= {token.i for token in reference if not token.ent_iob_}
     missing = [
         (token.idx, token.idx + len(token))
         for token in reference
-        if not token.ent_iob_ and not token.is_space
+        if token.i in unsure and not token.is_space
     ]
     if not missing:
         return tuple(predicted)
-    known = reference.spans.get(ANNOTATED_LABELS, ())
     looked_for = {(span.label_, token.idx) for span in known for token in span}
     return tuple(
         span

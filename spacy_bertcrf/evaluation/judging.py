@@ -36,23 +36,26 @@ class Recognizer(Protocol):
         """The k best readings of each Doc with their probabilities."""
 
 
-def judge(nlp: Language, read: Callable[[], Sequence[Example]]) -> Iterator[JudgedText]:
+def judge(
+    nlp: Language, read: Callable[[], Sequence[Example]], spans_key: str | None = None
+) -> Iterator[JudgedText]:
     """Let a pipeline predict the entities of documents, and judge them.
 
     read: gives the examples, fresh from the tokenizer.
+    spans_key: judge the spans under this key, which may overlap, in place of the entities.
 
     Raises ValueError, with the text, if a document has no annotation of entities at all while it
     has tokens and no other document has one either.
     """
     examples = read()
-    _check_gold(examples)
+    _check_gold(examples, spans_key)
     docs = ((example.predicted, example) for example in examples)
     for predicted, example in nlp.pipe(docs, as_tuples=True):
-        found = entities(predicted)
-        judged = judgeable(found, example.reference)
+        found = entities(predicted, spans_key)
+        judged = judgeable(found, example.reference, spans_key)
         yield JudgedText(
             predicted.text,
-            entities(example.reference),
+            entities(example.reference, spans_key),
             judged,
             n_unjudged=len(found) - len(judged),
         )
@@ -74,6 +77,8 @@ def add_probabilities(
     label.
     """
     recognizer: Recognizer = nlp.get_pipe(component)  # type: ignore[assignment]
+    # Not all heads for spans know of a text as a whole.
+    has_readings = getattr(recognizer, "has_readings", True)
     examples = annotated_before(nlp, component, read())
     for batch in minibatch(zip(texts, examples, strict=True), BATCH_SIZE):
         judged = [text for text, _ in batch]
@@ -89,7 +94,7 @@ def add_probabilities(
         to_read = [
             i
             for i, text in enumerate(judged)
-            if not text.is_right and len(docs[i]) <= MOST_TOKENS_TO_READ
+            if has_readings and not text.is_right and len(docs[i]) <= MOST_TOKENS_TO_READ
         ]
         best = recognizer.k_best([docs[i] for i in to_read], N_READINGS)
         for i, readings in zip(to_read, best, strict=True):
@@ -103,9 +108,16 @@ def add_probabilities(
         yield from judged
 
 
-def _check_gold(examples: Sequence[Example]) -> None:
+def _check_gold(examples: Sequence[Example], spans_key: str | None) -> None:
     if not any(len(example.reference) for example in examples):
         raise ValueError("The corpus has no document with a token, so there is nothing to judge.")
+    if spans_key is not None:
+        if not any(spans_key in example.reference.spans for example in examples):
+            raise ValueError(
+                f"No document of the corpus has doc.spans['{spans_key}']. Give a corpus with gold "
+                "spans under this key (`bertcrf convert … --spans-key`)."
+            )
+        return
     if not any(example.reference.has_annotation("ENT_IOB") for example in examples):
         raise ValueError(
             "No document of the corpus is annotated: doc.ents was never set. Give a corpus with "

@@ -34,13 +34,16 @@ class Found(NamedTuple):
 
 
 class KnownMentions:
-    """The entities of a training corpus by their text, each as often as it is there."""
+    """The entities of a training corpus by their text, each as often as it is there.
 
-    def __init__(self, docs: Iterable[Doc]):
+    spans_key: take the spans under this key in place of the entities.
+    """
+
+    def __init__(self, docs: Iterable[Doc], spans_key: str | None = None):
         self.counts: Counter[tuple[str, str]] = Counter()
         self.texts: Counter[str] = Counter()
         for doc in docs:
-            for ent in doc.ents:
+            for ent in doc.ents if spans_key is None else doc.spans.get(spans_key, ()):
                 self.counts[ent.text, ent.label_] += 1
                 self.texts[ent.text] += 1
 

@@ -84,6 +84,11 @@ class SpanRecognizer(Recognizer):
             lambda example: span_annotation(example, key),
         )
 
+    @property
+    def has_readings(self) -> bool:
+        """Whether sets of spans have a probability, so that there is a `k_best`."""
+        return head_of(self.model).has_readings
+
     def fit_temperature(self, examples: Iterable[Example]) -> float:
         """Calibrate the scores (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find the
         temperature at which those of the most probable sets of spans tell best, by log loss,

@@ -186,9 +186,13 @@ def _fault(
 def _pieces(
     text: str, start: int, end: int, spans: Iterable[CharSpan], right: set[CharSpan]
 ) -> list[Piece]:
+    """The part of a text with its entities; of those that overlap the longer one stands in it, and
+    the others behind it."""
     pieces, at = [], start
-    for span in sorted(spans):
-        if span.start < at or span.end > end:
+    inside = [span for span in sorted(spans) if start <= span.start and span.end <= end]
+    inner = [span for span in inside if any(_is_below(span, other) for other in inside)]
+    for span in inside:
+        if span in inner or span.start < at:
             continue
         if span.start > at:
             pieces.append(Piece(text[at : span.start]))
@@ -196,4 +200,15 @@ def _pieces(
         at = span.end
     if at < end:
         pieces.append(Piece(text[at:end]))
+    for span in inner:
+        pieces.append(Piece(" + "))
+        pieces.append(Piece(text[span.start : span.end], span.label, span not in right))
     return pieces
+
+
+def _is_below(span: CharSpan, other: CharSpan) -> bool:
+    """Whether another one that overlaps with the span goes before it: a longer one, of two as long
+    the first."""
+    if span.end <= other.start or other.end <= span.start:
+        return False
+    return (other.start - other.end, other) < (span.start - span.end, span)

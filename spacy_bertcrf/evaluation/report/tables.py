@@ -46,9 +46,12 @@ class Report:
         return any(text.probabilities for text in self.texts)
 
 
-def known_mentions(docs: Iterable[Doc]) -> KnownMentions:
-    """What a training corpus has shown. Raises ValueError if it has no entity."""
-    known = KnownMentions(docs)
+def known_mentions(docs: Iterable[Doc], spans_key: str | None = None) -> KnownMentions:
+    """What a training corpus has shown. Raises ValueError if it has no entity.
+
+    spans_key: as for `KnownMentions`.
+    """
+    known = KnownMentions(docs, spans_key)
     if not known.counts:
         raise ValueError("The training corpus has no entity, so nothing of the test is seen there.")
     return known

@@ -48,6 +48,8 @@ class GlobalPointerHead(SpanHead):
     """What `GlobalPointer` does with the scores of tokens: (n_tokens, 2 · width + 2 · n_labels),
     the two vectors of a token, then what each label has for it as the first and as the last."""
 
+    has_readings = False
+
     def __init__(self, width: int, max_length: int | None):
         self.width = width
         self.max_length = max_length

@@ -29,6 +29,7 @@ class SpanHead(ABC):
     one loss for each Doc.
 
     inexpressible_rule: which spans it cannot say, for messages.
+    has_readings: whether sets of spans have a probability, for `k_best`.
 
     Arguments that its methods share:
     model: a SpanTagger.
@@ -38,6 +39,7 @@ class SpanHead(ABC):
     """
 
     inexpressible_rule: str
+    has_readings: bool = True
 
     @abstractmethod
     def build(self, layer: Model, labels: Sequence[str]) -> int:

@@ -310,3 +310,21 @@ def test_the_commands_for_scores_take_it(spans_nlp, nested_examples, tmp_path):
     assert score == 1.0
     assert set(tried) == {0.0, 0.5, 1.0}
     assert tried[1.0] < 1.0
+
+
+@pytest.mark.slow
+def test_a_report_shows_spans_that_overlap(spans_nlp, nested_examples, tmp_path):
+    """Else its errors could be looked at in its flat outer spans alone."""
+    examples = nested_examples(spans_nlp)
+    wrong = examples[0].reference
+    wrong.spans["sc"] = [span for span in wrong.spans["sc"] if span.label_ != "organization"]
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+    spans_nlp.to_disk(tmp_path / "nlp")
+    page, tables = tmp_path / "page.html", tmp_path / "tables.json"
+    arguments = [tmp_path / "nlp", tmp_path / "dev.spacy", page, "--spans-key", "sc"]
+    arguments += ["--json", tables, "--train", tmp_path / "dev.spacy"]
+    result = CliRunner().invoke(app, ["bertcrf", "report", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    assert "Parts of texts with errors: 1" in result.output
+    assert " + " in page.read_text("utf8")
+    assert "上海大学" in page.read_text("utf8")
