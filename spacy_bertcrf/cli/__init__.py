@@ -25,6 +25,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     plot,
     pretrain,
     report,
+    serve,
     train,
     tune,
 )

@@ -1,0 +1,1 @@
+"""A pipeline as an HTTP service, and a page to try it on."""

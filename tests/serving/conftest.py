@@ -1,0 +1,88 @@
+"""Pipelines behind a real server on the loopback."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+import spacy
+from spacy.language import Language
+
+uvicorn = pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
+pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
+
+
+@Language.component("fails_at_boom")
+def fails_at_boom(doc):
+    if "boom" in doc.text:
+        raise RuntimeError("boom is more than it bears")
+    return doc
+
+
+class Server:
+    """url: of the service. post: a request of /v1/entities."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def post(self, content, **settings):
+        return requests.post(f"{self.url}/v1/entities", json=content, timeout=30, **settings)
+
+    def get(self, path, **settings):
+        return requests.get(self.url + path, timeout=30, **settings)
+
+
+@contextmanager
+def serving(readers, **settings):
+    from spacy_bertcrf.serving.app import make_app
+
+    config = uvicorn.Config(make_app(readers, **settings), port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Server(f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served") / "model"
+    trained.to_disk(folder)
+    return folder
+
+
+@pytest.fixture
+def load(pipeline_folder):
+    """The pipeline anew; what comes behind it fails at texts with "boom"."""
+
+    def load():
+        nlp = spacy.load(pipeline_folder)
+        nlp.add_pipe("fails_at_boom")
+        return nlp
+
+    return load
+
+
+@pytest.fixture
+def reader(load):
+    from spacy_bertcrf.serving.readings import Reader
+
+    return Reader(load())
+
+
+@pytest.fixture
+def serve():
+    """A service of readers, by name, with settings of `make_app`."""
+    return serving
+
+
+@pytest.fixture
+def server(reader):
+    with serving({"model": reader}) as server:
+        yield server
