@@ -13,6 +13,7 @@ from spacy_bertcrf.annotation.results import write_results
 from spacy_bertcrf.annotation.rows import Row
 from spacy_bertcrf.annotation.settings import Settings
 from spacy_bertcrf.annotation.shards import Shard, ShardReader, Source
+from spacy_bertcrf.models.bridge.gpus import check_gpus
 
 PARTS, WORK = "parts", ".work"
 NOTES = "reading-*.json"
@@ -142,6 +143,7 @@ def load_pipeline(pipeline: str, code: Path | None, gpu_id: int) -> Language:
     import spacy
     from spacy.util import import_file
 
+    check_gpus(gpu_id)
     if gpu_id >= 0:
         spacy.require_gpu(gpu_id)
     if code is not None:

@@ -20,6 +20,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     debug_data,
     export,
     extend_vocab,
+    info,
     init_config,
     mean_scores,
     plot,

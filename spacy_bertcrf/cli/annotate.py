@@ -97,10 +97,13 @@ def annotate_cli(
     from spacy_bertcrf.annotation.results import parquet_schema
     from spacy_bertcrf.annotation.run import opened
     from spacy_bertcrf.annotation.settings import Settings
+    from spacy_bertcrf.models.bridge.gpus import check_gpus
 
     try:
         if len(paths) < 2 and paths != ["-"]:
             raise ValueError("Give the inputs, and at last the folder to write to.")
+        if ray is None:
+            check_gpus(gpu_id, nproc or 1)
         settings = Settings(
             text_field=text_field,
             id_field=id_field,

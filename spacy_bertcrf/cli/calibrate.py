@@ -11,6 +11,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.devices import use_device
 from spacy_bertcrf.cli.named_component import named_component
 from spacy_bertcrf.cli.progress import counted, working
 
@@ -53,7 +54,6 @@ def calibrate_cli(
     entities. No predicted entity changes, but for those that a threshold drops.
     """
     from spacy import load
-    from spacy.cli._util import setup_gpu
 
     from spacy_bertcrf.evaluation.annotated import annotated_before
     from spacy_bertcrf.evaluation.figure_file import check_plot, write_whole
@@ -62,7 +62,7 @@ def calibrate_cli(
     try:
         if plot is not None:
             check_plot(plot)
-        setup_gpu(gpu_id)
+        use_device(gpu_id)
         with working("Loading the pipeline"):
             nlp = load(model)
         recognizer = _recognizer(nlp, component)

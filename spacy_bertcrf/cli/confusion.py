@@ -8,6 +8,7 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.calibrate import read_examples
+from spacy_bertcrf.cli.devices import use_device
 from spacy_bertcrf.cli.missing_characters import warn_of_missing
 from spacy_bertcrf.cli.named_component import named_component
 from spacy_bertcrf.cli.progress import counted, working
@@ -37,7 +38,6 @@ def confusion_cli(
     Documents with no gold category, or with several, are left out.
     """
     from spacy import load
-    from spacy.cli._util import setup_gpu
 
     from spacy_bertcrf.evaluation.annotated import annotated_through
     from spacy_bertcrf.evaluation.confusion import count_confusion
@@ -46,7 +46,7 @@ def confusion_cli(
 
     try:
         check_plot(output)
-        setup_gpu(gpu_id)
+        use_device(gpu_id)
         with working("Loading the pipeline"):
             nlp = load(model)
         labels = _labels(nlp, component)

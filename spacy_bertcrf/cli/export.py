@@ -22,6 +22,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.reading import CorpusReader
 from spacy_bertcrf.corpora.writing import annotated_texts, written_whole
+from spacy_bertcrf.models.bridge.gpus import check_gpus
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _pipeline(path: Path, gpu_id: int) -> Language | None:
     is_folder = (path / "config.cfg").is_file() and (path / "meta.json").is_file()
     if not is_folder and (path.exists() or not spacy.util.is_package(str(path))):
         return None
+    check_gpus(gpu_id)
     if gpu_id >= 0:
         spacy.require_gpu(gpu_id)
     return spacy.load(path if is_folder else str(path))

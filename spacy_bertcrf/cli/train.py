@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.devices import use_device
 from spacy_bertcrf.cli.processes import joined_processes, start_processes
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ def train_cli(
     from spacy.cli._util import (
         import_code,
         parse_config_overrides,
-        setup_gpu,
         show_validation_error,
     )
     from spacy.training.initialize import init_nlp
     from spacy.util import load_config, logger
 
+    from spacy_bertcrf.models.bridge.gpus import MissingGPUError, check_gpus
     from spacy_bertcrf.models.resumable import setting_up
     from spacy_bertcrf.training.checkpoints.checkpoints import (
         Checkpoints,
@@ -82,6 +83,11 @@ def train_cli(
     from spacy_bertcrf.training.interruption import TrainingInterrupted
     from spacy_bertcrf.training.loop import train
 
+    if not started_as_rank():
+        try:
+            check_gpus(gpu_id, nproc or 1)
+        except MissingGPUError as error:
+            msg.fail("Nothing was trained", str(error), exits=1)
     if nproc is not None and not started_as_rank():
         if str(config) == "-":
             msg.fail("Several processes cannot read one standard input: give a file.", exits=1)
@@ -111,7 +117,7 @@ def train_cli(
             if output is not None:
                 output.mkdir(parents=True, exist_ok=True)
                 msg.info(f"Saving to output directory: {output}")
-            setup_gpu(gpu, silent=not ranks.is_first)
+            use_device(gpu, silent=not ranks.is_first)
             msg.divider("Initializing pipeline")
             # The loggers are made here for the first time, and may find the log that they go on
             # with.
@@ -135,6 +141,9 @@ def train_cli(
     except KeyboardInterrupt as stopped:
         msg.warn("The training was stopped at once, without a last checkpoint.")
         raise typer.Exit(130) from stopped
+    except MissingGPUError as error:
+        msg.no_print = False
+        msg.fail("Nothing was trained", str(error), exits=1)
     except NotResumableError as error:
         msg.fail("The training cannot be resumed", str(error), exits=1)
     except OSError as error:

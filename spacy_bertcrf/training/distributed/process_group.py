@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from spacy_bertcrf.models.bridge.gpus import check_gpus
 from spacy_bertcrf.training.distributed.errors import RankError
 from spacy_bertcrf.training.distributed.gathering import gather_processes
 from spacy_bertcrf.training.distributed.heartbeat import Heartbeat
@@ -44,20 +45,15 @@ def join(timeout: float, use_gpu: bool) -> Iterator["ProcessGroup"]:
     use_gpu: NCCL, and the GPU with the number LOCAL_RANK, which is made the current one; else
         gloo.
 
-    Raises ValueError if there are too few GPUs, RankError if not all processes come within the
-    time, and inside the block if one dies or does not answer. What else is raised inside it is
-    told to the others.
+    Raises MissingGPUError, a ValueError, if the GPU cannot be used; RankError if not all processes
+    come within the time, and inside the block if one dies or does not answer. What else is raised
+    inside it is told to the others.
     """
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     address = os.environ["MASTER_ADDR"]
     device = torch.device("cpu")
     if use_gpu:
-        n_gpus = torch.cuda.device_count()
-        if local_rank() >= n_gpus:
-            raise ValueError(
-                f"There are {n_gpus} GPUs for the process with the number {local_rank()} on this "
-                "machine, and each needs its own: start fewer by --nproc or --nproc-per-node."
-            )
+        check_gpus(local_rank())
         device = torch.device("cuda", local_rank())
         torch.cuda.set_device(device)
         # Else a process that does not answer ends the others without a word.
