@@ -3,7 +3,7 @@ the head that classifies texts."""
 
 from spacy_bertcrf.layers.bilstm import BiLSTM
 from spacy_bertcrf.layers.crf import LinearChainCRF
-from spacy_bertcrf.layers.padding import pad, unpad
+from spacy_bertcrf.layers.padding import mask_of, pad, unpad
 from spacy_bertcrf.layers.residual import Residual
 from spacy_bertcrf.layers.sequence_tagger import SequenceTagger
 from spacy_bertcrf.layers.stretches import Stretch
@@ -20,6 +20,7 @@ __all__ = [
     "Stretch",
     "TextClassifier",
     "WordpieceEncoder",
+    "mask_of",
     "pad",
     "unpad",
 ]

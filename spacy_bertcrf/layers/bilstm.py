@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from spacy_bertcrf.layers.packing import time_major
 
 # How many times as many positions as tokens a CPU reads rather than pack the tokens.
 MAX_PADDING = 2.0
@@ -64,6 +67,29 @@ class BiLSTM(nn.Module):
         output, _ = self.lstm(packed)
         hidden, _ = pad_packed_sequence(output, batch_first=True, total_length=longest)
         return torch.where(mask.unsqueeze(2), hidden, 0.0)
+
+    def read_packed(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """What `forward` computes, without padding: for a GPU, which then has nothing to wait for
+        and needs one operation for all lengths.
+
+        vectors: (n_tokens, input_width), sequence after sequence, at least one. lengths: (batch,)
+        int64 on the CPU.
+
+        Returns (n_tokens, hidden_width). Raises ValueError if the lengths do not add up.
+        """
+        if int(lengths.sum()) != len(vectors):
+            raise ValueError(
+                f"the sequences are {int(lengths.sum())} tokens long together, and there are "
+                f"{len(vectors)}: pass one row for each token"
+            )
+        layout = time_major(lengths.numpy())
+        indices = np.concatenate([layout.tokens, np.argsort(layout.tokens)])
+        there, back = torch.from_numpy(indices).to(vectors.device, non_blocking=True).chunk(2)
+        packed = self.dropout(vectors.index_select(0, there))
+        sizes = torch.from_numpy(layout.batch_sizes)
+        output, _ = self.lstm(PackedSequence(packed, sizes))
+        hidden: Tensor = output.data.index_select(0, back)
+        return hidden
 
     def _scan(self, padded: Tensor, mask: Tensor) -> Tensor:
         """Each direction by itself, from the first token that it reads on, so that padding comes

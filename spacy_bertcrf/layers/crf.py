@@ -13,7 +13,13 @@ from torch import Tensor
 from spacy_bertcrf.layers.forward_backward import ForwardBackward, LogPartition, scan
 from spacy_bertcrf.layers.gold import check_gold, gold_scores
 from spacy_bertcrf.layers.packing import Packing, lengths_of, pack
-from spacy_bertcrf.layers.scores import Scores, packed_emissions, rows_of, soften
+from spacy_bertcrf.layers.scores import (
+    Scores,
+    packed_emissions,
+    raise_unsound,
+    rows_of,
+    soften,
+)
 from spacy_bertcrf.layers.stretches import Stretch, log_probabilities, place
 from spacy_bertcrf.layers.viterbi import best_path, k_best_paths
 
@@ -38,6 +44,9 @@ class LinearChainCRF(torchcrf.CRF):
     mask: (batch, length), true for tokens, which come before the padding; None: all of them.
     allowed: (batch, length, tags), bool: the tags that each token may have; None: every tag.
         What it says about padding is not read.
+
+    Masks, given tags and what is allowed may lie on the CPU, whatever device the emissions are
+    on. Masks and tags had better: they are read there, and else have to be waited for.
 
     All methods raise ValueError if shapes do not fit, if a mask has tokens after padding, and
     if the emissions of a token hold NaN or infinity.
@@ -65,16 +74,18 @@ class LinearChainCRF(torchcrf.CRF):
     def set_legal(self, start: Any = None, transitions: Any = None, end: Any = None) -> None:
         """Say what is legal, as in the constructor. Raises ValueError if a shape is wrong."""
         given = {"legal_start": start, "legal_transitions": transitions, "legal_end": end}
+        on_cpu = []
         for name, value in given.items():
             legal = getattr(self, name)
             if value is None:
-                legal.fill_(True)
-                continue
-            if not isinstance(value, Tensor):
+                value = torch.ones(legal.shape, dtype=torch.bool)
+            elif not isinstance(value, Tensor):
                 # A copy, for torch cannot take the read-only arrays of a tag set.
                 value = torch.from_numpy(np.array(value, dtype=bool))
             _check_shape(name, value, legal.shape)
             legal.copy_(value.bool())
+            on_cpu.append(value.bool().cpu().clone())
+        self._legal_on_cpu = (on_cpu[0], on_cpu[1], on_cpu[2])
 
     def forward(
         self,
@@ -95,7 +106,8 @@ class LinearChainCRF(torchcrf.CRF):
         packing = self._pack(emissions, mask, reduction)
         _check_shape("tags", tags, emissions.shape[:2])
         gold = rows_of(tags, packing)
-        check_gold(gold, self.legal_start, self.legal_transitions, self.legal_end, packing)
+        check_gold(gold, *self._legal_at(gold.device), packing.at(gold.device))
+        gold = gold.to(emissions.device, non_blocking=True)
         gold_score = gold_scores(
             emissions,
             self.start_transitions,
@@ -153,15 +165,30 @@ class LinearChainCRF(torchcrf.CRF):
         A legal path comes out whatever the emissions are, also where all have a score of minus
         infinity. Raises ValueError, with the sequence, if there is none.
         """
+        return [path.tolist() for path in self.best_paths(emissions, mask, allowed)]
+
+    @torch.no_grad()
+    def best_paths(
+        self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
+    ) -> list[np.ndarray]:
+        """What `decode` gives, as int64 arrays."""
         packing = self._pack(emissions, mask)
         if not packing.n_running:
-            return [[] for _ in range(packing.batch)]
-        tags, best = best_path(self._scores(emissions, packing, allowed), packing)
-        if bool((best == -math.inf).any()):
-            softened = self._scores(emissions, packing, allowed, softened=True)
-            tags, best = best_path(softened, packing)
-            _require_path(best, packing)
-        return packing.unpack(tags)
+            return [np.zeros(0, dtype=np.int64) for _ in range(packing.batch)]
+        scores, sound = self._scores(emissions, packing, allowed)
+        tags, best = best_path(scores, packing)
+        # The path and whether it is one come off the device together.
+        flags = torch.stack([sound.all(), (best > -math.inf).all()])
+        found = torch.cat([tags, flags.long()]).cpu().numpy()
+        *_, is_sound, is_possible = found
+        if not is_sound:
+            raise_unsound(sound, packing)
+        if is_possible:
+            return packing.unpack(found[:-2])
+        softened, _ = self._scores(emissions, packing, allowed, softened=True)
+        tags, best = best_path(softened, packing)
+        _require_path(best, packing)
+        return packing.unpack(tags.cpu().numpy())
 
     @torch.no_grad()
     def k_best(
@@ -189,12 +216,11 @@ class LinearChainCRF(torchcrf.CRF):
         scores, result = self._scan(emissions, packing, allowed, False, temperature)
         tags, best = k_best_paths(scores, packing, k)
         logs = (best - result.log_partition.unsqueeze(1)).tolist()
-        paths = packing.unpack(tags)
-        for sequence, probabilities in zip(packing.order.tolist(), logs, strict=True):
-            places = zip(*paths[sequence], strict=True)
+        paths = packing.unpack(tags.cpu().numpy())
+        for sequence, probabilities in zip(packing.on_cpu.order.tolist(), logs, strict=True):
             found[sequence] = [
-                (list(path), log)
-                for path, log in zip(places, probabilities, strict=True)
+                (path, log)
+                for path, log in zip(paths[sequence].T.tolist(), probabilities, strict=True)
                 if log > -math.inf
             ]
         return found
@@ -282,11 +308,13 @@ class LinearChainCRF(torchcrf.CRF):
         allowed: Tensor | None,
         temperature: float = 1.0,
         softened: bool = False,
-    ) -> Scores:
+    ) -> tuple[Scores, Tensor]:
+        """Beside the scores, (n_rows,) which of the emissions are sound: not looked at yet."""
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}")
+        local, sound = packed_emissions(emissions, packing)
         scores = Scores(
-            packed_emissions(emissions, packing),
+            local,
             self.start_transitions.double().masked_fill(~self.legal_start, -math.inf),
             self.transitions.double().masked_fill(~self.legal_transitions, -math.inf),
             self.end_transitions.double().masked_fill(~self.legal_end, -math.inf),
@@ -296,10 +324,11 @@ class LinearChainCRF(torchcrf.CRF):
         if allowed is not None:
             _check_shape("allowed", allowed, emissions.shape)
             ruled_out = ~rows_of(allowed.bool(), packing)
+            ruled_out = ruled_out.to(emissions.device, non_blocking=True)
             scores.emissions.masked_fill_(ruled_out, -math.inf)
         if temperature != 1.0:
             scores = Scores(*(part / temperature for part in scores))
-        return scores
+        return scores, sound
 
     def _scan(
         self,
@@ -311,11 +340,11 @@ class LinearChainCRF(torchcrf.CRF):
     ) -> tuple[Scores, ForwardBackward]:
         """For all that compares paths. Where every path of a sequence has a score of minus
         infinity, those with the fewest infinities share the probability."""
-        scores = self._scores(emissions, packing, allowed, temperature)
-        result = scan(scores, packing, both_ways)
+        scores, sound = self._scores(emissions, packing, allowed, temperature)
+        result = scan(scores, sound, packing, both_ways)
         if bool((result.log_partition == -math.inf).any()):
-            scores = self._scores(emissions, packing, allowed, temperature, softened=True)
-            result = scan(scores, packing, both_ways)
+            scores, _ = self._scores(emissions, packing, allowed, temperature, softened=True)
+            result = scan(scores, sound, packing, both_ways)
             _require_path(result.log_partition, packing)
         return scores, result
 
@@ -326,10 +355,16 @@ class LinearChainCRF(torchcrf.CRF):
             self.start_transitions,
             self.transitions,
             self.end_transitions,
-            self._scores(emissions, packing, allowed),
+            *self._scores(emissions, packing, allowed),
             packing,
         )
         return partition
+
+    def _legal_at(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """What is legal, where given tags lie."""
+        if device.type == "cpu":
+            return self._legal_on_cpu
+        return self.legal_start, self.legal_transitions, self.legal_end
 
     def _reduce(
         self, likelihood: Tensor, emissions: Tensor, lengths: np.ndarray, reduction: str
@@ -360,7 +395,7 @@ def _check_shape(name: str, value: Tensor, expected: Sequence[int]) -> None:
 def _require_path(best: Tensor, packing: Packing) -> None:
     blocked = best == -math.inf
     if bool(blocked.any()):
-        sequence = int(packing.order[blocked.nonzero()[0, 0]])
+        sequence = int(packing.on_cpu.order[int(blocked.nonzero()[0, 0])])
         raise ValueError(
             f"sequence {sequence} ({packing.lengths[sequence]} tokens) has no legal path: look "
             "for tokens whose allowed tags cannot follow one another"

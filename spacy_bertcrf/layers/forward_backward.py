@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from spacy_bertcrf.layers.log_scan import LogScan
 from spacy_bertcrf.layers.packing import Packing
 from spacy_bertcrf.layers.scaled_scan import ScaledScan
-from spacy_bertcrf.layers.scores import Scores
+from spacy_bertcrf.layers.scores import Scores, raise_unsound
 
 # Steps from one scaling to the next: seldom enough to be cheap first, then at every step.
 _INTERVALS = (8, 1)
@@ -39,14 +39,20 @@ class ForwardBackward(Protocol):
         """(tags, tags): expected number of transitions, sequences weighted by (n_running,)."""
 
 
-def scan(scores: Scores, packing: Packing, both_ways: bool = True) -> ForwardBackward:
+def scan(
+    scores: Scores, sound: Tensor, packing: Packing, both_ways: bool = True
+) -> ForwardBackward:
     """Run forward-backward, or forward alone for nothing but the log partition.
 
-    `log_partition` of the result is (n_running,), in the order of the packing.
+    `log_partition` of the result is (n_running,), in the order of the packing. Raises ValueError
+    if the emissions are not `sound`, which is as from `packed_emissions`.
     """
     for interval in _INTERVALS:
         scaled = ScaledScan(scores, packing, both_ways, interval)
-        if scaled.is_exact():
+        is_sound, is_exact = scaled.are_true(sound)
+        if not is_sound:
+            raise_unsound(sound, packing)
+        if is_exact:
             return scaled
     return LogScan(scores, packing, both_ways)
 
@@ -62,16 +68,18 @@ class LogPartition(torch.autograd.Function):
         transitions: Tensor,
         end: Tensor,
         scores: Scores,
+        sound: Tensor,
         packing: Packing,
     ) -> Tensor:
-        """`scores` are made from the four tensors before it, through which gradients go."""
+        """`scores` are made from the four tensors before it, through which gradients go; `sound`
+        is what came with them."""
         ctx.packing = packing
         ctx.shape = emissions.shape
         ctx.types = [part.dtype for part in (emissions, start, transitions, end)]
         log_partition = scores.emissions.new_zeros(packing.batch)
         if not packing.n_running:
             return log_partition
-        ctx.result = scan(scores, packing, both_ways=any(ctx.needs_input_grad))
+        ctx.result = scan(scores, sound, packing, both_ways=any(ctx.needs_input_grad))
         return log_partition.index_copy_(0, packing.order, ctx.result.log_partition)
 
     @staticmethod
@@ -95,6 +103,7 @@ class LogPartition(torch.autograd.Function):
             to_start.to(start),
             to_transitions.to(transitions),
             to_end.to(end),
+            None,
             None,
             None,
         )

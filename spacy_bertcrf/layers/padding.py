@@ -21,16 +21,31 @@ def pad(data: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
             f"together, got {tuple(data.shape)}: pass one row for each token"
         )
     batch = lengths.shape[0]
-    longest = int(lengths.max()) if batch else 0
-    mask = torch.arange(longest) < lengths[:, None]
-    rows = mask.flatten().nonzero().squeeze(1).to(data.device)
-    padded = data.new_zeros(batch * longest, data.shape[1]).index_copy(0, rows, data)
-    return padded.view(batch, longest, data.shape[1]), mask.to(data.device)
+    mask = mask_of(lengths)
+    cells = _cells(mask, data.device)
+    longest = mask.shape[1]
+    padded = data.new_zeros(batch * longest, data.shape[1]).index_copy(0, cells, data)
+    if data.device.type != "cpu":
+        flat = torch.zeros(batch * longest, dtype=torch.bool, device=data.device)
+        mask = flat.index_fill_(0, cells, True).view(batch, longest)
+    return padded.view(batch, longest, data.shape[1]), mask
 
 
-def unpad(padded: Tensor, mask: Tensor) -> Tensor:
+def unpad(padded: Tensor, lengths: Tensor) -> Tensor:
     """Take the tokens (n_tokens, width) back out of `pad`'s result.
 
-    padded: (batch, max_len, width). mask: (batch, max_len), bool.
+    padded: (batch, max_len, width). lengths: as for `pad`.
     """
-    return padded[mask]
+    # Not by a mask on a GPU, whose size it would have to be asked for.
+    return padded.flatten(0, 1).index_select(0, _cells(mask_of(lengths), padded.device))
+
+
+def mask_of(lengths: Tensor) -> Tensor:
+    """(batch, max_len), on the CPU, true where there is a token. lengths: as for `pad`."""
+    longest = int(lengths.max()) if lengths.shape[0] else 0
+    return torch.arange(longest) < lengths[:, None]
+
+
+def _cells(mask: Tensor, device: torch.device) -> Tensor:
+    """(n_tokens,) where each token lies among the cells of the mask."""
+    return mask.flatten().nonzero().squeeze(1).to(device, non_blocking=True)

@@ -17,7 +17,7 @@ def posterior_divergence(
 
     crf: with batch_first.
     first, second: emissions (batch, length, tags).
-    mask: (batch, length), bool.
+    mask: (batch, length), bool; it may lie on the CPU.
 
     Returns one number, in float64. Its gradient is exact up to a difference quotient: with v the
     derivative by the marginals, the gradient by whatever these depend on is that of

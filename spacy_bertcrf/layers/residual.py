@@ -1,5 +1,7 @@
 """A sequence encoder beside which the token vectors go on as they are."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -29,3 +31,11 @@ class Residual(nn.Module):
         """
         around = padded.where(mask.unsqueeze(2), 0.0)
         return torch.cat([self.encoder(padded, mask), around], dim=2)
+
+    @property
+    def read_packed(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """As `BiLSTM.read_packed`, if the encoder has it."""
+        read: Callable[[Tensor, Tensor], Tensor] | None = getattr(self.encoder, "read_packed", None)
+        if read is None:
+            return None
+        return lambda vectors, lengths: torch.cat([read(vectors, lengths), vectors], dim=1)

@@ -76,18 +76,36 @@ class ScaledScan:
             self._backward = states.index_select(0, packing.back)
             self._scales = self._scales.index_select(0, packing.forth)
 
-    def is_exact(self) -> bool:
-        """Whether every number that should be positive stayed clear of underflow."""
-        sound = (self._scales >= _SMALLEST_SCALE).all() & (self._totals >= _SMALLEST_SCALE).all()
-        states = [self._forward]
+    def are_true(self, flags: Tensor) -> tuple[bool, bool]:
+        """Whether all of some flags are true, and whether every number that should be positive
+        stayed clear of underflow."""
+        if flags.device.type != "cpu":
+            # Both at once, for each would be waited for; so the longer proof is made at once too.
+            found = torch.stack([flags.all(), self._are_scales_clear() & self._are_states_clear()])
+            are_true, is_exact = found.tolist()
+            return are_true, is_exact
+        if not bool(flags.all()):
+            return False, False
+        scales = self._are_scales_clear()
+        lowest = torch.stack([part.amin() for part in self._states()])
+        if bool(scales & (lowest >= _SMALLEST_STATE).all()):
+            return True, True
+        return True, bool(scales & self._are_states_clear())
+
+    def _states(self) -> list[Tensor]:
+        return [self._forward, self._backward] if self._both_ways else [self._forward]
+
+    def _are_scales_clear(self) -> Tensor:
+        clear = (self._scales >= _SMALLEST_SCALE).all() & (self._totals >= _SMALLEST_SCALE).all()
         if self._both_ways:
-            sound &= (self._normalisers >= _SMALLEST_SCALE).all()
-            states.append(self._backward)
-        if bool(sound & (torch.stack([part.amin() for part in states]) >= _SMALLEST_STATE).all()):
-            return True
-        for part in states:
-            sound &= ((part >= _SMALLEST_STATE) | (part == 0)).all()
-        return bool(sound & self._zeros_are_true())
+            clear &= (self._normalisers >= _SMALLEST_SCALE).all()
+        return clear
+
+    def _are_states_clear(self) -> Tensor:
+        clear = self._zeros_are_true()
+        for part in self._states():
+            clear &= ((part >= _SMALLEST_STATE) | (part == 0)).all()
+        return clear
 
     def _zeros_are_true(self) -> Tensor:
         """Whether states are zero only where no legal path leads. By induction over the steps:

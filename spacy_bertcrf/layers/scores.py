@@ -2,7 +2,7 @@
 for all that is ruled out."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -21,23 +21,28 @@ class Scores(NamedTuple):
 
 
 def rows_of(padded: Tensor, packing: Packing) -> Tensor:
-    """(n_rows, …): the tokens of a padded tensor whose first two axes are batch and time."""
-    return padded.reshape(-1, *padded.shape[2:]).index_select(0, packing.cells)
+    """(n_rows, …): the tokens of a padded tensor whose first two axes are batch and time, where
+    that tensor is."""
+    cells = packing.at(padded.device).cells
+    return padded.reshape(-1, *padded.shape[2:]).index_select(0, cells)
 
 
-def packed_emissions(emissions: Tensor, packing: Packing) -> Tensor:
-    """(n_rows, tags) float64. Raises ValueError, with sequence and position, if a token's
-    emissions hold NaN or infinity; minus infinity is legal."""
+def packed_emissions(emissions: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+    """(n_rows, tags) float64, and which of them, (n_rows,) bool, hold neither NaN nor infinity;
+    minus infinity is legal. Who waits for the device has to look at that, and to call
+    `raise_unsound` if it is not so for all."""
     local = rows_of(emissions, packing).double()
-    sound = local.amax(1) < math.inf
-    if not bool(sound.all()):
-        sequence, position = packing.where(int((~sound).nonzero()[0]))
-        raise ValueError(
-            f"the emissions of sequence {sequence} hold NaN or infinity at position {position}: "
-            "look for what diverged in the model that makes them (a lower learning rate may mend "
-            "it)"
-        )
-    return local
+    return local, local.amax(1) < math.inf
+
+
+def raise_unsound(sound: Tensor, packing: Packing) -> NoReturn:
+    """The ValueError, with sequence and position, of emissions that are not sound."""
+    sequence, position = packing.where(int((~sound).nonzero()[0]))
+    raise ValueError(
+        f"the emissions of sequence {sequence} hold NaN or infinity at position {position}: "
+        "look for what diverged in the model that makes them (a lower learning rate may mend "
+        "it)"
+    )
 
 
 def soften(scores: Scores, n_steps: int) -> Scores:

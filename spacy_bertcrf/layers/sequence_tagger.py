@@ -1,5 +1,7 @@
 """From token vectors to emissions: a sequence encoder, dropout and a projection."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from spacy_bertcrf.layers.padding import pad, unpad
@@ -10,7 +12,8 @@ class SequenceTagger(nn.Module):
 
     encoder: a module that maps padded vectors (batch, max_len, input_width) and a mask
         (batch, max_len) to (batch, max_len, encoder.output_width), such as `BiLSTM` or `TCN`;
-        None puts the projection on the token vectors themselves.
+        None puts the projection on the token vectors themselves. One that has a method
+        `read_packed`, as `BiLSTM` does, is given vectors on a GPU without padding.
     input_width: width of the token vectors.
     num_tags: number of tags.
     dropout: share of the values dropped before the projection.
@@ -35,7 +38,14 @@ class SequenceTagger(nn.Module):
         ValueError if the lengths do not add up to n_tokens.
         """
         if self.encoder is not None:
-            padded, mask = pad(vectors, lengths)
-            vectors = unpad(self.encoder(padded, mask), mask)
+            vectors = self._encoded(self.encoder, vectors, lengths)
         emissions: Tensor = self.projection(self.dropout(vectors.repeat(samples, 1)))
         return emissions
+
+    def _encoded(self, encoder: nn.Module, vectors: Tensor, lengths: Tensor) -> Tensor:
+        read_packed: Callable[[Tensor, Tensor], Tensor] | None
+        read_packed = getattr(encoder, "read_packed", None)
+        if read_packed is not None and vectors.device.type != "cpu" and len(vectors):
+            return read_packed(vectors, lengths)
+        padded, mask = pad(vectors, lengths)
+        return unpad(encoder(padded, mask), lengths)

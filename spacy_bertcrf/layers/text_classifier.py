@@ -41,10 +41,10 @@ class TextClassifier(nn.Module):
                 f"The texts have {int(lengths.sum())} vectors together, and there are "
                 f"{len(vectors)}: pass one row for each."
             )
-        text_ids = torch.repeat_interleave(lengths).to(vectors.device)
+        text_ids = torch.repeat_interleave(lengths).to(vectors.device, non_blocking=True)
         sums = vectors.new_zeros(len(lengths), vectors.shape[1])
         if self.attention is None:
-            counts = lengths.clamp(min=1).to(vectors.device)[:, None]
+            counts = lengths.clamp(min=1).to(vectors.device, non_blocking=True)[:, None]
             pooled = sums.index_add(0, text_ids, vectors) / counts
         else:
             weights = _softmax_by_text(self.attention(vectors), text_ids, len(lengths))

@@ -11,6 +11,9 @@ from spacy_bertcrf.layers.packing import Packing
 from spacy_bertcrf.layers.scores import Scores
 from spacy_bertcrf.layers.step_blocks import MAX_PAIRS, step_blocks
 
+# Numbers of the largest temporary where all steps are followed back at once: 128 MB in float64.
+MAX_SOURCES = 2**24
+
 
 def best_path(scores: Scores, packing: Packing) -> tuple[Tensor, Tensor]:
     """Returns the tags of the best path of each sequence (n_rows,) and its score (n_running,),
@@ -41,6 +44,8 @@ def best_path(scores: Scores, packing: Packing) -> tuple[Tensor, Tensor]:
         now[step].add_(local[step])
 
     best, final = (states.index_select(0, packing.last) + end).max(1)
+    if emissions.device.type != "cpu":
+        return follow_back(states, final, transitions, packing), best
     path = torch.zeros_like(packing.rank).index_copy_(0, packing.last, final)
     _trace_back(path.split(sizes), now, transitions.T.contiguous())
     return path, best
@@ -107,6 +112,31 @@ def _k_best_moves(state: Tensor, into: Tensor) -> tuple[Tensor, Tensor]:
             following = following.masked_fill(place == k - 1, -math.inf)
             waiting.scatter_(2, tag.unsqueeze(2), following.unsqueeze(2))
     return best, source
+
+
+def follow_back(states: Tensor, final: Tensor, transitions: Tensor, packing: Packing) -> Tensor:
+    """The tags of the best paths, (n_rows,), as `best_path` finds them one step after the other,
+    but in as many rounds as the number of steps can be halved: for a GPU, where each operation
+    costs more than its work.
+
+    states: (n_rows, tags), the score of the best way to each tag, its own emission included.
+    final: (n_running,) the last tags.
+    """
+    n_rows, tags = states.shape
+    into = transitions.T.contiguous()
+    stays = torch.arange(tags, device=states.device)
+    # For each row and each tag of the row after it, the tag that it comes from; at first of the
+    # next row, then of the second after it, the fourth and so on. Behind the last row is one more,
+    # to which the ends of all sequences lead, and where the tag stays.
+    source = stays.repeat(n_rows + 1, 1)
+    height = max(1, MAX_SOURCES // tags**2)
+    for state, found in zip(states.split(height), source[:-1].split(height), strict=True):
+        torch.argmax(state.unsqueeze(1) + into, 2, out=found)
+    source.index_copy_(0, packing.last, stays.expand(packing.n_running, -1))
+    for ahead in packing.rows_ahead():
+        source = source.gather(1, source.index_select(0, ahead))
+    ends = final.index_select(0, packing.rank).unsqueeze(1)
+    return source[:-1].gather(1, ends).squeeze(1)
 
 
 def _trace_back(path: Sequence[Tensor], states: Sequence[Tensor], into: Tensor) -> None:

@@ -52,8 +52,8 @@ class ScoredBatch:
         """(n_tokens, n_tags), bool: the tags that each token may have."""
         device = self.emissions.device
         if self.targets.allowed is not None:
-            return torch.from_numpy(self.targets.allowed).to(device)
-        tags = torch.from_numpy(self.targets.tags).to(device)
+            return torch.from_numpy(self.targets.allowed).to(device, non_blocking=True)
+        tags = torch.from_numpy(self.targets.tags).to(device, non_blocking=True)
         return torch.nn.functional.one_hot(tags, self.emissions.shape[1]).bool()
 
 

@@ -51,8 +51,8 @@ def objective(
         batch = _as_tagged(model, docs, scores, emissions.lengths, known)
         found = {name: strategy.loss(batch) for name, strategy in strategies.items()}
     terms = {name: weight * loss for name, loss in found.items() if loss is not None}
-    losses = {"crf": weight * float(crf_losses.sum())}
-    losses.update({name: float(term.detach()) for name, term in terms.items()})
+    losses = _numbers({"crf": xp2torch(crf_losses.sum().reshape(1)), **terms})
+    losses["crf"] *= weight
     factors = dict.fromkeys(losses, 1.0)
     for strategy in strategies.values():
         factors.update(strategy.factors(losses))
@@ -82,3 +82,9 @@ def _as_tagged(
     labels = model.get_ref("head").attrs["labels"]
     apart, lengths_apart = one_label_each(scores, lengths, len(labels))
     return ScoredBatch(model, docs, apart, lengths_apart, tag_targets(known, lengths, labels))
+
+
+def _numbers(tensors: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """Tensors of one number each, as numbers, for all of which a GPU is waited for once."""
+    together = torch.cat([tensor.detach().reshape(1).double() for tensor in tensors.values()])
+    return dict(zip(tensors, together.tolist(), strict=True))

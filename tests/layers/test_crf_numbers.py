@@ -57,7 +57,7 @@ def test_gradients_are_those_of_finite_differences(scale, legal, what):
 
 def scores_of(crf, emissions, allowed=None):
     packing = crf._pack(emissions, None)
-    return crf._scores(emissions, packing, allowed), packing
+    return *crf._scores(emissions, packing, allowed), packing
 
 
 @pytest.mark.parametrize("tags", [2, 41, 200])
@@ -66,8 +66,8 @@ def test_both_scans_know_the_same(tags, scale):
     """The fast scan is trusted only where it is exact, and then it must be."""
     torch.manual_seed(0)
     crf = LinearChainCRF(tags, batch_first=True)
-    scores, packing = scores_of(crf, torch.randn(2, 30, tags) * scale)
-    fast, slow = scan(scores, packing), LogScan(scores, packing, True)
+    scores, sound, packing = scores_of(crf, torch.randn(2, 30, tags) * scale)
+    fast, slow = scan(scores, sound, packing), LogScan(scores, packing, True)
     torch.testing.assert_close(fast.log_partition, slow.log_partition, rtol=1e-12, atol=0)
     torch.testing.assert_close(fast.posteriors(), slow.posteriors(), rtol=1e-7, atol=1e-11)
     weights = torch.tensor([1.0, -0.5]).double()
@@ -86,8 +86,8 @@ def test_the_scaled_scan_serves_what_models_emit():
     allowed = torch.rand(3, 50, 4) < 0.8
     allowed[:, :, 0] = True
     for scale in (1.0, 15.0):
-        scores, packing = scores_of(crf, torch.randn(3, 50, 4) * scale, allowed)
-        assert isinstance(scan(scores, packing), ScaledScan)
+        scores, sound, packing = scores_of(crf, torch.randn(3, 50, 4) * scale, allowed)
+        assert isinstance(scan(scores, sound, packing), ScaledScan)
 
 
 def test_what_underflows_on_the_way_is_not_lost():

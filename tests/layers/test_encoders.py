@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from spacy_bertcrf.layers import TCN, BiLSTM, Residual, bilstm, pad
+from spacy_bertcrf.layers import TCN, BiLSTM, Residual, bilstm, pad, unpad
 
 LENGTHS = [4, 0, 7, 1]
 ENCODERS = {
@@ -174,3 +174,24 @@ def test_both_halves_of_the_tcn_are_mirror_images():
     ahead = encoder(inputs, mask)[0, :6, :4]
     back = encoder(mirrored, mask)[0, :6, 4:]
     torch.testing.assert_close(back.flip(0), ahead)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_bilstm_reads_the_same_without_padding(depth):
+    """GPUs read sequences without padding: they would learn something else."""
+    torch.manual_seed(0)
+    encoder = BiLSTM(5, 6, depth=depth)
+    lengths = torch.tensor([3, 0, 7, 1, 7])
+    vectors = torch.randn(18, 5, requires_grad=True)
+    weights = torch.randn(18, 6)
+    found = []
+    for read in (encoder.read_packed, lambda v, n: unpad(encoder(*pad(v, n)), n)):
+        vectors.grad = None
+        encoder.zero_grad()
+        output = read(vectors, lengths)
+        (output * weights).sum().backward()
+        found.append([output, vectors.grad, *(p.grad for p in encoder.parameters())])
+    for packed, padded in zip(*found, strict=True):
+        torch.testing.assert_close(packed, padded, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="one row for each token"):
+        encoder.read_packed(vectors, lengths[1:])

@@ -35,8 +35,8 @@ def decode(model: Model, emissions: Ragged, allowed: np.ndarray | None = None) -
     allowed: (n_tokens, n_tags) bool; the result is then the best sequence inside it.
     """
     padded, mask, limits = _pad_both(model, emissions, allowed)
-    paths = torch_shim(model).module.decode(padded, mask, allowed=limits)
-    return [np.asarray(path, dtype=np.int64) for path in paths]
+    paths: list[np.ndarray] = torch_shim(model).module.best_paths(padded, mask, limits)
+    return paths
 
 
 def k_best(
@@ -120,9 +120,9 @@ def _losses(
     crf = torch_shim(model).module
     padded, mask = _pad(model, emissions, lengths)
     if targets.allowed is None:
-        tags, _ = _pad(model, targets.tags[:, None], lengths)
-        return -crf(padded, tags.squeeze(2), mask, reduction="none")
-    allowed, _ = _pad(model, targets.allowed, lengths)
+        tags = _pad_on_cpu(targets.tags[:, None], lengths).squeeze(2)
+        return -crf(padded, tags, mask, reduction="none")
+    allowed = _pad_on_cpu(targets.allowed, lengths)
     if targets.incorrect is not None:
         tag_set = TagSet(**torch_shim(model).cfg)
         # Not rounded to float32 before they are subtracted, for they are large and close.
@@ -136,16 +136,24 @@ def _pad_both(
     model: Model, emissions: Ragged, allowed: np.ndarray | None
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
     padded, mask = _pad(model, emissions.dataXd, emissions.lengths)
-    limits = None if allowed is None else _pad(model, allowed, emissions.lengths)[0]
+    limits = None if allowed is None else _pad_on_cpu(allowed, emissions.lengths)
     return padded, mask, limits
 
 
 def _pad(
     model: Model, data: Array | torch.Tensor, lengths: Array
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mask stays on the CPU, where the CRF reads it."""
     if not isinstance(data, torch.Tensor):
         data = xp2torch(data, device=torch_shim(model).device)
-    return layers.pad(data, torch.from_numpy(np.asarray(lengths, dtype=np.int64)))
+    lengths = torch.from_numpy(np.asarray(lengths, dtype=np.int64))
+    return layers.pad(data, lengths)[0], layers.mask_of(lengths)
+
+
+def _pad_on_cpu(data: np.ndarray, lengths: Array) -> torch.Tensor:
+    """What is known of the tags is checked there, and goes to the device without padding."""
+    lengths = torch.from_numpy(np.asarray(lengths, dtype=np.int64))
+    return layers.pad(torch.from_numpy(data), lengths)[0]
 
 
 def _build(labels: Sequence[str], scheme: str) -> "layers.LinearChainCRF":

@@ -24,7 +24,7 @@ def log_partition_without(
     """Log of the sum of exp(score) over all legal paths inside `allowed` that have none of the
     incorrect entities, (batch,), with gradient.
 
-    emissions, mask, allowed: as for the methods of the CRF.
+    emissions, mask, allowed: as for the methods of the CRF, the last on the CPU.
     incorrect: for each sequence, the entities that it must not have.
 
     The sum is that of a CRF with more tags. An entity that starts and is labelled as an incorrect
@@ -36,26 +36,22 @@ def log_partition_without(
     tags_of = {label: _tags_of(tag_set, label) for label in {label for label, _ in slots}}
     copies = [tag for label, _ in slots for tag in tags_of[label]]
     source_ids = [*range(n_tags), *copies]
-    source = torch.tensor(source_ids, device=emissions.device)
+    source = torch.tensor(source_ids).to(emissions.device, non_blocking=True)
+    may_begin, may_end = [True, False, False, True], [False, False, True, True]  # as ROLES
     expanded = layers.LinearChainCRF(
-        len(source), batch_first=True, legal_transitions=_legal(tag_set, source_ids, len(slots))
+        len(source),
+        batch_first=True,
+        legal_start=np.append(tag_set.legal_start, np.tile(may_begin, len(slots))),
+        legal_transitions=_legal(tag_set, source_ids, len(slots)),
+        legal_end=np.append(tag_set.legal_end, np.tile(may_end, len(slots))),
     ).to(emissions.device)
-    expanded.legal_start.copy_(crf.legal_start[source])
-    expanded.legal_end.copy_(crf.legal_end[source])
-    for number in range(len(slots)):
-        first = n_tags + number * len(ROLES)
-        for role in (BEGIN, INSIDE, LAST, ONLY):
-            expanded.legal_start[first + role] = role in (BEGIN, ONLY)
-            expanded.legal_end[first + role] = role in (LAST, ONLY)
     for name in ("start_transitions", "transitions", "end_transitions"):
         gathered = getattr(crf, name)[source]
         delattr(expanded, name)
         # A tensor in the parameter's place: the gradient goes on to the parameter of the CRF.
         setattr(expanded, name, gathered[:, source] if name == "transitions" else gathered)
-    limits = _limits(allowed.cpu().numpy(), tags_of, slots, incorrect)
-    return expanded.log_partition(
-        emissions[:, :, source], mask, torch.from_numpy(limits).to(emissions.device)
-    )
+    limits = _limits(allowed.numpy(), tags_of, slots, incorrect)
+    return expanded.log_partition(emissions[:, :, source], mask, torch.from_numpy(limits))
 
 
 def _slots(incorrect: Sequence[Sequence[EntitySpan]]) -> list[tuple[str, int]]:

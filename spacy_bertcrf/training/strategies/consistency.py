@@ -5,7 +5,7 @@ from spacy.training import Example
 from thinc.api import Model
 from torch import Tensor
 
-from spacy_bertcrf.layers import pad
+from spacy_bertcrf.layers import mask_of, pad
 from spacy_bertcrf.layers.posterior_divergence import posterior_divergence
 from spacy_bertcrf.models.strategy import Learn, ScoredBatch, Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel
@@ -49,8 +49,9 @@ class RDrop(Strategy):
         emissions = batch.emissions.view(n_readings, 2, -1, batch.emissions.shape[1])
         total = batch.emissions.new_zeros(())
         for reading in emissions:
-            (first, mask), (second, _) = (pad(half, lengths) for half in reading)
-            total = total + posterior_divergence(batch.crf, first, second, mask)
+            (first, _), (second, _) = (pad(half, lengths) for half in reading)
+            divergence = posterior_divergence(batch.crf, first, second, mask_of(lengths))
+            total = total + divergence
         # The loss of a batch is that of 2 · n_docs · n_readings Docs, and these are half as many.
         return 2 * self.alpha * total
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from spacy_bertcrf.layers import pad
+from spacy_bertcrf.layers import pad, unpad
 from spacy_bertcrf.layers.token_likelihoods import token_log_likelihoods
 from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel
@@ -61,7 +61,8 @@ class LabelWeights(Strategy):
         emissions, mask = pad(batch.emissions, lengths)
         allowed, _ = pad(fits, lengths)
         likelihoods = token_log_likelihoods(batch.crf, emissions, allowed, mask)
-        return ((1 - weights) * likelihoods[mask]).sum()
+        of_tokens = unpad(likelihoods.unsqueeze(2), lengths).squeeze(1)
+        return ((1 - weights) * of_tokens).sum()
 
     def _of_tags(self, batch: ScoredBatch) -> Tensor:
         """(n_tags,)"""

@@ -94,7 +94,7 @@ class EntityBoundaries(Strategy):
             # In BIO no tag ends an entity, and this has nothing to tell.
             if not inside.any() or (prefixes == "ES" and batch.tag_set.scheme == "BIO"):
                 continue
-            inside = inside.to(logs.device)
+            inside = inside.to(logs.device, non_blocking=True)
             may = torch.stack([(fits & ~inside).any(1), (fits & inside).any(1)], 1)
             both = torch.stack(
                 [
@@ -104,7 +104,7 @@ class EntityBoundaries(Strategy):
                 1,
             )
             is_known = may.sum(1) == 1
-            total = total - both[is_known][may[is_known]].sum()
+            total = total - both.where(may & is_known.unsqueeze(1), 0.0).sum()
         return self.weight.value * total
 
     def after_step(self, optimizer: Optimizer) -> None:
