@@ -10,6 +10,7 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.calibrate import read_examples
+from spacy_bertcrf.cli.devices import use_device
 from spacy_bertcrf.cli.progress import counted, working
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def report_cli(
     those of a `bertcrf`, or a `bertcrf_spans`. The page is one file that needs no network. The same
     documents and pipeline give the same page.
     """
-    from spacy.cli._util import setup_gpu
-
     from spacy_bertcrf.evaluation.figure_file import write_whole
     from spacy_bertcrf.evaluation.report.page import report_page
     from spacy_bertcrf.evaluation.report.tables import tables
@@ -71,7 +70,7 @@ def report_cli(
     try:
         if output.is_dir() or output.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"The report is written as .html, not as {output}.")
-        setup_gpu(gpu_id)
+        use_device(gpu_id)
         report = _judged(model, data, train, against, component, spans_key)
         write_whole(output, report_page(report, limit).encode("utf8", "surrogatepass"))
         if json_output is not None:

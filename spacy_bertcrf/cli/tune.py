@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.devices import use_device
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -41,7 +42,7 @@ def tune_cli(
     OUTPUT/study.db: the same command goes on with it, and several at once share it. Raising
     --trials goes on too. OUTPUT/best.cfg is the config with the best settings so far.
     """
-    from spacy.cli._util import parse_config_overrides, setup_gpu
+    from spacy.cli._util import parse_config_overrides
 
     from spacy_bertcrf.training.search.study import BEST, best_config, open_study, search
 
@@ -49,7 +50,7 @@ def tune_cli(
     try:
         if not config.is_file():
             raise ValueError(f"There is no config {config}.")
-        setup_gpu(gpu_id)
+        use_device(gpu_id)
         study = open_study(output, seed)
         search(study, config, overrides, trials, use_gpu=gpu_id, told=_print_trial)
         best_config(study, config, overrides).to_disk(output / BEST)

@@ -363,3 +363,43 @@ def test_without_a_bert_of_its_own_the_others_work(build, config):
 def test_settings_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def scaled_or_not(build, strategies):
+    """Two recognisers that are the same, but for the scaling of BERT's gradients in the second."""
+    for scales in (False, True):
+        nlp, examples = build(strategies)
+        component = nlp.get_pipe("bertcrf")
+        shim = inner_bert(component.model)
+        shim._grad_scaler._enabled = scales
+        fix_random_seed(1)
+        yield component, shim, examples
+
+
+def test_the_context_loss_is_scaled_with_the_crfs(build):
+    """Else BERT would not learn from it in float16: its gradients would be divided by 65,536."""
+    found = []
+    context = {"@misc": "spacy-bertcrf.ContextLoss.v1", "weight": 1.0}
+    for component, shim, examples in scaled_or_not(build, {"context": context}):
+        component.update(examples, sgd=False)
+        shim.unscale_gradients()
+        head = component.learning.strategies["context"].gradients()
+        found.append([*(p.grad for p in shim.module.parameters() if p.grad is not None), *head])
+    for plain, scaled in zip(*found, strict=True):
+        torch.testing.assert_close(scaled, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_the_fisher_information_is_that_of_gradients_that_are_not_scaled(build):
+    """Else the steps of a scale of 65,536 would outweigh those of one of 32,768 fourfold, and one
+    overflow would leave no sum at all."""
+    found = []
+    child = {"@misc": "spacy-bertcrf.ChildTuningD.v1", "steps": 5}
+    for component, shim, examples in scaled_or_not(build, {"child": child}):
+        component.update(examples, sgd=SGD(0.01))
+        if shim._grad_scaler._enabled:
+            component.update(examples, sgd=False)
+            next(shim.module.bert.parameters()).grad[0] = torch.inf
+            component.finish_update(SGD(0.01))
+        found.append(component.learning.strategies["child"]._fisher)
+    for name, plain in found[0].items():
+        torch.testing.assert_close(found[1][name], plain, rtol=1e-4, atol=1e-12)

@@ -14,6 +14,7 @@ from spacy_bertcrf import layers
 from spacy_bertcrf.models.bert import pretrained
 from spacy_bertcrf.models.bert.bert_shim import BertShim, bert_shim
 from spacy_bertcrf.models.bert.encoder_input import POOLINGS, EncoderInput, encoder_input
+from spacy_bertcrf.models.bert.half_precision import half_precision
 from spacy_bertcrf.models.bert.saved_tokenizer import tokenizer_files
 from spacy_bertcrf.models.bert.windows import plan_windows
 from spacy_bertcrf.models.bridge.torch_layer import torch_layer, torch_to_array
@@ -65,8 +66,8 @@ def BertEncoder(
         they are.
     gradient_checkpointing: compute the layers again in the backward pass, instead of keeping
         what they computed: less memory, a third more time.
-    mixed_precision: matrix products in bfloat16, or, on a GPU that has no bfloat16, in float16
-        with scaled gradients.
+    mixed_precision: matrix products in bfloat16, or, on a GPU that has no bfloat16 (NVIDIA's
+        before Ampere: T4, V100, RTX 20), in float16 with scaled gradients.
     save_dtype: "float32", or "float16" for half the size on disk.
     tokenizer_config, transformer_config: for transformers' AutoTokenizer and AutoConfig.
 
@@ -163,8 +164,7 @@ def _build(
 def _autocast_dtype(mixed_precision: bool) -> torch.dtype | None:
     if not mixed_precision:
         return None
-    on_gpu = get_torch_default_device().type == "cuda"
-    return torch.float16 if on_gpu and not torch.cuda.is_bf16_supported() else torch.bfloat16
+    return half_precision(get_torch_default_device())
 
 
 class _Reading(NamedTuple):

@@ -96,6 +96,23 @@ class BertShim(TorchShim):
             )
             self._unscaled = True
 
+    @property
+    def has_overflown(self) -> bool:
+        """Whether the gradients of this step, once they are unscaled, turned out to be too large:
+        the step will not be taken."""
+        found: bool = self._grad_scaler.found_inf
+        return found
+
+    def scaled(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The same tensor for a loss of one's own, whose gradient is multiplied, from here on back
+        to the weights, by what those of `begin_update` are."""
+        if not self._grad_scaler._enabled or not tensor.requires_grad:
+            return tensor
+        # Another view, for a hook on the weights themselves would stay.
+        passed = tensor.view_as(tensor)
+        passed.register_hook(lambda gradient: gradient * self._scale())
+        return passed
+
     def _scale(self) -> torch.Tensor | float:
         # PyTorchGradScaler.scale works for CUDA alone.
         return self._grad_scaler._scale if self._grad_scaler._enabled else 1.0

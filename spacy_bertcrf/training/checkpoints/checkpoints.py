@@ -130,7 +130,7 @@ def _split(value: Any, name: str, arrays: dict[str, torch.Tensor]) -> Any:
         return [_split(item, f"{name}/{i}", arrays) for i, item in enumerate(value)]
     if isinstance(value, torch.Tensor):
         arrays[name] = value.detach().cpu()
-        return {ARRAY: name, "kind": "cuda" if value.is_cuda else "torch"}
+        return {ARRAY: name, "kind": "torch" if value.device.type == "cpu" else "cuda"}
     if isinstance(value, np.ndarray):
         arrays[name] = torch.from_numpy(value)
         return {ARRAY: name, "kind": "numpy"}

@@ -1,6 +1,7 @@
 """The state of all random numbers of a process, for a checkpoint."""
 
 import random
+import zlib
 from base64 import b64decode, b64encode
 from typing import Any, NamedTuple
 
@@ -66,8 +67,9 @@ def set_random_state(state: State) -> None:
     if has_cupy_gpu:
         import cupy
 
-        # The seed of the start would give the dropout of the first steps again.
-        cupy.random.seed(int(plain.numpy[1][0]))
+        # The seed of the start would give the dropout of the first steps again. torch's state is
+        # another in each of the processes that train together.
+        cupy.random.seed(zlib.crc32(b64decode(state["torch"])))
 
 
 def _text(state: torch.Tensor) -> str:

@@ -13,6 +13,7 @@ import torch
 from spacy.language import Language
 from spacy.pipeline import TextCategorizer
 from spacy.training import Example
+from thinc.compat import has_cupy_gpu
 
 from spacy_bertcrf.training.distributed.evaluation import evaluate
 from spacy_bertcrf.training.distributed.gradient_exchange import (
@@ -75,7 +76,13 @@ class ProcessRanks(Ranks):
     def begin(self, nlp: Language) -> None:
         equalize_weights(self._group, nlp)
         # NumPy's are those of the corpus too, until it is read.
-        torch.manual_seed((torch.initial_seed() + self.rank) % MAX_SEED)
+        seed = (torch.initial_seed() + self.rank) % MAX_SEED
+        torch.manual_seed(seed)
+        if has_cupy_gpu:
+            import cupy
+
+            # Else all processes would drop the same values of their parts.
+            cupy.random.seed(seed)
         self._loss_names = []
 
     def update(
@@ -213,6 +220,7 @@ def _random_numbers_from(seed: int) -> Iterator[None]:
         "numpy": np.random.get_state(),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        "cupy": _exchanged_cupy_generator(seed),
     }
     random.seed(seed)
     np.random.seed(seed)
@@ -225,3 +233,22 @@ def _random_numbers_from(seed: int) -> Iterator[None]:
         torch.set_rng_state(states["torch"])
         if states["cuda"] is not None:
             torch.cuda.set_rng_state(states["cuda"])
+        if states["cupy"] is not None:
+            _set_cupy_generator(states["cupy"])
+
+
+def _exchanged_cupy_generator(seed: int) -> Any:
+    """CuPy's own generator, in whose place comes one with this seed; None without CuPy."""
+    if not has_cupy_gpu:
+        return None
+    import cupy
+
+    generator = cupy.random.get_random_state()
+    _set_cupy_generator(cupy.random.RandomState(seed))
+    return generator
+
+
+def _set_cupy_generator(generator: Any) -> None:
+    import cupy
+
+    cupy.random.set_random_state(generator)

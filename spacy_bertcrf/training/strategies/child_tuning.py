@@ -25,7 +25,12 @@ class ChildTuning(Strategy):
         trained_bert(model, "Child-Tuning")
 
     def before_step(self, model: CRFTaggerModel) -> None:
-        bert: nn.Module = trained_bert(model, "Child-Tuning").module
+        shim = trained_bert(model, "Child-Tuning")
+        # Squares of scaled gradients would not add up, and of those that overflow no sum is left.
+        shim.unscale_gradients()
+        if shim.has_overflown:
+            return
+        bert: nn.Module = shim.module
         self._select({n: p for n, p in bert.named_parameters() if p.grad is not None})
 
     @abstractmethod

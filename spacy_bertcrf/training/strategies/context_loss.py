@@ -87,8 +87,9 @@ class ContextLoss(Strategy):
     def _guess(
         self, shim: BertShim, masked: Tensor, mask: Tensor | None, chosen: Tensor, gold: Tensor
     ) -> Tensor:
-        embeddings: Tensor = shim.module.bert.get_input_embeddings().weight
-        vectors = shim.training_module.encode(masked, mask)[chosen]
+        # The head's own gradients are not scaled, and those of BERT are before each step.
+        embeddings = shim.scaled(shim.module.bert.get_input_embeddings().weight)
+        vectors = shim.scaled(shim.training_module.encode(masked, mask)[chosen])
         return F.cross_entropy(self._head.module(vectors, embeddings), gold, reduction="sum")
 
     def after_step(self, optimizer: Optimizer) -> None:
