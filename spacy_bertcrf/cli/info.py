@@ -141,11 +141,10 @@ def _half_precision(has_gpu: bool) -> dict[str, str]:
     import torch
 
     from spacy_bertcrf.models.bert.half_precision import half_precision
+    from spacy_bertcrf.training.recipes.machine import computes_in_bfloat16
 
-    _, flags = _cpu()
-    by_hardware = {"amx_bf16", "avx512_bf16"} & flags
-    means = "bfloat16 by hardware" if by_hardware else "bfloat16 without hardware for it: slower"
-    rows = {"on the CPU": means}
+    emulated = "bfloat16, which this one has to emulate: slower"
+    rows = {"on the CPU": "bfloat16 by hardware" if computes_in_bfloat16() else emulated}
     if has_gpu:
         is_bfloat16 = half_precision(torch.device("cuda")) == torch.bfloat16
         rows["on the GPU"] = "bfloat16" if is_bfloat16 else "float16 with scaled gradients"

@@ -55,6 +55,7 @@ class LinearChainCRF(torchcrf.CRF):
     legal_start: Tensor
     legal_transitions: Tensor
     legal_end: Tensor
+    illegal: Tensor
 
     def __init__(
         self,
@@ -69,6 +70,9 @@ class LinearChainCRF(torchcrf.CRF):
         for name, shape in shapes.items():
             legal = torch.ones(shape, dtype=torch.bool)
             self.register_buffer(f"legal_{name}", legal, persistent=False)
+        # All of it together, in the order of `_scores`.
+        size = 2 * num_tags + num_tags**2
+        self.register_buffer("illegal", torch.zeros(size, dtype=torch.bool), persistent=False)
         self.set_legal(legal_start, legal_transitions, legal_end)
 
     def set_legal(self, start: Any = None, transitions: Any = None, end: Any = None) -> None:
@@ -86,6 +90,8 @@ class LinearChainCRF(torchcrf.CRF):
             legal.copy_(value.bool())
             on_cpu.append(value.bool().cpu().clone())
         self._legal_on_cpu = (on_cpu[0], on_cpu[1], on_cpu[2])
+        start, transitions, end = on_cpu
+        self.illegal.copy_(~torch.cat([start, end, transitions.flatten()]))
 
     def forward(
         self,
@@ -107,7 +113,6 @@ class LinearChainCRF(torchcrf.CRF):
         _check_shape("tags", tags, emissions.shape[:2])
         gold = rows_of(tags, packing)
         check_gold(gold, *self._legal_at(gold.device), packing.at(gold.device))
-        gold = gold.to(emissions.device, non_blocking=True)
         gold_score = gold_scores(
             emissions,
             self.start_transitions,
@@ -313,12 +318,10 @@ class LinearChainCRF(torchcrf.CRF):
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}")
         local, sound = packed_emissions(emissions, packing)
-        scores = Scores(
-            local,
-            self.start_transitions.double().masked_fill(~self.legal_start, -math.inf),
-            self.transitions.double().masked_fill(~self.legal_transitions, -math.inf),
-            self.end_transitions.double().masked_fill(~self.legal_end, -math.inf),
-        )
+        parameters = [self.start_transitions, self.end_transitions, self.transitions.reshape(-1)]
+        together = torch.cat(parameters).double().masked_fill_(self.illegal, -math.inf)
+        start, end, moves = together.split([len(part) for part in parameters])
+        scores = Scores(local, start, moves.view(self.num_tags, -1), end)
         if softened:
             scores = soften(scores, len(packing.batch_sizes))
         if allowed is not None:

@@ -19,8 +19,10 @@ from spacy_bertcrf.layers.packing import Packing
 from spacy_bertcrf.layers.scaled_scan import ScaledScan
 from spacy_bertcrf.layers.scores import Scores, raise_unsound
 
-# Steps from one scaling to the next: seldom enough to be cheap first, then at every step.
+# Steps from one scaling to the next: seldom enough to be cheap first, then at every step. On a GPU
+# the operations of a scaling cost as much as those of a step and a half.
 _INTERVALS = (8, 1)
+_INTERVALS_ON_GPUS = (32, 8, 1)
 
 
 class ForwardBackward(Protocol):
@@ -47,7 +49,8 @@ def scan(
     `log_partition` of the result is (n_running,), in the order of the packing. Raises ValueError
     if the emissions are not `sound`, which is as from `packed_emissions`.
     """
-    for interval in _INTERVALS:
+    is_on_cpu = scores.emissions.device.type == "cpu"
+    for interval in _INTERVALS if is_on_cpu else _INTERVALS_ON_GPUS:
         scaled = ScaledScan(scores, packing, both_ways, interval)
         is_sound, is_exact = scaled.are_true(sound)
         if not is_sound:

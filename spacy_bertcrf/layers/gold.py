@@ -17,18 +17,22 @@ def gold_scores(
     """Score of the gold path of each sequence (batch,), float64, with gradient; 0 for an empty
     sequence.
 
-    emissions: padded. gold: (n_rows,) the tags, all of which exist.
+    emissions: padded. gold: (n_rows,) the tags, all of which exist; they may lie on the CPU.
     """
-    tags = end.shape[0]
-    before, after = gold.index_select(0, packing.previous), gold[packing.n_running :]
-    local = emissions.reshape(-1).index_select(0, packing.cells * tags + gold).double()
-    moves = transitions.reshape(-1).index_select(0, before * tags + after).double()
-    edges = (
-        start.index_select(0, gold[: packing.n_running]).double()
-        + end.index_select(0, gold.index_select(0, packing.last)).double()
-    )
-    scores = edges.index_add(0, packing.rank, local)
-    scores = scores.index_add(0, packing.rank[packing.n_running :], moves)
+    tags, n_running = end.shape[0], packing.n_running
+    where = packing.at(gold.device)
+    moves = gold.index_select(0, where.previous) * tags + gold[n_running:]
+    first, last = gold[:n_running], gold.index_select(0, where.last)
+    # One transfer for all that is looked up.
+    parts = [where.cells * tags + gold, first, last + tags, moves + 2 * tags]
+    indices = torch.cat(parts).to(emissions.device, non_blocking=True)
+    cells, edges_and_moves = indices.tensor_split([len(gold)])
+    local = emissions.reshape(-1).index_select(0, cells).double()
+    parameters = torch.cat([start, end, transitions.reshape(-1)])
+    weights = parameters.index_select(0, edges_and_moves).double()
+    owners = torch.cat([packing.rank[:n_running], packing.rank])
+    scores = weights.new_zeros(n_running).index_add(0, packing.rank, local)
+    scores = scores.index_add(0, owners, weights)
     return scores.new_zeros(packing.batch).index_copy(0, packing.order, scores)
 
 

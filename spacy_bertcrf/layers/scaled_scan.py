@@ -25,30 +25,30 @@ class ScaledScan:
     def __init__(self, scores: Scores, packing: Packing, both_ways: bool, interval: int) -> None:
         self._scores = scores
         self._packing = packing
-        peaks = _finite(scores.emissions.amax(1))
-        start_peak, peak, end_peak = (_finite(part.amax()) for part in scores[1:])
+        peaks, peak = _finite(scores.emissions.amax(1)), _finite(scores.transitions.amax())
+        edges = torch.stack([scores.start, scores.end])
+        edge_peaks = _finite(edges.amax(1, keepdim=True))
         self._factors = torch.exp(scores.emissions - peaks.unsqueeze(1))
-        self._start = torch.exp(scores.start - start_peak)
         self._matrix = torch.exp(scores.transitions - peak)
-        self._end = torch.exp(scores.end - end_peak)
+        self._edges = torch.exp(edges - edge_peaks)
         self._both_ways = both_ways
         self._run(interval)
 
-        self._totals = (self._forward.index_select(0, packing.last) * self._end).sum(1)
+        self._totals = (self._forward.index_select(0, packing.last) * self._edges[1]).sum(1)
         gains = self._scales.log() + peaks
-        gains[packing.n_running :] += peak
-        edges = self._totals.log() + start_peak + end_peak
-        self.log_partition = edges.index_add_(0, packing.rank, gains)
+        gains[packing.n_running :].add_(peak)
+        totals = self._totals.log() + edge_peaks.sum()
+        self.log_partition = totals.index_add_(0, packing.rank, gains)
 
     def _run(self, interval: int) -> None:
         """Both recursions are one scan, with the transition matrix and with its transpose: one
         batched product a step takes both through time. A state holds its row's emission."""
         packing = self._packing
-        factors, matrices, edges = self._factors, self._matrix[None], self._start[None, None]
+        factors, matrices, edges = self._factors, self._matrix[None], self._edges[:1, None]
         if self._both_ways:
             factors = factors.index_select(0, packing.lanes)
             matrices = torch.stack([self._matrix, self._matrix.T])
-            edges = torch.stack([self._start, self._end]).unsqueeze(1)
+            edges = self._edges.unsqueeze(1)
         ways = len(matrices)
         states = torch.empty_like(factors)
         scales = factors.new_ones(factors.shape[0], 1)
@@ -116,9 +116,9 @@ class ScaledScan:
         possible, legal = emissions > -math.inf, (transitions > -math.inf).float()
         reached = self._forward > 0
         expected = possible.clone()
-        expected[: packing.n_running] &= start > -math.inf
+        expected[: packing.n_running].logical_and_(start > -math.inf)
         before = reached.index_select(0, packing.previous).float()
-        expected[packing.n_running :] &= (before @ legal) > 0
+        expected[packing.n_running :].logical_and_((before @ legal) > 0)
         sound = (reached == expected).all()
         if self._both_ways:
             reached = self._backward > 0
@@ -155,4 +155,4 @@ class ScaledScan:
 
 def _finite(peak: Tensor) -> Tensor:
     """A peak of minus infinity (nothing possible) taken off itself would be no number."""
-    return torch.where(peak > -math.inf, peak, 0.0)
+    return peak.nan_to_num(neginf=0.0)

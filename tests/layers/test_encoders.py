@@ -176,14 +176,21 @@ def test_both_halves_of_the_tcn_are_mirror_images():
     torch.testing.assert_close(back.flip(0), ahead)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_a_bilstm_reads_the_same_without_padding(depth):
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BiLSTM(5, 6),
+        lambda: BiLSTM(5, 6, depth=2),
+        lambda: Residual(BiLSTM(5, 6), 5),
+    ],
+)
+def test_a_bilstm_reads_the_same_without_padding(make):
     """GPUs read sequences without padding: they would learn something else."""
     torch.manual_seed(0)
-    encoder = BiLSTM(5, 6, depth=depth)
+    encoder = make()
     lengths = torch.tensor([3, 0, 7, 1, 7])
     vectors = torch.randn(18, 5, requires_grad=True)
-    weights = torch.randn(18, 6)
+    weights = torch.randn(18, encoder.output_width)
     found = []
     for read in (encoder.read_packed, lambda v, n: unpad(encoder(*pad(v, n)), n)):
         vectors.grad = None
