@@ -1,5 +1,6 @@
 """What it costs to convert a corpus: seconds of CPU, MB/s and peak memory for each format that is
-written too, and for spaCy alone, which imports itself and writes the same Docs as a DocBin.
+written too and for Parquet, and for spaCy alone, which imports itself, and which reads and writes
+the same Docs as a DocBin.
 
 python benchmarks/convert.py corpus.txt [--sentences 45000]
 
@@ -13,7 +14,8 @@ import tempfile
 from itertools import cycle, islice
 from pathlib import Path
 
-FORMATS = ("columns", "cluener", "doccano", "label-studio", "prodigy")
+EXPORTED = ("cluener", "json-spans", "doccano", "label-studio", "prodigy")
+ROWS_AT_ONCE = 1000
 
 IMPORT = "import spacy"
 DOCBIN = """
@@ -50,22 +52,44 @@ def main() -> None:
     text = arguments.corpus.read_text(encoding="utf8").strip()
     sentences = islice(cycle(text.split("\n\n")), arguments.sentences)
     with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder) / f"{name}.txt" for name in FORMATS}
-        files["columns"].write_text("\n\n".join(sentences) + "\n", encoding="utf8")
+        columns = Path(folder) / "columns.txt"
+        columns.write_text("\n\n".join(sentences) + "\n", encoding="utf8")
         output = str(Path(folder) / "out.spacy")
+        command = ["-m", "spacy", "bertcrf"]
+
+        def convert(name: str, path: Path) -> None:
+            arguments = [*command, "convert", str(path), output, "--lang", "zh"]
+            measure(name, path.stat().st_size, *arguments)
+
         print("| read | MB | CPU s | MB/s | peak MB |\n|---|---|---|---|---|")
         measure("nothing: import spacy", 0, "-c", IMPORT)
-        for name, path in files.items():
-            command = ["-m", "spacy", "bertcrf"]
-            if name != "columns":
-                source = str(files["columns"])
-                export = [*command, "export", source, str(path), "--format", name]
-                subprocess.run([sys.executable, *export], check=True, stdout=subprocess.DEVNULL)
-            convert = [*command, "convert", str(path), output, "--lang", "zh"]
-            measure(name, path.stat().st_size, *convert)
-        measure(
-            "DocBin → DocBin, by spaCy", Path(output).stat().st_size, "-c", DOCBIN, output, output
-        )
+        convert("columns", columns)
+        convert("Parquet", write_parquet(columns, Path(folder) / "rows.parquet"))
+        for name in EXPORTED:
+            path = Path(folder) / f"{name}.json"
+            export = [*command, "export", str(columns), str(path), "--format", name]
+            subprocess.run([sys.executable, *export], check=True, stdout=subprocess.DEVNULL)
+            convert(name, path)
+            path.unlink()
+        size = Path(output).stat().st_size
+        measure("DocBin → DocBin, by spaCy", size, "-c", DOCBIN, output, output)
+
+
+def write_parquet(columns: Path, path: Path) -> Path:
+    """The sentences of a column file as rows of tokens and tags."""
+    import pyarrow
+    from pyarrow.parquet import ParquetWriter
+
+    texts = pyarrow.list_(pyarrow.string())
+    schema = pyarrow.schema({"tokens": texts, "ner_tags": texts})
+    sentences = iter(columns.read_text(encoding="utf8").strip().split("\n\n"))
+    with ParquetWriter(path, schema) as writer:
+        while batch := list(islice(sentences, ROWS_AT_ONCE)):
+            rows = [[line.split() for line in sentence.splitlines()] for sentence in batch]
+            tokens = [[row[0] for row in sentence] for sentence in rows]
+            tags = [[row[-1] for row in sentence] for sentence in rows]
+            writer.write_batch(pyarrow.record_batch([tokens, tags], schema=schema))
+    return path
 
 
 if __name__ == "__main__":

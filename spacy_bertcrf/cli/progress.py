@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,7 +47,9 @@ def counted(items: Iterable[T], title: str, unit: str = " texts") -> Iterator[T]
 def _shown(**how: Any) -> Iterator[tqdm[Any]]:
     from tqdm import tqdm
 
-    bar = tqdm(delay=SECONDS_BEFORE, leave=False, **how)
+    # By itself, tqdm shows nothing on a terminal that does not know its size.
+    columns, lines = get_terminal_size()
+    bar = tqdm(delay=SECONDS_BEFORE, leave=False, ncols=columns, nrows=lines, **how)
     done = Event()
 
     # tqdm draws when something is counted. Before the first of it, a file may have to be read.
