@@ -104,13 +104,36 @@ def _reference_pages() -> Iterator[tuple[str, str, str]]:
 
 def _registry_page(title: str, registry: str, registered: str) -> str:
     parts = [f"# {title}"]
-    for line in filter(None, registered.splitlines()):
-        name, _, place = (part.strip() for part in line.partition("="))
+    lines = [line for line in registered.splitlines() if line]
+    if title == REGISTRIES["spacy_bertcrf_formats"]:
+        parts += [_formats_table(dict(_entry(line) for line in lines))]
+    for line in lines:
+        name, place = _entry(line)
         shown = [_use(title, registry, name, place), f"::: {place.replace(':', '.')}"]
         parts += [f"## `{name}` {{#{name}}}", *shown]
         if title == "Components":
             parts += [_component(place)]
     return "\n\n".join(parts)
+
+
+def _entry(line: str) -> tuple[str, str]:
+    """The name and the place of an entry point."""
+    name, _, place = (part.strip() for part in line.partition("="))
+    return name, place
+
+
+def _formats_table(places: dict[str, str]) -> str:
+    """What is read and written, from the formats themselves."""
+    head = "All are read by `convert`; those that are written, by `export`."
+    rows = ["| format | | written | options of `convert` |", "|---|---|---|---|"]
+    for name, place in sorted(places.items()):
+        made = _imported(place)()
+        written = "" if made.writer is None else "a folder" if made.writes_folder else "yes"
+        if made.writes_scores:
+            written += ", with probabilities"
+        options = ", ".join(f"`--{option.replace('_', '-')}`" for option in sorted(made.options))
+        rows.append(f"| [`{name}`](#{name}) | {_cell(made.description)} | {written} | {options} |")
+    return "\n\n".join([head, "\n".join(rows)])
 
 
 def _use(title: str, registry: str, name: str, place: str) -> str:

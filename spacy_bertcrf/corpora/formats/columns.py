@@ -80,7 +80,7 @@ class Columns(Format):
         return Evidence(_columns(layout), POSSIBLE, {"tag scheme": layout.scheme})
 
     @property
-    def writer(self) -> Writer:
+    def writer(self) -> Writer | None:
         """Writes it as `write_columns` says."""
         return write_columns
 

@@ -28,6 +28,11 @@ class Weibo(Columns):
     description = "columns of characters with their places behind them (科0, 技1), as Weibo NER's"
     lang = "zh"
 
+    @property
+    def writer(self) -> None:
+        """Not written: columns are, which have no places."""
+        return None
+
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By first columns that end with the place in the sentence."""
         if looks_like_json(source):

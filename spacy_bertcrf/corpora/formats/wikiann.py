@@ -30,6 +30,11 @@ class WikiAnn(Columns):
     name = "wikiann"
     description = "columns with the language before each token (en:Anna), as WikiANN's"
 
+    @property
+    def writer(self) -> None:
+        """Not written: columns are, which have no languages."""
+        return None
+
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By first columns that begin with one and the same language."""
         if looks_like_json(source):
