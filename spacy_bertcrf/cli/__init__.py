@@ -22,6 +22,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     extend_vocab,
     info,
     init_config,
+    learning_curve,
     mean_scores,
     plot,
     pretrain,
