@@ -55,10 +55,13 @@ class GlobalPointerHead(SpanHead):
         self.max_length = max_length
         self.inexpressible_rule = f"a span has at most max_length = {max_length} tokens"
 
-    def build(self, layer: Model, labels: Sequence[str]) -> int:
+    def count_scores(self, labels: Sequence[str]) -> int:
+        """As of a `SpanHead`."""
+        return 2 * self.width + 2 * len(labels)
+
+    def build(self, layer: Model, labels: Sequence[str]) -> None:
         """As of a `SpanHead`."""
         layer.attrs["labels"] = list(labels)
-        return self._n_scores(len(labels))
 
     def grow(self, model: CRFTaggerModel, labels: Sequence[str]) -> None:
         """As of a `SpanHead`: new labels begin with scores far below 0."""
@@ -72,7 +75,7 @@ class GlobalPointerHead(SpanHead):
             vectors, starts, ends = old.split([2 * self.width, n_old, n_old])
             added = old.new_full((n_new, *old.shape[1:]), value)
             weights[f"projection.{name}"] = torch.cat([vectors, starts, added, ends, added])
-        n_scores = self._n_scores(len(labels))
+        n_scores = self.count_scores(labels)
         shim.rebuild(input_width=tagger.get_dim("nI"), num_tags=n_scores)
         shim.module.load_state_dict(weights)
         layer.attrs["labels"] = list(labels)
@@ -163,9 +166,6 @@ class GlobalPointerHead(SpanHead):
         n_labels = (scores.shape[1] - 2 * self.width) // 2
         query, key, start, end = padded.split([self.width, self.width, n_labels, n_labels], dim=2)
         return rotated(SpanParts(query, key, start, end, mask))
-
-    def _n_scores(self, n_labels: int) -> int:
-        return 2 * self.width + 2 * n_labels
 
     @torch.no_grad()
     def _probable(

@@ -42,9 +42,12 @@ class SpanHead(ABC):
     has_readings: bool = True
 
     @abstractmethod
-    def build(self, layer: Model, labels: Sequence[str]) -> int:
-        """Give the layer new weights for these labels. Returns how many scores of a token it
-        reads."""
+    def count_scores(self, labels: Sequence[str]) -> int:
+        """How many scores of a token it reads."""
+
+    @abstractmethod
+    def build(self, layer: Model, labels: Sequence[str]) -> None:
+        """Give the layer new weights for these labels."""
 
     @abstractmethod
     def grow(self, model: CRFTaggerModel, labels: Sequence[str]) -> None:

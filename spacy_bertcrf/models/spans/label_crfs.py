@@ -53,11 +53,14 @@ class LabelCRFHead(SpanHead):
 
     inexpressible_rule = "spans of one label do not overlap: of two that do, the longer one is kept"
 
-    def build(self, layer: Model, labels: Sequence[str]) -> int:
+    def count_scores(self, labels: Sequence[str]) -> int:
+        """As of a `SpanHead`."""
+        return N_TAGS * len(labels)
+
+    def build(self, layer: Model, labels: Sequence[str]) -> None:
         """As of a `SpanHead`. The transitions are random."""
         build_crf(layer.get_ref("crf"), TAGS)
         layer.attrs["labels"] = list(labels)
-        return N_TAGS * len(labels)
 
     def grow(self, model: CRFTaggerModel, labels: Sequence[str]) -> None:
         """As of a `SpanHead`: new labels begin with scores that no transition can make up for."""

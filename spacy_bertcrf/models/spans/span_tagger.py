@@ -3,6 +3,7 @@ these."""
 
 from thinc.api import Model
 
+from spacy_bertcrf.models.spans.head import SpanHead
 from spacy_bertcrf.models.tagger.token_scorer import token_scorer
 from spacy_bertcrf.models.types import CRFTaggerModel, EncoderBuilder, Tok2Vec
 
@@ -27,5 +28,14 @@ def SpanTagger(
     refs = {"head": head}
     if head.has_ref("crf"):
         refs["crf"] = head.get_ref("crf")
-    build = head.attrs["span_head"].build
-    return token_scorer("span_tagger", tok2vec, encoder, head, build, freeze_tok2vec, refs)
+    span_head: SpanHead = head.attrs["span_head"]
+    return token_scorer(
+        "span_tagger",
+        tok2vec,
+        encoder,
+        head,
+        span_head.count_scores,
+        span_head.build,
+        freeze_tok2vec,
+        refs,
+    )

@@ -1,11 +1,8 @@
 """`spacy-bertcrf.CRFTagger.v1`: Docs to emissions, with the CRF beside them."""
 
-from thinc.api import Model
-
 from spacy_bertcrf.models.tagger.crf import CRF, build_crf
 from spacy_bertcrf.models.tagger.token_scorer import token_scorer
 from spacy_bertcrf.models.types import CRFTaggerModel, EncoderBuilder, Tok2Vec
-from spacy_bertcrf.tagging import TagSet
 
 
 def CRFTagger(
@@ -31,9 +28,5 @@ def CRFTagger(
     Raises ValueError if a shared tok2vec is to be frozen.
     """
     crf = CRF()
-    return token_scorer("crf_tagger", tok2vec, encoder, crf, _build, freeze_tok2vec, {"crf": crf})
-
-
-def _build(crf: Model, tag_set: TagSet) -> int:
-    build_crf(crf, tag_set)
-    return len(tag_set)
+    refs = {"crf": crf}
+    return token_scorer("crf_tagger", tok2vec, encoder, crf, len, build_crf, freeze_tok2vec, refs)

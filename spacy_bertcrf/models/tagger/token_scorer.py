@@ -13,9 +13,11 @@ from spacy_bertcrf.models.bridge.rows import concatenated, parted
 from spacy_bertcrf.models.tagger.sequence_tagger import SequenceTagger, build_sequence_tagger
 from spacy_bertcrf.models.types import Array, CRFTaggerModel, EncoderBuilder, Tok2Vec
 
-BuildHead: TypeAlias = Callable[[Model, Any], int]
-"""Gives the head its weights for the Y that a model is initialized with; how many scores of a
-token it reads."""
+CountScores: TypeAlias = Callable[[Any], int]
+"""How many scores of a token the head reads, for the Y that a model is initialized with."""
+
+BuildHead: TypeAlias = Callable[[Model, Any], None]
+"""Gives the head its weights for this Y."""
 
 
 def token_scorer(
@@ -23,6 +25,7 @@ def token_scorer(
     tok2vec: Tok2Vec,
     encoder: EncoderBuilder,
     head: Model,
+    count_scores: CountScores,
     build_head: BuildHead,
     freeze_tok2vec: bool,
     refs: Mapping[str, Model],
@@ -33,7 +36,7 @@ def token_scorer(
     head: the layer that turns scores and targets into losses; no part of the forward pass.
     refs: further layers by their names in the model.
 
-    It is initialized with X, some Docs, and Y, for `build_head`.
+    It is initialized with X, some Docs, and Y, for `count_scores` and `build_head`.
 
     Raises ValueError if a shared tok2vec is to be frozen.
     """
@@ -47,7 +50,7 @@ def token_scorer(
     model: CRFTaggerModel = Model(
         name,
         _forward,
-        init=partial(_init, build_head),
+        init=partial(_init, count_scores, build_head),
         layers=[tok2vec, sequence_tagger, head],
         refs={"tok2vec": tok2vec, "sequence_tagger": sequence_tagger, **refs},
         attrs={"freeze_tok2vec": freeze_tok2vec, "token_dropout": 0.0},
@@ -58,7 +61,11 @@ def token_scorer(
 
 
 def _init(
-    build_head: BuildHead, model: CRFTaggerModel, X: list[Doc] | None = None, Y: Any = None
+    count_scores: CountScores,
+    build_head: BuildHead,
+    model: CRFTaggerModel,
+    X: list[Doc] | None = None,
+    Y: Any = None,
 ) -> None:
     """X: a few Docs, one of them at least with a token. Y: what is scored."""
     if X is None or Y is None:
@@ -66,8 +73,10 @@ def _init(
     tok2vec = model.get_ref("tok2vec")
     tok2vec.initialize(X=X)
     input_width = tok2vec.predict(X)[0].shape[1]
-    n_scores = build_head(model.layers[2], Y)
+    n_scores = count_scores(Y)
+    # In this order, for the random weights of a seed depend on it.
     build_sequence_tagger(model.get_ref("sequence_tagger"), input_width, n_scores)
+    build_head(model.layers[2], Y)
     model.set_dim("nO", n_scores)
 
 
