@@ -32,6 +32,7 @@ _HEADER = frozenset(
 )
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
+_PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _ELEMENT = re.compile(r"\s*<[^<>\s][^<>]*>(.*</[^<>]+>)?\s*")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 0.5
@@ -136,6 +137,8 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         raise ValueError(
             f"of {table.n_lines:,} lines only {table.size:,} have {table.width} columns: no table"
         )
+    if table.has_only_tags and options.token_column is None:
+        raise ValueError("all columns hold tags, and none words: those are in another file")
     tag_at, style, remarks = _find_tags(table, options)
     token_at, of_tokens = _find_tokens(table, tag_at, options)
     if token_at == tag_at:
@@ -197,6 +200,14 @@ class _Table:
     def size(self) -> int:
         """How many lines there are."""
         return sum(map(len, self.sentences))
+
+    @property
+    def has_only_tags(self) -> bool:
+        """Whether there is nothing but tags in any column."""
+        cells = [cell for rows in self.sentences for row in rows for cell in row[: self.width]]
+        tags = sum(bool(_PLAIN_TAG.fullmatch(cell)) for cell in cells)
+        several = self.width > 1 and any(len(cell) > 1 for cell in cells)
+        return several and tags >= _NEARLY_ALL * len(cells)
 
     def values(self, at: int) -> Iterator[list[str]]:
         """What a column holds, sentence by sentence."""

@@ -13,12 +13,23 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
 
 _LINES_SEEN = 1000
+_HEAD = 20_000
 _SEPARATORS = {"\t": "tabs", " +": "spaces", ",": "commas", ";": "semicolons"}
 _KEYS_SHOWN = 12
 _MAGIC = {
     b"PK\x03\x04": "a zip archive",
     b"SQLite": "an SQLite database",
     b"%PDF": "a PDF",
+}
+# What other programs read, and this one does not.
+_KNOWN = {
+    r'^c="[^"\n]*" \d+:\d+ \d+:\d+\|\|t="': "i2b2's concepts (.con), which name lines and words "
+    "of another file",
+    r"^\d+\t\(\(\t": "Shakti Standard Format (SSF), phrases in brackets",
+    r"<xmi:XMI\b": "UIMA's XMI; INCEpTION exports WebAnno TSV, which is read",
+    r"<GateDocument\b": "GATE's XML; GATE exports BioC and brat, which are read",
+    r"<[a-zA-Z_]{1,3} [^<>\n=/]+>": "text with names in angle brackets, <pf Anna>, as CNEC's",
+    r"^(?:\d+,\d+ \S+\|)*\d+,\d+ \S+$": "sentences with spans in a line below each",
 }
 # A word that nearly every file of annotations has a key for.
 _ANNOTATION = re.compile(r"entit|label|annot|span|tag|ner|mention", re.IGNORECASE)
@@ -42,6 +53,10 @@ def describe(source: Source) -> str:
         return "an empty file"
     if looks_like_json(source):
         return _describe_json(source)
+    head = source.text[:_HEAD]
+    known = [what for pattern, what in _KNOWN.items() if re.search(pattern, head, re.MULTILINE)]
+    if known:
+        return known[0]
     if re.match(r"<(!doctype html|html|head|body|div|p)\b", start, re.IGNORECASE):
         return "HTML"
     if start.startswith("<?xml"):

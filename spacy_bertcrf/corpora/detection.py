@@ -41,7 +41,7 @@ def choose(source: Source, options: Options) -> Choice:
     seen = weigh(source, options)
     fit = [choice for choice in seen if choice.evidence.strength > AGAINST]
     if not fit:
-        asked = [c for c in seen if options.given() & c.format.options]
+        asked = [c for c in seen if c.evidence.is_close or options.given() & c.format.options]
         reasons = "".join(f" {c.format.name}: {c.evidence.what}." for c in asked)
         raise ValueError(
             f"{source.path} is {describe(source)}: no format fits it.{reasons} Name one with "

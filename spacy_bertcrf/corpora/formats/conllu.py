@@ -77,7 +77,8 @@ class ConllU(Format):
         unseen = ProblemLog(source.path)
         key = _find_key(islice(_sentences(source, unseen), _SEEN // 10))
         if key is None:
-            return Evidence("CoNLL-U, but no entities in its column MISC", AGAINST)
+            what = f"CoNLL-U without entities in MISC, under {', '.join(KEYS[:4])} or another key"
+            return Evidence(what, AGAINST, is_close=True)
         return Evidence(f"ten columns, words numbered, and '{key}=' in the column MISC", CERTAIN)
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:

@@ -62,7 +62,8 @@ class ConllUPlus(Format):
             return None
         layout = _find_layout(source, names)
         if layout is None:
-            return Evidence(f"none of the columns {' '.join(names)} has tags of entities", AGAINST)
+            what = f"none of the columns {' '.join(names)} has tags of entities"
+            return Evidence(what, AGAINST, is_close=True)
         return Evidence(f"# global.columns: {layout}", CERTAIN)
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:

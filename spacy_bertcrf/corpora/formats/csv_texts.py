@@ -90,6 +90,9 @@ class CsvTexts(Format):
             return None
         table = _find_table(source, options)
         if table is None:
+            if _has_offsets_alone(source):
+                what = "offsets of entities a row, and no column of the texts that they are of"
+                return Evidence(what, AGAINST, is_close=True)
             return Evidence("no table with texts beside their tags or entities", AGAINST)
         return Evidence(table.what, LIKELY if table.kind == "categories" else CERTAIN)
 
@@ -147,6 +150,13 @@ def _find_table(source: Source, options: Options) -> _Table | None:
         return None
     what = f"{shown}: {text!r} and its category {label!r}"
     return _Table(dialect, names, "categories", text, label, what)
+
+
+def _has_offsets_alone(source: Source) -> bool:
+    dialect = find_dialect(source)
+    first = next(iter(read_table(source, dialect)), None) if dialect is not None else None
+    names = set(_names(first.cells) or ()) if first is not None else set()
+    return all(names & {name.lower() for name in known} for known in (STARTS, ENDS))
 
 
 def _names(cells: Sequence[str]) -> list[str] | None:

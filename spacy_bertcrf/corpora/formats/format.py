@@ -29,11 +29,13 @@ class Evidence(NamedTuple):
         POSSIBLE where anything of its kind could look so; AGAINST where it is not this one, which
         `--explain` shows.
     settings: what was deduced and is printed, by its name: {"tag scheme": "BIO"}.
+    is_close: whether a file is nearly of this format: where none fits, the error says so.
     """
 
     what: str
     strength: int
     settings: Mapping[str, Any] = {}
+    is_close: bool = False
 
 
 class Format:

@@ -58,7 +58,7 @@ class Parallel(Format):
                 "lines of tags without their words. Put the file of the words beside it, under "
                 "such a name: words.txt for tags.txt, seq.in for seq.out, source for target"
             )
-            return Evidence(what, AGAINST)
+            return Evidence(what, AGAINST, is_close=True)
         return None
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:

@@ -66,7 +66,11 @@ class TaggedLines(Format):
             return None
         layout = find_tagged_words(source.lines())
         if layout is None:
-            return Evidence("no lines of words with a tag of entities each", AGAINST)
+            others = _other_tags(source.lines())
+            if others is None:
+                return Evidence("no lines of words with a tag of entities each", AGAINST)
+            what = f"words with something else than tags of entities behind them ({others})"
+            return Evidence(what, AGAINST, is_close=True)
         return Evidence(f"a sentence a line: {layout}", CERTAIN)
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
@@ -99,6 +103,20 @@ def find_tagged_words(lines: Iterable[str]) -> Layout | None:
     if len(words) < _FEWEST_WORDS or 2 * len(found) > len(words):
         return None
     return next((layout for layout in _layouts(words) if _fits(layout, words)), None)
+
+
+def _other_tags(lines: Iterable[str]) -> str | None:
+    """What is behind each word, where that is no tag of an entity; None if nothing is."""
+    words = [word for line in islice(lines, _SEEN) for word in line.split()]
+    if len(words) < _FEWEST_WORDS:
+        return None
+    for layout in map(Layout, "/|_"):
+        tags = Counter(pair[1] for word in words if (pair := _split(word, layout)) is not None)
+        if tags.total() >= _MOST * len(words) and all(
+            tag.isupper() or not tag.isalpha() for tag in tags
+        ):
+            return ", ".join(tag for tag, _ in tags.most_common(5))
+    return None
 
 
 def _layouts(words: Sequence[str]) -> Iterator[Layout]:
