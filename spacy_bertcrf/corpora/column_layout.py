@@ -32,6 +32,7 @@ _HEADER = frozenset(
 )
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
+_RULE = re.compile(r"[=*~-]{5,}|(?:sentence|sent)\s*[:#]\s*\d+", re.IGNORECASE)
 _PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _ELEMENT = re.compile(r"\s*<[^<>\s][^<>]*>(.*</[^<>]+>)?\s*")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
@@ -84,14 +85,15 @@ class Layout(NamedTuple):
         )
 
     def is_markup(self, columns: Sequence[str], line: str) -> bool:
-        """Whether a line is an element of a document's build, such as <s> or </doc>, and no
-        token."""
-        if self.width == 1 or not _ELEMENT.fullmatch(line):
+        """Whether a line is an element of a document's build, such as <s> or </doc>, a rule or the
+        number of a sentence, and no token."""
+        if self.width == 1 or not (_ELEMENT.fullmatch(line) or _RULE.fullmatch(line)):
             return False
         if not self.fits(columns):
             return True
         tag = columns[self.tag_at]
-        return tag.endswith(">") and tag not in self.style.outside and not self.style.split(tag)
+        is_tag = tag in self.style.outside or self.style.split(tag) is not None
+        return not is_tag and (tag.endswith(">") or bool(_RULE.fullmatch(line)))
 
     def tag(self, columns: Sequence[str]) -> str:
         """The tag of a line that fits, as `read_tags` reads it."""
@@ -384,7 +386,7 @@ def _sentences(lines: Iterable[str]) -> tuple[list[list[list[str]]], list[list[s
     n_markup = 0
     for line in lines:
         columns = split_columns(line)
-        is_markup = bool(_ELEMENT.fullmatch(line))
+        is_markup = bool(_ELEMENT.fullmatch(line) or _RULE.fullmatch(line))
         n_markup += is_markup
         if not columns or DOCUMENT_START in columns or is_markup:
             if sentences[-1]:

@@ -112,6 +112,8 @@ def find_token_columns(
     token = _given(options.token_column, width, "token")
     if token is None:
         token = _find_token(columns, names, tag)
+    if options.token_column is None and not _are_words(columns[token]):
+        raise ValueError("most cells have several words, and none a token")
     sentence = _find_sentence(columns, names, {token, tag})
     number = None if sentence is not None else _find_number(columns, {token, tag})
     document = _named(names, _DOCUMENTS, {token, tag, sentence})

@@ -31,7 +31,7 @@ from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_ta
 WRONG_COLUMNS = "wrong number of columns"
 EMPTY_TOKEN = "empty token"
 NO_BREAKS = "no blank lines between sentences"
-MARKUP = "Lines of markup, read as breaks"
+MARKUP = "Lines of markup or rules, read as breaks"
 LABEL_LIKE_TAG = "label that looks like a tag"
 MOSTLY_REPAIRED = "reading that explains the file badly"
 

@@ -46,6 +46,7 @@ WRONG_CELLS = "wrong number of cells"
 COLUMNS = "Columns"
 
 _SEEN = 200
+_OPENS = ("[", "{", "(")
 # A table with a token a row has one in each.
 _FEWEST_WORDS = 1.5
 _ID = ("id", "sentence_id", "sentence #", "index", "")
@@ -74,6 +75,7 @@ class _Table(NamedTuple):
     text: str
     other: str
     what: str
+    has_header: bool = True
 
 
 class CsvTexts(Format):
@@ -105,7 +107,8 @@ class CsvTexts(Format):
                 "first row: text and entities, tokens and ner_tags, or text, start, end and label."
             )
         problems.note(COLUMNS, table.what)
-        rows = _rows(islice(read_table(source, table.dialect), 1, None), table.names, problems)
+        first = int(table.has_header)
+        rows = _rows(islice(read_table(source, table.dialect), first, None), table.names, problems)
         if table.kind == "categories":
             return _categories(rows, table, options, problems)
         if table.kind == "tags":
@@ -122,16 +125,20 @@ def _find_table(source: Source, options: Options) -> _Table | None:
         return None
     found = [row for row in islice(read_table(source, dialect), _SEEN) if any(row.cells)]
     names = _names(found[0].cells) if found else None
+    has_header = names is not None
+    if names is None:
+        names = _names_by_content([row.cells for row in found])
     if names is None:
         return None
-    rows = [row for _, row in _rows(found[1:], names, ProblemLog(source.path))]
+    rows = [row for _, row in _rows(found[int(has_header) :], names, ProblemLog(source.path))]
     if not rows:
         return None
     shown = f"a table of {dialect}, a text a row"
     text = _text_column(rows, names, options)
     layout = find_row_layout(rows)
     if layout is not None and _count_words(rows, layout.tokens) > _FEWEST_WORDS * len(rows):
-        return _Table(dialect, names, "tags", layout.tokens, layout.tags, f"{shown}: {layout}")
+        what = f"{shown}: {layout}"
+        return _Table(dialect, names, "tags", layout.tokens, layout.tags, what, has_header)
     if text is None:
         return None
     if of := _offset_columns(rows, names, text):
@@ -140,7 +147,7 @@ def _find_table(source: Source, options: Options) -> _Table | None:
     for name in names:
         if name != text and find_shape(_as_entities(rows, text, name), Options()):
             what = f"{shown}: {text!r}, and its entities in {name!r}"
-            return _Table(dialect, names, "entities", text, name, what)
+            return _Table(dialect, names, "entities", text, name, what, has_header)
     label = next((name for name in names if name in _CATEGORIES and name != text), None)
     if label is None or text not in _TEXTS:
         return None
@@ -162,12 +169,26 @@ def _has_offsets_alone(source: Source) -> bool:
 def _names(cells: Sequence[str]) -> list[str] | None:
     """The names of the columns; None if a row is no row of names."""
     names = [cell.strip().lower() for cell in cells]
+    if any(name[:1] in _OPENS for name in names if name):
+        return None
     filled = [name for name in names if name]
     if len(set(filled)) < len(filled) or not filled or any(len(name) > 40 for name in filled):
         return None
     if any(is_prefixed(name) or is_outside(name) or name.isdecimal() for name in filled):
         return None
     return names
+
+
+def _names_by_content(rows: Sequence[Sequence[str]]) -> list[str] | None:
+    """Names for a table without a row of them: one column of lists or objects beside texts."""
+    columns = list(zip(*rows, strict=False))
+    lists = [at for at, cells in enumerate(columns) if all(c.lstrip()[:1] in _OPENS for c in cells)]
+    others = [at for at in range(len(columns)) if at not in lists]
+    if len(lists) != 1 or not others:
+        return None
+    text = max(others, key=lambda at: sum(map(len, columns[at])))
+    known = {lists[0]: "entities", text: "text"}
+    return [known.get(at, f"column {at + 1}") for at in range(len(columns))]
 
 
 def _rows(

@@ -172,6 +172,8 @@ def detect_layout(lines: Sequence[str]) -> str | None:
     tags = [[bool(_TAG.fullmatch(value.strip())) for value in side] for side in sides]
     if any(tags[1 - at_text]) or all(tags[at_text]) or _are_tags(sides[1 - at_text]):
         return None
+    if any(all(value.lstrip()[:1] in ("[", "{") for value in side) for side in sides):
+        return None
     most = Counter(sides[1 - at_text]).most_common(1)[0][0].strip()
     if is_outside(most) and not most.isdecimal() and kinds[at_text][1] < _LONGEST_TOKEN:
         return None

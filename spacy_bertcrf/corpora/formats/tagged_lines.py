@@ -3,6 +3,7 @@
 - behind each word: ``Anna/B-PER lives/O``, ``Anna_B-PER``, ``Anna|B-PER``, and with the part of
   speech between them, as WikiNER (Nothman et al., 2013) and spaCy's old examples have it:
   ``Anna|NNP|B-PER``; ``fly:O to:O Rome:B-city <=> BookFlight`` of slot filling;
+- in the next line, a blank one behind it or not;
 - behind a tab: ``BOS fly to rome EOS⇥O O O B-city book_flight``, as ATIS is handed around.
 
 Of the text of a line that ends in its intent, that becomes its category.
@@ -32,6 +33,7 @@ SEPARATORS = "/|_:\\"
 _SEEN = 500
 _MOST = 0.95
 _FEWEST_WORDS = 3
+_PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _INTENT = re.compile(r"\s*<=>\s*(\S+)\s*$")
 _FIRST, _LAST = "BOS", "EOS"
 
@@ -39,7 +41,8 @@ _FIRST, _LAST = "BOS", "EOS"
 class Layout(NamedTuple):
     """Where the tags of a line are.
 
-    separator: what parts a word and its tag; a tab, if all tags are behind all words.
+    separator: what parts a word and its tag; a tab, if all tags are behind all words, or a line
+        end, if they are in the next line.
     parts: of how many parts a word is: two, or three with one that is not read between them.
     """
 
@@ -49,6 +52,8 @@ class Layout(NamedTuple):
     def __str__(self) -> str:
         if self.separator == "\t":
             return "words, a tab, and a tag for each"
+        if self.separator == "\n":
+            return "a line of words, and one with a tag for each"
         between = "another tag and " if self.parts == 3 else ""
         return f"{between}a tag behind each word, parted by {self.separator}"
 
@@ -98,6 +103,11 @@ def find_tagged_words(lines: Iterable[str]) -> Layout | None:
         tags = Counter(tag for _, of, _ in beside for tag in of)
         if any(map(is_prefixed, tags)) and are_tags(tags):
             return Layout("\t")
+    below = [(one, of) for one, of in zip(found[::2], found[1::2], strict=False)]
+    if len(found) > 1 and sum(map(_is_below, below)) >= _MOST * len(below):
+        tags = Counter(tag for _, of in below for tag in of.split())
+        if any(map(is_prefixed, tags)) and are_tags(tags):
+            return Layout("\n")
     words = [word for line in found for word in _INTENT.sub("", line).split()]
     # Columns of one word and tag, a line each, have no sentence of words.
     if len(words) < _FEWEST_WORDS or 2 * len(found) > len(words):
@@ -136,6 +146,9 @@ def _fits(layout: Layout, words: Sequence[str]) -> bool:
 def _sentences(
     source: Source, layout: Layout, intents: dict[int, str], problems: ProblemLog
 ) -> Iterator[TaggedSentence]:
+    if layout.separator == "\n":
+        yield from _of_two_lines(source, problems)
+        return
     for number, line in enumerate(source.lines(), start=1):
         if not line.strip():
             continue
@@ -162,6 +175,31 @@ def _sentences(
         if intent is not None:
             intents[number] = intent
         yield TaggedSentence(number, tokens, tags)
+
+
+def _of_two_lines(source: Source, problems: ProblemLog) -> Iterator[TaggedSentence]:
+    words: tuple[int, str] | None = None
+    for number, line in enumerate(source.lines(), start=1):
+        if not line.strip():
+            continue
+        if words is None:
+            words = number, line
+            continue
+        first, of = words
+        if _is_below((of, line)):
+            yield TaggedSentence(first, of.split(), line.split())
+            words = None
+        else:
+            problems.add(BAD_LINE, first, "no line with as many tags below it; left out")
+            words = number, line
+    if words is not None:
+        problems.add(BAD_LINE, words[0], "no line of tags below it; left out")
+
+
+def _is_below(pair: tuple[str, str]) -> bool:
+    """Whether a line has a tag for each word of another, and the other has words."""
+    words, tags = (line.split() for line in pair)
+    return len(words) == len(tags) and all(_PLAIN_TAG.fullmatch(tag) for tag in tags)
 
 
 def _split(word: str, layout: Layout) -> tuple[str, str] | None:

@@ -30,6 +30,10 @@ _PART = re.compile(r"\d+-\d+\.\d+")
 _ONE = re.compile(r"(.*?)(?:\[(\d+)\])?", re.DOTALL)
 _OFFSETS = re.compile(r"(\d+)-(\d+)")
 _ENTITIES = re.compile(r"named_?entity|\bne\b|\bner\b|entit", re.IGNORECASE)
+_LINGUISTIC = re.compile(
+    r"^(pos|lemma|stem|morphologicalfeatures|surfaceform|dependency|chunk|sofachangeannotation)$",
+    re.IGNORECASE,
+)
 _VALUES = ("value", "label", "type", "entity", "category", "class", "tag", "name")
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -87,7 +91,9 @@ def _find_layer(source: Source, options: Options) -> _Layer:
         chosen = [layer for layer in found if layer.at == at]
     else:
         named = [layer for layer in found if _ENTITIES.search(layer.layer.rsplit(".", 1)[-1])]
-        chosen = named or found
+        chosen = named or [
+            of for of in found if not _LINGUISTIC.search(of.layer.rsplit(".", 1)[-1])
+        ]
         by_feature = [layer for name in _VALUES for layer in chosen if layer.feature == name]
         layers = {layer.layer for layer in chosen}
         chosen = by_feature[:1] or chosen if len(layers) == 1 else []

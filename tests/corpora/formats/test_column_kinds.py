@@ -35,7 +35,15 @@ def test_lines_of_markup_part_sentences(read):
     text = f"<doc id=1>\n{inside}</doc>\n"
     export = read(text, name="train.txt")
     assert [doc.text for doc in export.docs] == ["Anna saw it", "<b> Bonn . ."]
-    assert export.notes["Lines of markup, read as breaks"] == "6"
+    assert export.notes["Lines of markup or rules, read as breaks"] == "6"
+    assert export.problems == []
+
+
+@pytest.mark.parametrize("line", ["==========", "Sentence: 2"])
+def test_rules_and_numbers_part_sentences(read, line):
+    """Else they are tokens of which nothing is known."""
+    export = read(f"Anna\tB-PER\nsaw\tO\n{line}\nBonn\tB-LOC\n.\tO\n".replace("\t", " "))
+    assert [doc.text for doc in export.docs] == ["Anna saw", "Bonn ."]
     assert export.problems == []
 
 

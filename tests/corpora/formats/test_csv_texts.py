@@ -79,6 +79,14 @@ def test_entities_with_offsets(read, cell, name):
     assert export.problems == []
 
 
+def test_a_table_without_names(read):
+    """Else its first text is lost, or lists are the texts and texts their classes."""
+    rows = [["Anna Lee saw Bonn", json.dumps(SPANS)], ["It, and more.", "[]"]]
+    export = read(table(*rows, separator="\t"), name="data.tsv")
+    assert export.format == "csv-texts"
+    assert export.entities == [ANNA, []]
+
+
 def test_an_entity_a_row(read):
     """Else a text is read again for each of its entities, with one of them each."""
     spans = [["Anna Lee saw Bonn", *span] for span in SPANS]

@@ -55,6 +55,16 @@ def test_utterances_with_their_intent(read, line):
     assert [doc.cats for doc in export.docs] == [{"book": 1.0}] * 3
 
 
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_tags_in_the_next_line(read, blank):
+    """Else each line is a token with its last word for a label, and the tags are tokens too."""
+    line = f"{' '.join(WORDS)}\n{' '.join(TAGS)}\n{blank}"
+    export = read(line * 2 + f"It rained\nO O\n{blank}Anna came\n", name="a.txt")
+    assert export.format == "tagged-lines"
+    assert export.entities == [ANNA, ANNA, []]
+    assert [kind for kind, _ in export.problems] == ["line that cannot be read"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

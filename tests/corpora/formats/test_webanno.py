@@ -40,8 +40,8 @@ def test_layers_and_stacked_entities(read):
 
 def test_which_layer_is_asked_for_where_none_is_named_so(read):
     """Else the first layer of spans is the entities."""
-    text = HEAD.replace("ner.type.NamedEntity", "custom.Span") + TEXT
-    with pytest.raises(ValueError, match=r"POS, PosValue \(column 4\);.*--tag-column"):
+    text = HEAD.replace("ner.type.NamedEntity", "custom.Span").replace("pos.POS", "x.Event") + TEXT
+    with pytest.raises(ValueError, match=r"Event, PosValue \(column 4\);.*--tag-column"):
         read(text)
     assert read(text, tag_column=6).entities[0] == [("Anna Lee", "PER"), ("Bonn|Rhein", "LOC")]
 
