@@ -205,11 +205,14 @@ class _Table:
 
     @property
     def has_only_tags(self) -> bool:
-        """Whether there is nothing but tags in any column."""
+        """Whether there are several columns, and nothing but tags in any."""
+        if self.width == 1:
+            return False
         cells = [cell for rows in self.sentences for row in rows for cell in row[: self.width]]
         tags = sum(bool(_PLAIN_TAG.fullmatch(cell)) for cell in cells)
-        several = self.width > 1 and any(len(cell) > 1 for cell in cells)
-        return several and tags >= _NEARLY_ALL * len(cells)
+        return tags >= _NEARLY_ALL * len(cells) and all(
+            any(len(tag) > 1 for tag in self.tags(at)) for at in range(self.width)
+        )
 
     def values(self, at: int) -> Iterator[list[str]]:
         """What a column holds, sentence by sentence."""

@@ -99,6 +99,8 @@ def find_token_columns(
         raise ValueError("no row that holds anything")
     names = [_NOT_IN_NAMES.sub("", cell).lower() for cell in rows[0]]
     has_header = _is_header(rows, names)
+    if has_header and len(names) != dialect.n_columns:
+        raise ValueError(f"{len(names)} names of columns above rows of {dialect.n_columns} cells")
     body = [row for row in rows[int(has_header) :] if len(row) == dialect.n_columns]
     if not has_header:
         names = [""] * dialect.n_columns
