@@ -49,7 +49,8 @@ def learning_curve_cli(
 
     if not config.exists():
         msg.fail("Config file not found", config, exits=1)
-    overrides = parse_config_overrides(ctx.args)
+    settings = list(ctx.args)
+    overrides = parse_config_overrides(ctx.args)  # which takes them out of the list
     with show_validation_error(config):
         loaded = load_config(config, overrides=overrides, interpolate=True)
     try:
@@ -62,7 +63,7 @@ def learning_curve_cli(
         for seed in chosen:
             for n in wanted:
                 folder = output / f"{n}-{seed}"
-                found = _trained(config, ctx.args, train, docs, n, seed, folder, gpu_id)
+                found = _trained(config, settings, train, docs, n, seed, folder, gpu_id)
                 if score not in found:
                     raise ValueError(
                         f"The training has no score '{score}', only {', '.join(found)}."
