@@ -2,7 +2,7 @@
 written too and for Parquet, and for spaCy alone, which imports itself, and which reads and writes
 the same Docs as a DocBin.
 
-python benchmarks/convert.py corpus.txt [--sentences 45000]
+python benchmarks/convert.py corpus.txt [--sentences 45000] [--formats columns …]
 
 corpus.txt: columns, such as MSRA's; it is repeated until it has that many sentences.
 """
@@ -14,7 +14,7 @@ import tempfile
 from itertools import cycle, islice
 from pathlib import Path
 
-EXPORTED = ("cluener", "json-spans", "doccano", "label-studio", "prodigy")
+FORMATS = ("columns", "parquet", "cluener", "json-spans", "doccano", "label-studio", "prodigy")
 ROWS_AT_ONCE = 1000
 
 IMPORT = "import spacy"
@@ -35,12 +35,13 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 def measure(name: str, size: int, *arguments: str) -> None:
     """Run Python with these arguments; print its CPU seconds, MB/s and peak memory."""
     command = [sys.executable, "-c", MEASURE, sys.executable, *arguments]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds, kilobytes = map(float, printed.split())
     # Linux counts KiB, macOS bytes.
     megabytes = kilobytes / (1024**2 if sys.platform == "darwin" else 1024)
     speed = f"{size / seconds / 1e6:.1f}" if size else "–"
-    print(f"| {name} | {size / 1e6:.1f} | {seconds:.1f} | {speed} | {megabytes:.0f} |")
+    row = f"| {name} | {size / 1e6:.1f} | {seconds:.1f} | {speed} | {megabytes:.0f} |"
+    print(row, flush=True)
 
 
 def main() -> None:
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--sentences", type=int, default=45_000)
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
     arguments = parser.parse_args()
     text = arguments.corpus.read_text(encoding="utf8").strip()
     sentences = islice(cycle(text.split("\n\n")), arguments.sentences)
@@ -63,19 +65,19 @@ def main() -> None:
 
         print("| read | MB | CPU s | MB/s | peak MB |\n|---|---|---|---|---|")
         measure("nothing: import spacy", 0, "-c", IMPORT)
-        convert("columns", columns)
-        convert("Parquet", write_parquet(columns, Path(folder) / "rows.parquet"))
-        for name in EXPORTED:
-            path = Path(folder) / f"{name}.json"
-            export = [*command, "export", str(columns), str(path), "--format", name]
-            subprocess.run([sys.executable, *export], check=True, stdout=subprocess.DEVNULL)
+        for name in arguments.formats:
+            path = columns if name == "columns" else Path(folder) / f"{name}.json"
+            if name == "parquet":
+                write_parquet(columns, path)
+            elif name != "columns":
+                export = [*command, "export", str(columns), str(path), "--format", name]
+                subprocess.run([sys.executable, *export], check=True, stdout=subprocess.DEVNULL)
             convert(name, path)
-            path.unlink()
         size = Path(output).stat().st_size
         measure("DocBin → DocBin, by spaCy", size, "-c", DOCBIN, output, output)
 
 
-def write_parquet(columns: Path, path: Path) -> Path:
+def write_parquet(columns: Path, path: Path) -> None:
     """The sentences of a column file as rows of tokens and tags."""
     import pyarrow
     from pyarrow.parquet import ParquetWriter
@@ -89,7 +91,6 @@ def write_parquet(columns: Path, path: Path) -> Path:
             tokens = [[row[0] for row in sentence] for sentence in rows]
             tags = [[row[-1] for row in sentence] for sentence in rows]
             writer.write_batch(pyarrow.record_batch([tokens, tags], schema=schema))
-    return path
 
 
 if __name__ == "__main__":

@@ -203,10 +203,16 @@ class CorpusReader:
         return chain(first, records), guess_language(chain.from_iterable(pieces))
 
     def _docs(self) -> Iterator[tuple[Doc, bool | None]]:
+        path = None
         for record, log in self._records:
             doc = self._maker.make(record, log)
-            if doc is not None:
-                yield doc, record.new_document
+            if doc is None:
+                continue
+            new = record.new_document
+            if self._joining and new is None and _is_sentence(record):
+                new = log.path != path
+            path = log.path
+            yield doc, new
 
     def _with_boundaries(
         self, docs: Iterator[tuple[Doc, bool | None]]
@@ -218,9 +224,15 @@ class CorpusReader:
             yield doc, new
         if sentences > starts and starts <= len(self.sources):
             raise ValueError(
-                "--documents: nothing in the file says where a document ends (-DOCSTART- or "
-                "# newdoc would), and all of it would be one. Join by number: --sentences 10."
+                "--documents: nothing in the file says where a second document begins (-DOCSTART- "
+                "or # newdoc would), and all of it would be one. Join by number: --sentences 10."
             )
+
+
+def _is_sentence(record: Record) -> bool:
+    """Whether a record of a file that does not know documents may be joined to others: tokens are
+    given sentence by sentence, texts are documents of their own."""
+    return record.tokens is not None and record.sentences is None
 
 
 def sources_of(

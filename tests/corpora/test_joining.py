@@ -78,6 +78,26 @@ def test_other_files_that_know_their_documents(tmp_path, content):
     assert ents == [("Anna", "PER"), ("Bonn", "LOC"), ("Bob", "PER")]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [CONLLU.replace("# newdoc", "# sent"), "\n".join(map(json.dumps, [ANNA, BONN, BOB]))],
+)
+def test_sentences_of_a_file_that_knows_no_documents(tmp_path, content):
+    """Else --sentences joins none of them, without a word; or those of two files."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(content)
+    assert [len(list(doc.sents)) for doc in joined(tmp_path, sentences=2)] == [2, 1, 2, 1]
+    with pytest.raises(ValueError, match="--sentences"):
+        joined(tmp_path, documents=True)
+
+
+def test_texts_are_documents(tmp_path):
+    """Else texts that have nothing to do with each other become one."""
+    (tmp_path / "a").write_text('{"text": "Anna", "entities": [[0, 4, "PER"]]}\n' * 3)
+    for how in ({"sentences": 2}, {"documents": True}):
+        assert [doc.text for doc in joined(tmp_path / "a", **how)] == ["Anna"] * 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "count"),
