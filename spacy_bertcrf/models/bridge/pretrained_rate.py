@@ -17,6 +17,7 @@ BLOCK = """
 [training.optimizer]
 @optimizers = "spacy-bertcrf.AdamW.v1"
 
+# The groups are for a bertcrf with a BERT; without one, leave out what has no such layer.
 [training.optimizer.groups]
 
 [training.optimizer.groups.sequence_layer]
