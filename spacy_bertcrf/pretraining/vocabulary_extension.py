@@ -272,11 +272,27 @@ def _add_rows(model: Any, pieces: dict[int, list[int]]) -> None:
     ]
     n_rows = max(pieces, default=0) + 1
     if n_rows > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(n_rows, mean_resizing=False)
+        _resize(model, n_rows)
     with torch.no_grad():
         for table, of_rows in zip(_tables(model), means, strict=True):
             for row, mean in of_rows.items():
                 table[row] = mean.to(table.dtype)
+
+
+def _resize(model: Any, n_rows: int) -> None:
+    n_names = _names_of_bias(model)
+    model.resize_token_embeddings(n_rows, mean_resizing=False)
+    if _names_of_bias(model) > n_names:
+        # transformers 5 ties it even where nothing is tied, and then does not write it.
+        head = model.get_output_embeddings()
+        head.bias = torch.nn.Parameter(head.bias.detach().clone())
+
+
+def _names_of_bias(model: Any) -> int:
+    """By how many names the model has the bias of its head."""
+    bias = getattr(model.get_output_embeddings(), "bias", None)
+    parameters = model.named_parameters(remove_duplicate=False)
+    return sum(parameter is bias for _, parameter in parameters)
 
 
 def _tables(model: Any) -> list[torch.Tensor]:

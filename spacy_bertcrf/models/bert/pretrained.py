@@ -81,6 +81,8 @@ def build_encoder(config: str) -> nn.Module:
     """An encoder without its weights.
 
     config: as JSON, from `encoder_config`.
+
+    Raises ValueError if it has settings that this version of transformers would pass over.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -90,8 +92,15 @@ def build_encoder(config: str) -> nn.Module:
         from transformers.modeling_utils import no_init_weights
 
     settings = json.loads(config)
+    of_kind: Any = AutoConfig.for_model(**settings)
+    if settings.get("rope_parameters") and "rope_parameters" not in type(of_kind)().to_dict():
+        raise ValueError(
+            f"This {of_kind.model_type} was saved with transformers "
+            f"{settings.get('transformers_version')}, in which the settings of its positions have "
+            "another form: this version would take others in their place. Install transformers 5."
+        )
     with no_init_weights():
-        bert = AutoModel.from_config(_with_named_outputs(AutoConfig.for_model(**settings)))
+        bert = AutoModel.from_config(_with_named_outputs(of_kind))
     return _without_pooler(bert)
 
 
