@@ -43,7 +43,8 @@ def LabelCRFs() -> Model[tuple[Ragged, SpanTargets], Floats1d]:
     and their probabilities are exact, those of spans included.
     """
     crf = CRF()
-    return Model("label_crfs", _forward, layers=[crf], refs={"crf": crf}, attrs={
+    # Its parameters are "crf.…", as those of the CRFTagger are.
+    return Model("crf", _forward, layers=[crf], refs={"crf": crf}, attrs={
         "span_head": LabelCRFHead(), "labels": [],
     })  # fmt: skip
 

@@ -6,6 +6,7 @@ import spacy
 from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import DocBin, Span
 from spacy.training import Example
+from spacy.util import registry
 from typer.testing import CliRunner
 
 from spacy_bertcrf.cli import app
@@ -328,3 +329,16 @@ def test_a_report_shows_spans_that_overlap(spans_nlp, nested_examples, tmp_path)
     assert "Parts of texts with errors: 1" in result.output
     assert " + " in page.read_text("utf8")
     assert "上海大学" in page.read_text("utf8")
+
+
+def test_the_shipped_config_trains(make_nlp, nested_examples):
+    """Else its groups of parameters would fit nothing, and the training would end at its first
+    step."""
+    nlp = make_nlp("bert_spans", **{"training.max_steps": 3, "training.max_epochs": 0})
+    optimizer = registry.resolve(nlp.config.interpolate()["training"])["optimizer"]
+    nlp.initialize(lambda: nested_examples(nlp), sgd=optimizer)
+    losses = nlp.update(nested_examples(nlp), sgd=optimizer)
+    optimizer.step_schedules()
+    assert losses["bertcrf_spans"] > 0
+    rates = optimizer.learn_rates
+    assert rates["crf"] == pytest.approx(20 * rates["default"])
