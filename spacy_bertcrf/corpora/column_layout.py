@@ -120,6 +120,15 @@ def split_columns(line: str) -> list[str]:
     return re.split(" +", line.rstrip(" "))
 
 
+def has_only_tags(lines: Iterable[str]) -> bool:
+    """Whether there are several columns, and nothing but tags in any: the words are elsewhere."""
+    rows = [columns for line in lines if (columns := split_columns(line))]
+    cells = [cell for row in rows for cell in row]
+    tags = sum(bool(_PLAIN_TAG.fullmatch(cell)) for cell in cells)
+    several = len(rows) > 1 and len(cells) > 2 * len(rows)
+    return several and tags >= _NEARLY_ALL * len(cells) and any(len(row[0]) > 1 for row in rows)
+
+
 def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
     """Find out what is in which column.
 
@@ -139,8 +148,6 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         raise ValueError(
             f"of {table.n_lines:,} lines only {table.size:,} have {table.width} columns: no table"
         )
-    if table.has_only_tags and options.token_column is None:
-        raise ValueError("all columns hold tags, and none words: those are in another file")
     tag_at, style, remarks = _find_tags(table, options)
     token_at, of_tokens = _find_tokens(table, tag_at, options)
     if token_at == tag_at:
@@ -202,17 +209,6 @@ class _Table:
     def size(self) -> int:
         """How many lines there are."""
         return sum(map(len, self.sentences))
-
-    @property
-    def has_only_tags(self) -> bool:
-        """Whether there are several columns, and nothing but tags in any."""
-        if self.width == 1:
-            return False
-        cells = [cell for rows in self.sentences for row in rows for cell in row[: self.width]]
-        tags = sum(bool(_PLAIN_TAG.fullmatch(cell)) for cell in cells)
-        return tags >= _NEARLY_ALL * len(cells) and all(
-            any(len(tag) > 1 for tag in self.tags(at)) for at in range(self.width)
-        )
 
     def values(self, at: int) -> Iterator[list[str]]:
         """What a column holds, sentence by sentence."""

@@ -16,6 +16,7 @@ from spacy_bertcrf.corpora.column_layout import (
     Layout,
     LayoutQuestion,
     find_layout,
+    has_only_tags,
     split_columns,
 )
 from spacy_bertcrf.corpora.formats.columns_writer import write_columns
@@ -69,6 +70,8 @@ class Columns(Format):
         """By a column of tags beside one of tokens."""
         if looks_like_json(source):
             return Evidence("the file is JSON", AGAINST)
+        if options.token_column is None and has_only_tags(islice(source.lines(), _SEEN)):
+            return Evidence("all columns hold tags, and none words", AGAINST)
         try:
             layout = _layout(source, options)
         except (LayoutQuestion, NumberedTags) as err:
