@@ -143,7 +143,7 @@ def convert_cli(
             token_column=token_column,
             tag_column=tag_column,
             label=label,
-            labels=None if labels is None else _names(labels, encoding),
+            labels=None if labels is None else names_given(labels, encoding),
             classes=names,
             annotations=annotations,
             text_key=text_key,
@@ -167,7 +167,9 @@ def convert_cli(
                 options,
                 encoding=encoding,
                 spans_key=spans_key,
-                annotated_labels=_names(labels_annotated, encoding) if labels_annotated else None,
+                annotated_labels=names_given(labels_annotated, encoding)
+                if labels_annotated
+                else None,
                 joining=Joining(documents, sentences, max_tokens),
                 without=output,
             )
@@ -243,7 +245,9 @@ def _folds(
     return files
 
 
-def _names(given: str, encoding: str) -> list[str]:
+def names_given(given: str, encoding: str) -> list[str]:
+    """Names apart by commas, or those of a file with one a line. Raises ValueError for an empty
+    one."""
     path = Path(given)
     if path.is_file():
         return read_classes(path, read_lines(path, encoding))

@@ -14,6 +14,7 @@ from wasabi import msg
 
 from spacy_bertcrf.annotation.annotator import keep_scores
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.convert import names_given
 from spacy_bertcrf.cli.convert_report import print_problems, print_reading
 from spacy_bertcrf.cli.progress import counting, working
 from spacy_bertcrf.corpora.documents import HAS_TOKENS, KEY
@@ -52,6 +53,26 @@ def export_cli(
     lang: Annotated[
         str | None, typer.Option(help="Language code  [default: the corpus's, or guessed]")
     ] = None,
+    token_column: Annotated[
+        int | None, typer.Option(help="Column of the corpus's tokens, from 1, or from -1")
+    ] = None,
+    tag_column: Annotated[
+        int | None, typer.Option(help="Column of the corpus's tags, from 1, or from -1")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Label of the entities where the corpus names none")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the corpus's numbered tags, from 0: apart by commas, or a file with one "
+            "a line"
+        ),
+    ] = None,
+    text_key: Annotated[
+        str | None,
+        typer.Option(help="Key of the text, where the corpus has several that could be it"),
+    ] = None,
     scheme: Annotated[
         str | None,
         typer.Option(help=f"Tag scheme to write: {', '.join(FILE_SCHEMES)}  [default: BIO]"),
@@ -84,13 +105,21 @@ def export_cli(
         _check_output(output, get_format(format))
         if nlp is not None and get_format(format).writes_scores:
             keep_scores(nlp)
+        reading = Options(
+            lang=lang,
+            token_column=token_column,
+            tag_column=tag_column,
+            label=label,
+            labels=None if labels is None else names_given(labels, encoding),
+            text_key=text_key,
+        )
         problems = ProblemLog(output)
         with written_whole(output) as draft:
             with counting("Writing") as bar:
                 reader = CorpusReader(
                     corpus,
                     read_as,
-                    Options(lang=lang),
+                    reading,
                     encoding=encoding,
                     spans_key=spans_key if nlp is None else None,
                     without=output,

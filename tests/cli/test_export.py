@@ -115,6 +115,19 @@ def test_a_trained_pipelines_probabilities_are_written(export, tmp_path, trained
             assert prediction["score"] == pytest.approx(sum(scores) / len(scores), abs=1e-3)
 
 
+def test_what_the_corpus_leaves_open_can_be_said(export, tmp_path):
+    """Else an error names an option that the command does not have."""
+    row = json.dumps({"tokens": ["Anna", "met"], "ner_tags": [1, 0]})
+    (tmp_path / "rows.json").write_text(row)
+    asked = export("rows.json", "out.jsonl", "--format", "json-spans", "--lang", "en")
+    assert asked.exit_code == 1
+    assert "--labels" in asked.output
+    given = ("--format", "json-spans", "--lang", "en", "--labels", "O,B-PER")
+    assert export("rows.json", "out.jsonl", *given).exit_code == 0
+    written = json.loads((tmp_path / "out.jsonl").read_text())
+    assert [entity["text"] for entity in written["entities"]] == ["Anna"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
