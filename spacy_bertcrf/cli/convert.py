@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 ANNOTATIONS = ("first", "agreed", "union")
+ENDS = ("inclusive", "exclusive")
+PLACES = ("all", "first")
 
 _NAMES = "; ".join(f"{name}: {format.description}" for name, format in all_formats().items())
 
@@ -112,6 +114,17 @@ def convert_cli(
         str | None,
         typer.Option(help="Key of the text, where a JSON file has several that could be it"),
     ] = None,
+    ends: Annotated[
+        str | None,
+        typer.Option(help=f"How a JSON file counts the ends of entities: {', '.join(ENDS)}"),
+    ] = None,
+    locate: Annotated[
+        str | None,
+        typer.Option(
+            help="Of entities without offsets whose text is in several places, those that count: "
+            f"{', '.join(PLACES)}"
+        ),
+    ] = None,
     labels_annotated: Annotated[
         str | None,
         typer.Option(help="The labels that the corpus is annotated for, apart by commas"),
@@ -137,6 +150,10 @@ def convert_cli(
         names = None if classes is None else read_classes(classes, read_lines(classes, encoding))
         if annotations not in (None, *ANNOTATIONS):
             raise ValueError(f"--annotations is one of {', '.join(ANNOTATIONS)}.")
+        if ends not in (None, *ENDS):
+            raise ValueError(f"--ends is one of {', '.join(ENDS)}.")
+        if locate not in (None, *PLACES):
+            raise ValueError(f"--locate is one of {', '.join(PLACES)}.")
         options = Options(
             lang=lang,
             scheme=scheme,
@@ -147,6 +164,8 @@ def convert_cli(
             classes=names,
             annotations=annotations,
             text_key=text_key,
+            ends=ends,
+            locate=locate,
         )
         if explain:
             print_explanations(sources_of(paths, format, encoding), options)

@@ -14,6 +14,7 @@ from spacy_bertcrf.corpora.sources import Source
 BAD_LINE = "line that cannot be read"
 
 _SAMPLE = 500
+_SAMPLE_KEY = "first JSON values"
 _START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:["\[{\]]|-?\d|null|true|false))')
 _BLANK = re.compile(r"\s*")
 _COMMA = re.compile(r"\s*,\s*")
@@ -24,6 +25,14 @@ class Value(NamedTuple):
     """One value of the file. line: where it begins, from 1."""
 
     line: int
+    value: Any
+
+
+class Member(NamedTuple):
+    """One value of an object or a list. key: its key; None in a list. line: where it begins."""
+
+    line: int
+    key: str | None
     value: Any
 
 
@@ -102,19 +111,47 @@ def read_elements(
 
     Returns the elements, in file order; none if there is no such list.
     """
+    at = _way_to(source.text, keys)
+    if at is not None and source.text.startswith("[", at):
+        yield from _of_text(source.text, True, problems, at)
+
+
+def read_members(
+    source: Source, keys: Sequence[str], problems: ProblemLog | None = None
+) -> Iterator[Member]:
+    """Read the values of an object that lies inside one object, with their keys; or the elements of
+    a list, as `read_elements` does.
+
+    source, keys, problems: as in `read_elements`.
+
+    Returns the values, in file order; none if there is no such object or list.
+    """
     text = source.text
-    at: int | None = _BLANK.match(text).end()  # type: ignore[union-attr]
-    for key in keys:
-        at = None if at is None else _find_key(text, at, key)
+    at = _way_to(text, keys)
     if at is not None and text.startswith("[", at):
-        yield from _of_text(text, True, problems, at)
+        yield from (Member(line, None, of) for line, of in _of_text(text, True, problems, at))
+    elif at is not None and text.startswith("{", at):
+        yield from _of_object(text, at, problems)
+
+
+def is_one_object(source: Source) -> bool:
+    """Whether a JSON file is one object and nothing else."""
+    text = source.text
+    start = _BLANK.match(text).end()  # type: ignore[union-attr]
+    return text.startswith("{", start) and len(sample(source, 2)) == 1
 
 
 def sample(source: Source, limit: int = _SAMPLE) -> list[Any]:
-    """The first values of a JSON file, to recognise a format by; an empty list if it is none."""
+    """The first values of a JSON file, to recognise a format by; an empty list if it is none. They
+    are kept until the file is read, for each format looks at them."""
     if not looks_like_json(source):
         return []
-    return [found.value for found in islice(read_values(source), limit)]
+    size, values = source.seen.get(_SAMPLE_KEY, (0, []))
+    if size < limit:
+        size = max(limit, _SAMPLE)
+        values = [found.value for found in islice(read_values(source), size)]
+        source.seen[_SAMPLE_KEY] = size, values
+    return values[:limit]
 
 
 def sample_objects(source: Source, limit: int = _SAMPLE) -> list[dict[str, Any]]:
@@ -177,23 +214,56 @@ def _of_text(
             at = comma.end()
 
 
+def _way_to(text: str, keys: Sequence[str]) -> int | None:
+    """Where the value begins that lies under keys in the first object of a text."""
+    at: int | None = _BLANK.match(text).end()  # type: ignore[union-attr]
+    for key in keys:
+        at = None if at is None else _find_key(text, at, key)
+    return at
+
+
 def _find_key(text: str, at: int, key: str) -> int | None:
     """Where the value of a key begins in the object that begins at `at`."""
-    if not text.startswith("{", at):
-        return None
-    at = _BLANK.match(text, at + 1).end()  # type: ignore[union-attr]
-    while text.startswith('"', at):
-        try:
-            found, at = _DECODER.raw_decode(text, at)
-            colon = _COLON.match(text, at)
-            if colon is None or found == key:
-                return colon and colon.end()
-            _, at = _DECODER.raw_decode(text, colon.end())
-        except (ValueError, RecursionError):
-            return None
-        comma = _COMMA.match(text, at)
-        at = comma.end() if comma else len(text)
+    try:
+        for found, start in _keys(text, at):
+            if found == key:
+                return start
+    except (ValueError, RecursionError):
+        pass
     return None
+
+
+def _of_object(text: str, start: int, problems: ProblemLog | None) -> Iterator[Member]:
+    counted, line = 0, 1
+    try:
+        for key, at in _keys(text, start):
+            line += len(_LINE_ENDS.findall(text, counted, at))
+            counted = at
+            yield Member(line, key, _DECODER.raw_decode(text, at)[0])
+    except (ValueError, RecursionError) as err:
+        what = getattr(err, "msg", None) or str(err)
+        if problems is not None:
+            line += len(_LINE_ENDS.findall(text, counted, getattr(err, "pos", counted)))
+            problems.add(BAD_LINE, line, f"not JSON: {what}; the rest of the file is left out")
+
+
+def _keys(text: str, at: int) -> Iterator[tuple[str, int]]:
+    """The keys of the object that begins at `at`, and where the value of each begins. Raises
+    ValueError where it is broken."""
+    if not text.startswith("{", at):
+        return
+    at = _BLANK.match(text, at + 1).end()  # type: ignore[union-attr]
+    while not text.startswith("}", at):
+        key, at = _DECODER.raw_decode(text, at)
+        colon = _COLON.match(text, at)
+        if colon is None:
+            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+        yield key, colon.end()
+        _, at = _DECODER.raw_decode(text, colon.end())
+        comma = _COMMA.match(text, at)
+        at = comma.end() if comma else _BLANK.match(text, at).end()  # type: ignore[union-attr]
+        if comma is None and not text.startswith("}", at):
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
 
 
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")

@@ -11,6 +11,11 @@ UNSPACED = ("bo", "ja", "km", "lo", "my", "th", "zh")
 _HAN_OR_KANA = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
+def is_unspaced(char: str) -> bool:
+    """Whether a character is of Chinese or Japanese, where words are not parted by spaces."""
+    return bool(_HAN_OR_KANA.match(char))
+
+
 def guess_language(pieces: Iterable[str]) -> str:
     """Tell Chinese from languages that write spaces.
 

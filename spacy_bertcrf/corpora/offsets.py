@@ -22,6 +22,8 @@ OUT_OF_RANGE = "offsets out of range"
 LEAST_FIT = 0.5
 # Of fewer misfits nothing can be concluded about the file as a whole.
 FEW_MISFITS = 5
+# Of fewer entities a slip may be the reason.
+_FEW = 0.02
 
 CODE_POINTS = "code points"
 UTF_16 = "UTF-16 units"
@@ -64,11 +66,26 @@ class OffsetRule(NamedTuple):
     own: the tool's own rule, which holds where nothing speaks against it.
     with_surface: what to try where the file has surfaces.
     without_surface: what to try where it has none, by word borders.
+    other_ends: whether ends may be counted the other way than the tool does.
     """
 
     own: Counting
     with_surface: tuple[Counting, ...] = ALL
     without_surface: tuple[Counting, ...] = ()
+    other_ends: bool = True
+
+    def with_ends(self, ends: str | None) -> OffsetRule:
+        """The rule where somebody says that ends are "inclusive" or "exclusive"; None says
+        nothing."""
+        if ends is None:
+            return self
+        inclusive = ends == "inclusive"
+        others = (self.with_surface, self.without_surface)
+        surface, borders = (
+            tuple(dict.fromkeys(way._replace(inclusive=inclusive) for way in ways))
+            for ways in others
+        )
+        return OffsetRule(self.own._replace(inclusive=inclusive), surface, borders, False)
 
 
 class Decision(NamedTuple):
@@ -93,7 +110,7 @@ def decide(records: Sequence[Record], rule: OffsetRule, path: Path) -> Decision:
     with_surface = [(text, mention) for text, mention in texts if mention.surface]
     if with_surface:
         return _by_surface(with_surface, rule, path)
-    decision = _by_borders(texts, rule)
+    decision = _by_range(texts, rule) or _by_borders(texts, rule)
     _check_range(texts, decision.counting, path)
     return decision
 
@@ -201,6 +218,31 @@ def _check_range(
             f"{path}: of {len(spans):,} entities {outside:,} lie outside their texts. The texts "
             "were changed after they were annotated, or these are others: export both again."
         )
+
+
+def _by_range(mentions: list[tuple[str | None, Mention]], rule: OffsetRule) -> Decision | None:
+    """Whether ends are counted the other way than by the tool's rule, for else some entities would
+    be empty, or run over the end of their text. None where that says nothing."""
+    other = rule.own._replace(inclusive=not rule.own.inclusive)
+    if not rule.other_ends or _n_outside(mentions, other):
+        return None
+    outside = _n_outside(mentions, rule.own)
+    if not outside or outside < _FEW * len(mentions):
+        return None
+    if _n_on_borders(mentions, other) < _n_on_borders(mentions, rule.own):
+        return None
+    what = "run over the end of their texts" if rule.own.inclusive else "be empty"
+    why = f"{other}: by the format's rule ({rule.own}) {outside:,} of {len(mentions):,} entities"
+    return Decision(other, f"{why} would {what}")
+
+
+def _n_outside(mentions: list[tuple[str | None, Mention]], counting: Counting) -> int:
+    spans = [(_span(text or "", mention, counting), text or "") for text, mention in mentions]
+    return sum(span is None or not 0 <= span[0] < span[1] <= len(text) for span, text in spans)
+
+
+def _n_on_borders(mentions: list[tuple[str | None, Mention]], counting: Counting) -> int:
+    return sum(_on_borders(text or "", mention, counting) for text, mention in mentions)
 
 
 def _by_borders(mentions: list[tuple[str | None, Mention]], rule: OffsetRule) -> Decision:

@@ -19,6 +19,9 @@ class Options:
     annotations: which of several annotations of a text counts: "first", "agreed" (what all say) or
         "union" (what any says).
     text_key: the key of the text, where a file has several that could be it.
+    ends: whether the ends of entities are "inclusive" or "exclusive", where a file does not tell.
+    locate: which places count of an entity that has no offsets and whose text is in several: "all"
+        or "first".
     """
 
     lang: str | None = None
@@ -30,6 +33,8 @@ class Options:
     classes: Sequence[str] | None = None
     annotations: str | None = None
     text_key: str | None = None
+    ends: str | None = None
+    locate: str | None = None
 
     def given(self) -> set[str]:
         """The names of those that are given; the language is every format's."""

@@ -22,6 +22,7 @@ from spacy_bertcrf.corpora.lines import read_lines
 from spacy_bertcrf.corpora.malformed import well_formed
 from spacy_bertcrf.corpora.offsets import convert, decide
 from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.corpora.prefixed_labels import have_letters, join_words
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source, find_sources
@@ -173,11 +174,15 @@ class CorpusReader:
             else:
                 found.append((record, log))
         path = sources[0].path if len(sources) == 1 else sources[0].path.parent
-        counting, why = decide([record for record, _ in found], format.offsets, path)
+        rule = format.offsets.with_ends(self.options.ends)
+        counting, why = decide([record for record, _ in found], rule, path)
         if why and why not in self.evidence:
             self.evidence.append(why)
+        lettered = have_letters(record for record, _ in found)
         for record, log in found:
             convert(record, counting, log)
+            if lettered:
+                join_words(record, log)
             yield record, log
 
     def _of_source(self, format: Format, source: Source) -> Iterator[Located]:
@@ -304,7 +309,7 @@ def read_corpus(
     return Corpus(docs, reader.problems, reader.format, reader.lang, scheme, reader.evidence)
 
 
-_OF_FORMATS = ("label", "labels", "annotations", "text_key")
+_OF_FORMATS = ("label", "labels", "annotations", "text_key", "ends", "locate")
 
 
 def _check_options(options: Options, formats: Sequence[Format]) -> None:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from spacy_bertcrf.corpora.lines import MARK, decode, sure_encoding, utf_16_mark
 
@@ -35,6 +36,7 @@ class Source:
         gives way to what the bytes show beyond doubt.
     data: its bytes, where they are not read from `path`.
     is_named: whether the user named it, rather than its folder.
+    seen: what was found out about it and is asked for again, until it is released.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Source:
         self.encoding = encoding
         self.is_named = is_named
         self._other_encoding: str | None = None
+        self.seen: dict[str, Any] = {}
         if data is not None:
             self.data = data
 
@@ -140,7 +143,8 @@ class Source:
         ]
 
     def release(self) -> None:
-        """Forget bytes and text that can be read again."""
+        """Forget bytes and text that can be read again, and what was seen in them."""
+        self.seen.clear()
         self.__dict__.pop("text", None)
         if self.path.is_file():
             self.__dict__.pop("data", None)

@@ -20,6 +20,7 @@ from spacy_bertcrf.corpora.tagged_tokens import (
     read_tagged,
 )
 from spacy_bertcrf.tagging.repair import UNKNOWN_TAG
+from spacy_bertcrf.tagging.tag_style import find_style
 
 OTHER_TAGS = "Other lists that are not read"
 TAG_NAMES = "Names of the tags"
@@ -27,7 +28,7 @@ TAG_NAMES = "Names of the tags"
 Row = Mapping[str, Any]
 
 _TOKENS = ("tokens", "words", "token", "word", "tokenized_text", "chars", "characters")
-_TEXTS = ("text", "sentence", "sent", "context", "content", "raw_text", "source")
+_TEXTS = ("text", "sentence", "sent", "context", "content", "raw_text", "source", "full_text")
 _OF_ENTITIES = ("ner", "bio", "iob", "entit")
 _OF_TAGS = ("tag", "label")
 _NEVER = ("pos", "chunk", "lemma", "dep", "head", "fine", "coarse", "srl", "morph", "srs", "token")
@@ -65,13 +66,22 @@ def find_row_layout(rows: Iterable[Row]) -> RowLayout | None:
     """Find out where rows have tokens and tags; None if most have none."""
     rows = list(islice(rows, _SEEN))
     fits: Counter[tuple[str, str, str]] = Counter()
+    n_tokens: Counter[tuple[str, str, str]] = Counter()
     contents: dict[str, list[Any]] = {}
     for row in rows:
         for tokens, cut in _token_keys(row):
             for tags in _tag_keys(row, tokens, cut):
                 fits[tokens, tags, cut] += 1
+                n_tokens[tokens, tags, cut] += len(_flat(_cut(row[tokens], cut)))
                 contents.setdefault(tags, []).extend(_flat(row[tags]))
-    fits = Counter({fit: n for fit, n in fits.items() if 2 * n > len(rows)})
+    # A word and its label are no sentence and its tags.
+    fits = Counter(
+        {
+            fit: n
+            for fit, n in fits.items()
+            if 2 * n > len(rows) and (fit[2] == "list" or n_tokens[fit] > n)
+        }
+    )
     kinds = {tags: _kind(tags, contents[tags]) for _, tags, _ in fits}
     # A number for each word or character of a few texts may be there by chance.
     found = [
@@ -196,8 +206,8 @@ def _sentences(
 def _parts(row: Row, layout: RowLayout) -> list[tuple[list[str], Any, list[bool] | None]]:
     """Tokens, tags and spaces of each sentence of a row."""
     tokens, tags = _cut(row.get(layout.tokens), layout.cut), row.get(layout.tags)
-    if layout.cut == "words" or isinstance(tags, dict):
-        tags = _cut(tags, layout.cut)
+    if isinstance(tags, str | dict):
+        tags = _cut(tags, "words")
     spaces = next((row[key] for key in _SPACES if isinstance(row.get(key), list)), None)
     if isinstance(tags, list) and _are_lists(tokens) and _are_lists(tags) and tokens:
         nested: list[Any] = list(spaces or ()) if _are_lists(spaces) else [None] * len(tokens)
@@ -220,8 +230,13 @@ def _cut(value: Any, cut: str) -> Any:
 
 
 def _text(row: Row, layout: RowLayout) -> str | None:
-    keys = [key for key in _TEXTS if isinstance(row.get(key), str) and key != layout.tokens]
-    return row[keys[0]] if keys else None
+    keys = [
+        key
+        for key in row
+        if key.lower() in _TEXTS and isinstance(row[key], str) and key != layout.tokens
+    ]
+    first = min(keys, key=lambda key: _TEXTS.index(key.lower()), default=None)
+    return None if first is None else row[first]
 
 
 def _booleans(spaces: Any, count: int) -> list[bool] | None:
@@ -234,7 +249,9 @@ _CUTS = ("list", "words", "characters")
 
 
 def _token_keys(row: Row) -> Iterator[tuple[str, str]]:
-    for key in (*_TOKENS, *_TEXTS):
+    lower = {key.lower(): key for key in row}
+    for name in (*_TOKENS, *_TEXTS):
+        key = lower.get(name, name)
         value = row.get(key)
         if isinstance(value, str) and value:
             yield from ((key, "words"), (key, "characters"))
@@ -247,7 +264,7 @@ def _tag_keys(row: Row, tokens: str, cut: str) -> Iterator[str]:
     for key, value in row.items():
         if key in (tokens, *_SPACES) or any(part in key.lower() for part in _NEVER):
             continue
-        tags = _cut(value, "words") if cut == "words" else value
+        tags = _cut(value, "words")
         if isinstance(tags, list | dict) and _shape(tags) == expected:
             yield key
 
@@ -259,8 +276,19 @@ def _kind(key: str, tags: list[Any]) -> str | None:
     if pieces and all(piece is None or whole_number(piece) is not None for piece in pieces):
         return "numbers" if named else None
     strings = [piece for piece in pieces if isinstance(piece, str)]
-    fit = 2 * len(strings) > len(pieces) and looks_like_tags(strings)
-    return "names" if fit and (named or any(map(is_prefixed, strings))) else None
+    if 2 * len(strings) <= len(pieces):
+        return None
+    if looks_like_tags(strings) and (named or any(map(is_prefixed, strings))):
+        return "names"
+    return "names" if named and _have_letters(strings) else None
+
+
+def _have_letters(tags: list[str]) -> bool:
+    """Whether tags have the letters of a scheme, in whatever place: "PER-B"."""
+    try:
+        return find_style(Counter(tags)).position in ("before", "after")
+    except ValueError:
+        return False
 
 
 def _rank(key: str, kind: str | None) -> tuple[int, bool]:

@@ -32,6 +32,7 @@ class Cmeee(Format):
 
     name = "cmeee"
     description = "CMeEE's JSON: entities with start_idx and end_idx"
+    options = frozenset({"ends"})
     offsets = OffsetRule(Counting(inclusive=True), without_surface=(Counting(),))
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:

@@ -33,7 +33,7 @@ class DataTurks(Format):
 
     name = "dataturks"
     description = "DataTurks' JSON lines: content, annotation, points"
-    options = frozenset({"label"})
+    options = frozenset({"label", "ends"})
     offsets = OffsetRule(
         Counting(inclusive=True), without_surface=(Counting(), Counting(unit="UTF-16 units"))
     )

@@ -46,6 +46,7 @@ _TRIPLES = "every {!r} holds lists of start, end and label"
 _OBJECTS = "{!r} holds objects with start_offset and end_offset"
 _CATEGORIES = "every {!r} is a list of strings: categories of the text"
 _EMPTY = "every {!r} is an empty list: annotated, without entities"
+_THREE = 3
 _BESIDE = {"cats", "relations"}
 _TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _ANNOTATIONS = ("label", "labels", "entities", "annotations")
@@ -80,7 +81,7 @@ class Doccano(Format):
 
     name = "doccano"
     description = "doccano's JSONL or JSON, of any version"
-    options = frozenset({"labels"})
+    options = frozenset({"labels", "ends"})
     offsets = OffsetRule(
         Counting(unit=UTF_16),
         without_surface=(Counting(unit=CODE_POINTS), Counting(unit=GRAPHEMES)),
@@ -170,6 +171,8 @@ def _kinds(value: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
             continue
         if found and all(_SPAN.fit(one) for one in found):
             yield key, _OBJECTS, CERTAIN
+        elif not found and any(value.get(other) for other in _ANNOTATIONS):
+            continue
         elif key in ("label", "labels") or (key == "entities" and _BESIDE & value.keys()):
             yield key, *_kind_of_list(found)
 
@@ -177,7 +180,7 @@ def _kinds(value: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
 def _kind_of_list(found: list[Any]) -> tuple[str, int]:
     if not found:
         return _EMPTY, LIKELY
-    if all(map(is_triple, found)):
+    if all(is_triple(one) and len(one) == _THREE for one in found):
         return _TRIPLES, CERTAIN
     if all(isinstance(one, str) and not _TAG.fullmatch(one) for one in found):
         return _CATEGORIES, LIKELY

@@ -22,11 +22,11 @@ from spacy_bertcrf.corpora.arrow_tables import kind_of_table, open_table
 from spacy_bertcrf.corpora.class_names import class_names
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.formats.json_spans import (
-    TEXTS,
     JsonSpans,
     find_shape,
     read_rows_of_spans,
 )
+from spacy_bertcrf.corpora.json_layout import text_keys
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -131,8 +131,7 @@ def _layout(first: list[Row], features: Any, options: Options) -> _Layout | None
 
 
 def _text_key(first: list[Row], options: Options) -> str | None:
-    keys = TEXTS if options.text_key is None else [options.text_key]
-    return next((key for key in keys if any(isinstance(row.get(key), str) for row in first)), None)
+    return next(iter(text_keys(first, options)), None)
 
 
 def _category_key(features: Any) -> str | None:

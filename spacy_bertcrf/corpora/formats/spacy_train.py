@@ -43,6 +43,7 @@ class SpacyTrain(Format):
 
     name = "spacy-train"
     description = "spaCy v2's TRAIN_DATA as JSON or Python, and what browser annotators write so"
+    options = frozenset({"ends"})
     offsets = OffsetRule(Counting(), without_surface=(Counting(unit=UTF_16),))
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:

@@ -23,6 +23,10 @@ EXPORTS = {
     "dataturks": {"content": "Anna came", "annotation": [{"label": ["PER"], "points": [POINT]}]},
     "cmeee": {"text": "Anna came", "entities": [INDICES]},
     "json-spans": {"text": "Anna came", "entities": [SPAN]},
+    "json-token-spans": {"tokens": ["Anna", "came"], "ner": [{**SPAN, "end": 1}]},
+    "json-surfaces": {"text": "Anna came", "entities": [{"text": "Anna", "label": "PER"}]},
+    "json-segments": {"data": [{"text": "Anna", "entity": "PER"}, {"text": " came"}]},
+    "mrc": {"context": "Anna came", "entity_label": "PER", "span_position": ["0;0"]},
     "spacy-train": ["Anna came", {"entities": [[0, 4, "PER"]]}],
     "spacy-json": {"paragraphs": [{"raw": "Anna", "sentences": [{"tokens": [TAGGED]}]}]},
 }

@@ -84,10 +84,103 @@ def test_what_is_wrong_is_told(read):
 
 
 @pytest.mark.parametrize(
+    "entities",
+    [
+        [{"label": "PER", "offset": 0, "length": 4}, {"label": "LOC", "offset": 14, "length": 4}],
+        [{"tag": "PER", "span": {"begin": 0, "end": 4}}, {"tag": "LOC", "span": "14-18"}],
+        [{"obj": "PER", "locations": [{"offset": 0, "length": 4}]}, [14, 18, "LOC"]],
+        [{"labels": [{"value": "PER"}], "start_pos": 0, "end_pos": 4}, ["LOC", [14, 18]]],
+        {"PER": [[0, 4]], "LOC": [{"start": 14, "end": 18}]},
+        {"T1": {"label": "PER", "start": 0, "end": 4}, "T2": {"label": "LOC", "span": [14, 18]}},
+        {"PER": {"Anna": [[0, 4]]}, "LOC": {"Bonn": [[14, 18]]}},
+    ],
+)
+@pytest.mark.parametrize("wrap", ["lines", "ids", "deep", "columns", "splits", "inner"])
+def test_entities_and_records_in_any_holder(read, entities, wrap):
+    """Else files of Rasa, LUIS, wit.ai, Ground Truth, Vertex AI, BioC, PubAnnotation or pandas are
+    errors, or the first of their lists is read for all."""
+    row, other = {"content": TEXT, "spans": entities}, {"content": "Nobody here", "spans": []}
+    export = {
+        "lines": lambda: read(row, other),
+        "ids": lambda: read({"17.txt": row, "18.txt": other}),
+        "deep": lambda: read({"v": "1", "docs": [{"n": 1, "parts": [row]}, {"parts": [other]}]}),
+        "columns": lambda: read({key: {"0": row[key], "1": other[key]} for key in row}),
+        "splits": lambda: read({"train": [row], "test": [other], "labels": ["PER", "LOC"]}),
+        "inner": lambda: read({"raw": {"content": TEXT}, "job": {"x": {"entities": entities}}}),
+    }[wrap]()
+    assert export.format == "json-spans"
+    assert export.entities == [SPANS, []][: len(export.docs)]
+    assert len(export.docs) == 1 + (wrap != "inner")
+    assert export.problems == []
+
+
+def test_keys_that_only_look_like_it(read):
+    """Else each token of spaCy's `Doc.to_json` is an entity with its part of speech for a label, a
+    model's predictions are learned, and what a word means is taken for what stands in the text."""
+    tokens = [{"id": 0, "start": 0, "end": 4, "tag": "NNP"}]
+    ents = [{"start": 0, "end": 4, "label": "PER"}]
+    assert read({"text": TEXT, "tokens": tokens, "ents": ents}).entities == [SPANS[:1]]
+    with pytest.raises(ValueError, match="no format fits it"):
+        read({"text": TEXT, "predictions": ents, "meta": {"city": "Bonn"}})
+    meant = [{"start": 0, "end": 4, "entity": "PER", "value": "Anna Maria"}]
+    said = [{"start": 14, "end": 18, "entity": "LOC", "value": '"Bonn"'}]
+    export = read({"text": TEXT, "entities": meant}, {"text": f"{TEXT}.", "entities": said})
+    assert export.entities == [SPANS[:1], SPANS[1:]]
+    assert export.problems == []
+
+
+def test_offsets_from_the_beginning_of_the_document(read):
+    """Else all entities of BioC's abstracts lie outside of their passages."""
+    place = [{"offset": 20, "length": 4}]
+    annotation = {"infons": {"type": "PER"}, "text": "Anna", "locations": place}
+    title = {"offset": 0, "text": "On her", "annotations": []}
+    passage = {"offset": 20, "text": "Anna came", "annotations": [annotation]}
+    export = read({"documents": [{"passages": [title, passage]}]})
+    assert export.entities == [[], [("Anna", "PER")]]
+
+
+def test_ends_that_only_fit_inclusive(read):
+    """Else half of each Chinese word is lost, where no border of words tells."""
+    rows = [{"text": "王明在沪", "label": [[0, 1, "PER"], [3, 3, "LOC"]]}]
+    export = read(*rows)
+    assert export.entities == [[("王明", "PER"), ("沪", "LOC")]]
+    assert "would be empty" in export.evidence
+    both = {"text": "王明在上海", "label": [[0, 1, "PER"]]}
+    assert read(both).entities == [[("王", "PER")]]
+    assert read(both, ends="inclusive").entities == [[("王明", "PER")]]
+    assert read(*rows, ends="exclusive").problems == [("offsets out of range", 1)]
+
+
+def test_numbers_for_labels(read):
+    """Else the labels are 0 and 1, or there are none."""
+    value = {"text": TEXT, "entities": [{"start": 0, "end": 4, "label": 1}]}
+    with pytest.raises(ValueError, match=r"labels are numbers, such as 1.*--labels"):
+        read(value)
+    assert read(value, labels=["LOC", "PER"]).entities == [SPANS[:1]]
+
+
+def test_labels_of_the_whole_text(read):
+    """Else wit.ai's intents are entities that cannot be read, in each text."""
+    entities = [{"entity": "intent", "value": "greet"}, {"entity": "PER", "start": 0, "end": 4}]
+    export = read({"text": TEXT, "entities": entities})
+    assert export.entities == [SPANS[:1]]
+    assert export.notes["Labels without a place in the text, left out"] == "1"
+
+
+def test_spans_of_single_words_with_tags(read):
+    """Else "New York" is two entities, "B-LOC" and "I-LOC"."""
+    spans = [[14, 17, "B-LOC"], [18, 22, "I-LOC"], [0, 4, "B-PER"], [9, 10, "I-LOC"]]
+    export = read({"text": "Anna lives in New York", "entities": spans})
+    assert export.entities[0][0] == ("Anna", "PER")
+    assert export.entities[0][-1] == ("New York", "LOC")
+    assert "joined" in " ".join(export.notes)
+    cells = {"text": "a B cell", "entities": [[2, 8, "B-cell"]]}
+    assert read(cells).entities == [[("B cell", "B-cell")]]
+
+
+@pytest.mark.parametrize(
     "value",
     [
-        {"text": TEXT, "entities": {"PER": ["Anna"]}},
-        {"text": TEXT, "entities": [{"text": "Anna", "label": "PER"}]},
         {"text": TEXT, "entities": ["Anna", "Bonn"]},
         {"text": TEXT, "label": "x"},
         {"title": TEXT, "n": 3},

@@ -185,3 +185,38 @@ def test_a_file_beside_of_something_else(read_path, tmp_path, name, content):
 def test_what_is_none(recognised, value):
     """Else the file of a tool, whose annotation lies elsewhere, is read by its data's tags."""
     assert "json-tags" not in recognised(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"text": "Anna", "ner": "B-PER"}, {"text": "met", "ner": "O"}],
+        [{"word": "Anna", "ner": "PERSON", "index": 1}, {"word": "met", "ner": "O", "index": 2}],
+        [["Anna", "B-PER"], ["met", "O"]],
+        {"tokens": [{"token": "Anna", "label": "B-PER"}, {"token": "met", "label": "O"}]},
+    ],
+)
+def test_tokens_that_are_objects_or_pairs(read, value):
+    """Else what Stanza and CoreNLP write, or a pickled list of pairs, is no corpus."""
+    for values in ([value, value], [{"sentences": [value, value]}], [{"d": [[value], [value]]}]):
+        export = read(*values)
+        assert export.format == "json-tags"
+        assert [[text for text, _ in of] for of in export.entities] == [["Anna"], ["Anna"]]
+
+
+def test_characters_beside_tags_in_a_string(read):
+    """Else medical dialogues (IMCS) cannot be read."""
+    line = {"speaker": "x", "sentence": "王明来", "BIO_label": "B-PER I-PER O"}
+    export = read({"1001": {"dialogue": [line]}, "1002": {"dialogue": [line]}})
+    assert export.entities == [[("王明", "PER")]] * 2
+
+
+def test_letters_behind_the_label(read):
+    """Else tags such as PER-B, where no token is outside, are words."""
+    rows = [{"tokens": ["New", "York"], "ner_tags": ["LOC-B", "LOC-I"]} for _ in range(2)]
+    assert read(*rows).entities == [[("New York", "LOC")]] * 2
+
+
+def test_a_triple_is_no_list_of_tags(recognised):
+    """Else "B-cell" is the tag of a text of three words."""
+    assert "json-tags" not in recognised({"text": "a B cell", "entities": [[2, 8, "B-cell"]]})

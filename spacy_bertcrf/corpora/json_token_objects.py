@@ -1,0 +1,71 @@
+"""Sentences whose tokens are objects or pairs in JSON, each with its tag, as rows of tokens and
+tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spacy_bertcrf.corpora.json_entities import plain
+from spacy_bertcrf.corpora.tagged_tokens import is_outside, is_prefixed
+from spacy_bertcrf.corpora.token_rows import find_row_layout
+
+_WORDS = ("text", "word", "token", "form", "surface", "char", "originaltext")
+_OF_ENTITIES = ("ner", "nertag", "nertags", "nerlabel", "ne", "bio", "iob", "biotag", "iobtag")
+_TAGS = (*_OF_ENTITIES, "entity", "entitytype", "label", "tag")
+_FEW_TAGS = 0.5
+
+TOKENS, TAGS = "tokens", "ner_tags"
+
+
+def as_row(value: Any) -> Mapping[str, Any] | None:
+    """A value as a row with a list of tokens and one of tags: an object that has them already, or a
+    list of tokens that are objects or pairs, or an object with such a list; else None."""
+    if isinstance(value, dict):
+        if find_row_layout([value]) is not None:
+            return value
+        for key, of in value.items():
+            row = _of_list(of)
+            if row is not None:
+                rest = {name: other for name, other in value.items() if name != key}
+                return {**rest, **row}
+        return value
+    return _of_list(value)
+
+
+def _of_list(value: Any) -> dict[str, list[Any]] | None:
+    if not isinstance(value, list) or not value:
+        return None
+    if all(isinstance(one, list) for one in value):
+        return _of_pairs(value)
+    if not all(isinstance(one, dict) for one in value):
+        return None
+    first = {plain(key): key for key in value[0]}
+    word = next((first[key] for key in _WORDS if key in first), None)
+    tag = next((first[key] for key in _TAGS if key in first and first[key] != word), None)
+    if word is None or tag is None or not all(isinstance(one.get(word), str) for one in value):
+        return None
+    tags = [one.get(tag) for one in value]
+    if not all(isinstance(one, str | None) for one in tags):
+        return None
+    fit = _are_tags(tags, sure=plain(tag) in _OF_ENTITIES)
+    return {TOKENS: [one[word] for one in value], TAGS: tags} if fit else None
+
+
+def _of_pairs(value: list[list[Any]]) -> dict[str, list[Any]] | None:
+    if not all(len(one) >= 2 and isinstance(one[0], str) for one in value):
+        return None
+    tags = [one[-1] for one in value]
+    if not all(isinstance(tag, str) for tag in tags) or not _are_tags(tags):
+        return None
+    return {TOKENS: [one[0] for one in value], TAGS: tags}
+
+
+def _are_tags(tags: list[Any], sure: bool = False) -> bool:
+    """Whether most tags of a sentence are outside of entities, or have a prefix; some of them,
+    where their key says already what they are."""
+    known = [tag for tag in tags if isinstance(tag, str)]
+    fit = sum(is_prefixed(tag) or is_outside(tag) for tag in known)
+    if sure:
+        return fit > 0
+    return fit > _FEW_TAGS * len(known) and not all(tag in ("-", "_") for tag in known)
