@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from spacy_bertcrf.corpora.arrow_tables import kind_of_table, open_table
+from spacy_bertcrf.corpora.json_places import places
 from spacy_bertcrf.corpora.json_values import looks_like_json, read_values, sample
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
@@ -16,6 +17,10 @@ _LINES_SEEN = 1000
 _HEAD = 20_000
 _SEPARATORS = {"\t": "tabs", " +": "spaces", ",": "commas", ";": "semicolons"}
 _KEYS_SHOWN = 12
+_PLACES_SEEN = 50
+# A key whose value is the name of a file, and such names.
+_KEY_OF_FILE = re.compile(r"(?i).*(location|uri|url|ref|file|path|filename|document)")
+_FILE = re.compile(r"(?i)(s3|gs|https?|file)://\S.*|.*\.(txt|html?|pdf|xml)")
 _MAGIC = {
     b"PK\x03\x04": "a zip archive",
     b"SQLite": "an SQLite database",
@@ -86,7 +91,21 @@ def _describe_json(source: Source) -> str:
     keys = Counter(key for value in values for key in value)
     shown = ", ".join(key for key, _ in keys.most_common(_KEYS_SHOWN))
     none = "" if any(map(_ANNOTATION.search, keys)) else "; no annotation among them"
-    return f"{as_list}: objects with the keys {shown or '(none)'}{none}"
+    return f"{as_list}: objects with the keys {shown or '(none)'}{none}{_elsewhere(source)}"
+
+
+def _elsewhere(source: Source) -> str:
+    """Where the texts are, of a file that says it: that of Azure, tagtog or Ground Truth may have
+    the annotation alone."""
+    for _, values in islice(places(source), _PLACES_SEEN):
+        for value in values:
+            for key, of in value.items() if isinstance(value, dict) else ():
+                is_file = isinstance(of, str) and _FILE.fullmatch(of)
+                if is_file and _KEY_OF_FILE.fullmatch(key):
+                    return f"; their texts may be in other files ({key!r} says {of!r})"
+                if key == "annotatable":
+                    return "; the texts that tagtog annotated are in .html files beside"
+    return ""
 
 
 def _kind(value: Any) -> str:

@@ -155,8 +155,8 @@ def named_label(mention: Mention, options: Options, problems: ProblemLog) -> Men
         return mention
     if options.labels is None:
         raise ValueError(
-            f"{problems.path}: the labels are numbers, such as {number}, and nothing says which they "
-            "are. Give their names, that of 0 first: --labels PER,LOC,… or a file with one a line."
+            f"{problems.path}: the labels are numbers, such as {number}, and nothing says which "
+            "they are. Give their names, that of 0 first: --labels PER,LOC,… or a file, one a line."
         )
     inside = 0 <= number < len(options.labels)
     return mention._replace(label=options.labels[number] if inside else None)  # type: ignore[arg-type]

@@ -192,3 +192,11 @@ def test_what_has_no_offsets(read, value):
         read(value)
     with pytest.raises(ValueError, match="no object has a text beside a list of entities"):
         read(value, format="json-spans")
+
+
+def test_texts_in_other_files(read):
+    """Else nobody is told why Azure's labels or Ground Truth's manifests cannot be read."""
+    labels = [{"category": "PER", "offset": 0, "length": 4}]
+    documents = [{"location": "01.txt", "entities": [{"regionOffset": 0, "labels": labels}]}]
+    with pytest.raises(ValueError, match=r"may be in other files \('location' says '01.txt'\)"):
+        read({"assets": {"documents": documents}})
