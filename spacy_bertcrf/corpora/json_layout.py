@@ -27,8 +27,8 @@ _TOKENS = """tokens words tokenizedtext sentences sents tokenized token word tex
 sentencetokens sentence sent text chars characters""".split()  # noqa: SIM905
 _ENTITIES = """entities spans annotations labels label annotation ents entity entitylist
 entitymentions mentions namedentities ner denotations textsegmentannotations goldner golden
-entitylabels nerlabels result results objects privacymask pii ners nertags tags vertexset slots
-output answer answers target gold nes 实体 标注""".split()  # noqa: SIM905
+entitylabels nerlabels result results objects privacymask pii ners nertags tags vertexset slots nes
+实体 标注""".split()  # noqa: SIM905
 _NO_ENTITIES = """relations relation relationmentions events eventmentions triggers clusters coref
 coreferences attributes pos postags chunks deps dependencies lemmas predictions prediction
 drafts""".split()  # noqa: SIM905

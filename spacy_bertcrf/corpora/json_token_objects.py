@@ -14,6 +14,8 @@ _WORDS = ("text", "word", "token", "form", "surface", "char", "originaltext")
 _OF_ENTITIES = ("ner", "nertag", "nertags", "nerlabel", "ne", "bio", "iob", "biotag", "iobtag")
 _TAGS = (*_OF_ENTITIES, "entity", "entitytype", "label", "tag")
 _FEW_TAGS = 0.5
+# What has a place in a text is an entity rather than a token.
+_OFFSETS = {"start", "end", "offset", "begin", "startoffset", "endoffset"}
 
 TOKENS, TAGS = "tokens", "ner_tags"
 
@@ -44,6 +46,8 @@ def _of_list(value: Any) -> dict[str, list[Any]] | None:
     word = next((first[key] for key in _WORDS if key in first), None)
     tag = next((first[key] for key in _TAGS if key in first and first[key] != word), None)
     if word is None or tag is None or not all(isinstance(one.get(word), str) for one in value):
+        return None
+    if plain(tag) not in _OF_ENTITIES and first.keys() & _OFFSETS:
         return None
     tags = [one.get(tag) for one in value]
     if not all(isinstance(one, str | None) for one in tags):

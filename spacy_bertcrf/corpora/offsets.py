@@ -23,7 +23,7 @@ LEAST_FIT = 0.5
 # Of fewer misfits nothing can be concluded about the file as a whole.
 FEW_MISFITS = 5
 # Of fewer entities a slip may be the reason.
-_FEW = 0.02
+_FEW = 0.05
 
 CODE_POINTS = "code points"
 UTF_16 = "UTF-16 units"

@@ -25,6 +25,8 @@ _WORDS = ("text", "word", "segment", "chunk")
 # The slot says more than the type of its values.
 _LABELS = ("slotname", "slot", "alias", "entity", "label", "tag", "type")
 _LISTS = ("data", "segments", "chunks", "pieces", "parts")
+# On average, labelled pieces are shorter than this.
+_LONG = 60
 _OFFSETS = {"start", "end", "startoffset", "endoffset", "begin", "offset"}
 
 
@@ -77,7 +79,7 @@ def _find(source: Source) -> Steps | None:
         found: dict[Steps, int] = {}
         for steps, values in places(source):
             lists = [pieces for value in values if (pieces := _pieces(value)) is not None]
-            if 2 * len(lists) > len(values) and any(map(_make_a_text, lists)):
+            if 2 * len(lists) > len(values) and _are_texts(lists):
                 found[steps] = len(lists)
         best = max(found, key=lambda steps: (found[steps], -len(steps)), default=None)
         source.seen[key] = best
@@ -109,6 +111,14 @@ def _parts(piece: dict[str, Any]) -> tuple[str, str | None]:
     labels = [known[key] for key in _LABELS if isinstance(known.get(key), str) and known[key]]
     label = labels[0] if labels else None
     return word, None if label is None or is_outside(label) else label
+
+
+def _are_texts(lists: list[list[dict[str, Any]]]) -> bool:
+    """Whether lists of pieces are texts, rather than each piece a text with its class."""
+    parts = [_parts(piece) for pieces in lists for piece in pieces]
+    words = [word for word, label in parts if label is not None]
+    short = sum(map(len, words)) < _LONG * len(words)
+    return short and len(words) < len(parts) and any(map(_make_a_text, lists))
 
 
 def _make_a_text(pieces: list[dict[str, Any]]) -> bool:

@@ -46,7 +46,7 @@ class LabelStudio(Format):
     name = "label-studio"
     description = "Label Studio's JSON or JSON-MIN"
     options = frozenset({"annotations", "label", "text_key"})
-    offsets = OffsetRule(Counting())
+    offsets = OffsetRule(Counting(), other_ends=False)
     writes_scores = True
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:

@@ -82,7 +82,7 @@ class Prodigy(Format):
     name = "prodigy"
     description = "Prodigy's JSONL"
     options = frozenset({"label"})
-    offsets = OffsetRule(Counting())
+    offsets = OffsetRule(Counting(), other_ends=False)
     writes_scores = True
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:

@@ -49,7 +49,7 @@ class SpacyJson(Format):
     name = "spacy-json"
     description = "spaCy v2's JSON: paragraphs, sentences, tokens"
     options = frozenset({"scheme"})
-    offsets = OffsetRule(Counting())
+    offsets = OffsetRule(Counting(), other_ends=False)
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By "paragraphs" with "sentences" of tokens."""

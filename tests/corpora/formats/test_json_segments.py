@@ -30,6 +30,7 @@ def test_words_of_a_text_that_is_the_key(read):
         {"data": [{"text": "Anna", "ner": "B-PER"}, {"text": "met", "ner": "O"}]},
         {"data": [{"text": "Anna came", "start": 0, "end": 4, "label": "PER"}]},
         {"data": [{"text": "a "}, {"text": "b"}]},
+        {"data": [{"text": "Fine film. ", "label": "good"}, {"text": "Bad.", "label": "bad"}]},
     ],
 )
 def test_what_is_none(recognised, value):

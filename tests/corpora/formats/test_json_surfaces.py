@@ -59,3 +59,10 @@ def test_what_is_not_there(read):
     lost = {"text": TEXT, "entities": [{"text": f"x{n}", "label": "X"} for n in range(9)]}
     with pytest.raises(ValueError, match="no format fits it"):
         read(lost)
+
+
+def test_answers_to_questions_are_no_entities(read):
+    """Else SQuAD's answers are entities with the label "text"."""
+    answers = {"text": ["Bonn"], "answer_start": [14]}
+    with pytest.raises(ValueError, match="no format fits it"):
+        read({"context": TEXT, "question": "Where?", "answers": answers})

@@ -220,3 +220,5 @@ def test_letters_behind_the_label(read):
 def test_a_triple_is_no_list_of_tags(recognised):
     """Else "B-cell" is the tag of a text of three words."""
     assert "json-tags" not in recognised({"text": "a B cell", "entities": [[2, 8, "B-cell"]]})
+    found = [{"entity": "B-PER", "word": "An", "start": 0, "end": 2, "index": 1}]
+    assert "json-tags" not in recognised({"text": "Anna came", "entities": found})
