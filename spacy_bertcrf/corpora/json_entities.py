@@ -17,26 +17,26 @@ INDICES = ("index", "indices", "tokenindices")
 _Keys = Sequence[str]
 
 # Keys without what is no letter or digit, in small letters; those that say most of all first.
-_STARTS: _Keys = """startchar charstart startoffset offsetstart characteroffsetbegin beginoffset
+STARTS: _Keys = """startchar charstart startoffset offsetstart characteroffsetbegin beginoffset
 offsetbegin charbegin startpos startposition startidx startindex start begin beginidx beginindex
 beginpos spanstart entitystart posstart from s 开始位置 起始位置 开始""".split()  # noqa: SIM905
-_ENDS: _Keys = """endchar charend endoffset offsetend characteroffsetend endpos endposition endidx
+ENDS: _Keys = """endchar charend endoffset offsetend characteroffsetend endpos endposition endidx
 endindex end stop spanend entityend posend finish to e 结束位置 终止位置 结束""".split()  # noqa: SIM905
 _TOKEN_STARTS: _Keys = ["tokenstart", "starttoken", "starttokenidx", "starttok", "tokstart"]
 _TOKEN_ENDS: _Keys = ["tokenend", "endtoken", "endtokenidx", "endtok", "tokend"]
 _LENGTHS: _Keys = ["length", "len", "regionlength"]
-_OFFSETS: _Keys = ["offset", "regionoffset", *_STARTS]
+_OFFSETS: _Keys = ["offset", "regionoffset", *STARTS]
 _PAIRS: _Keys = """offsets offset span spans pos position positions indices index idx range charspan
 tokenspan location locations interval startend entitypos 位置""".split()  # noqa: SIM905
-_LABELS: _Keys = """label entitytype entitylabel labeltype entitygroup entityclass type tag tagname
+LABELS: _Keys = """label entitytype entitylabel labeltype entitygroup entityclass type tag tagname
 category displayname extractorname slotname labels categoryname tagtype class nertag nerlabel ner
 obj entitycategory class classname annotationtype semantictype types tags title entity slot
 alias key name value 类型 标签 实体类型""".split()  # noqa: SIM905
-_SURFACES: _Keys = """text surface mention surfaceform word entitytext entityname entitymention
+SURFACES: _Keys = """text surface mention surfaceform word entitytext entityname entitymention
 spantext textspan mentiontext phrase span token coveredtext content string entity 实体 实体名称
 文本""".split()  # noqa: SIM905
 # What these hold is often not what stands in the text, but what is meant by it.
-_VALUES: _Keys = ["value", "name", "body", "term"]
+VALUES: _Keys = ["value", "name", "body", "term"]
 _INSIDE: _Keys = """location position span data value offsets range textsegment textextraction
 infons points point loc textlocation node""".split()  # noqa: SIM905
 _PAIR_TEXT = re.compile(r"\D{0,2}(\d+)\D{1,3}(\d+)\D{0,2}")
@@ -158,15 +158,15 @@ def _of_object(
         if offsets is not None:
             start, end, pieces = offsets
             yield Mention(start, end, name, surface, pieces=pieces if len(pieces) > 1 else ())
-        elif name and not flat.keys() & {*_STARTS, *_ENDS, *_PAIRS}:
+        elif name and not flat.keys() & {*STARTS, *ENDS, *_PAIRS}:
             yield Named(name, surface or "")
         else:
-            yield Mention(_any(flat, _STARTS), _any(flat, _ENDS), name, surface)
+            yield Mention(_any(flat, STARTS), _any(flat, ENDS), name, surface)
 
 
 def _labels_of(flat: dict[str, Any]) -> tuple[str | None, list[Any]]:
     """The key of the label, and the labels: nearly always one."""
-    for key in _LABELS:
+    for key in LABELS:
         of = flat.get(key)
         of = _name(of)
         labels = [_name(one) for one in of] if isinstance(of, list) else [of]
@@ -189,14 +189,14 @@ def _name(label: Any) -> Any:
 
 
 def _surface_of(flat: dict[str, Any], label_key: str | None, text: str | None) -> str | None:
-    for key in _SURFACES:
+    for key in SURFACES:
         of = flat.get(key)
         if isinstance(of, list) and len(of) == 1:
             of = of[0]
         is_place = key in _PAIRS and isinstance(of, str) and _PAIR_TEXT.fullmatch(of)
         if key != label_key and isinstance(of, str) and of and not is_place:
             return of
-    for key in _VALUES:
+    for key in VALUES:
         of = flat.get(key)
         if key != label_key and isinstance(of, str) and of:
             said = of[1:-1] if len(of) > 2 and of[0] == of[-1] == '"' else of
@@ -212,7 +212,7 @@ def _offsets_of(
     """Start, end and pieces; None if an object has no two numbers for them."""
     flat = {plain(key): of for key, of in value.items()}
     ways = [(_TOKEN_STARTS, _TOKEN_ENDS)] if in_tokens else []
-    for starts, ends in [*ways, (_STARTS, _ENDS)]:
+    for starts, ends in [*ways, (STARTS, ENDS)]:
         start, end = _number(flat, starts), _number(flat, ends)
         if start is not None and end is not None:
             return start, end, ()

@@ -20,7 +20,7 @@ TOKENS = "tokens"
 SURFACES = "surfaces"
 
 # Keys as `plain` has them; those that say most of all first.
-_TEXTS = """text textcontent labeleddata originaltext rawtext fulltext sourcetext sentence sent
+TEXTS = """text textcontent labeleddata originaltext rawtext fulltext sourcetext sentence sent
 content context document doc paragraph passage query utterance utt data source input abstract
 report note body transcript title raw 文本 原文 句子 内容""".split()  # noqa: SIM905
 _TOKENS = """tokens words tokenizedtext sentences sents tokenized token word texttokens
@@ -36,7 +36,7 @@ _SENTENCE = ("sentid", "sentenceid", "sentidx", "sentenceidx", "sentenceindex")
 _OF_TOKENS = ("tokens", "words", "token", "sentences", "sents")
 _ANNOTATED_WHEN_EMPTY = ("entities", "spans", "annotations", "ner", "entity", "ents")
 
-_COLUMNS = {*_TEXTS, *_TOKENS}
+_COLUMNS = {*TEXTS, *_TOKENS}
 _LONG = 8
 _DEEPEST = 2
 _MOST_KEYS = 300
@@ -233,7 +233,7 @@ def text_keys(objects: list[dict[str, Any]], options: Options) -> list[str]:
     if options.text_key is not None:
         found = any(is_text(value.get(options.text_key)) for value in objects)
         return [options.text_key] if found else []
-    known = list(_ordered(objects, _TEXTS, is_text))
+    known = list(_ordered(objects, TEXTS, is_text))
     if known:
         return sorted(known, key=lambda key: key.count("."))
     lengths: Counter[str] = Counter()

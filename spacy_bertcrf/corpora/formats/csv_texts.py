@@ -18,11 +18,6 @@ from spacy_bertcrf.corpora.cell_values import parse_cell
 from spacy_bertcrf.corpora.delimited import Dialect, TableRow, find_dialect, read_table
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
 from spacy_bertcrf.corpora.formats.json_spans import (
-    ENDS,
-    LABELS,
-    STARTS,
-    SURFACES,
-    TEXTS,
     JsonSpans,
     find_shape,
     read_rows_of_spans,
@@ -33,6 +28,8 @@ from spacy_bertcrf.corpora.formats.labelled_texts import (
     HEADER_WORDS,
     UNKNOWN_ID,
 )
+from spacy_bertcrf.corpora.json_entities import ENDS, LABELS, STARTS, SURFACES, VALUES, plain
+from spacy_bertcrf.corpora.json_layout import TEXTS
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
@@ -54,7 +51,7 @@ _CATEGORIES = frozenset(
     """label labels class category categories target intent sentiment polarity topic 标签 类别
     分类""".split()  # noqa: SIM905  # words
 )
-_TEXTS = {name.lower() for name in TEXTS} | (HEADER_WORDS - _CATEGORIES) | {"sentence", "utterance"}
+_TEXTS = {plain(name) for name in (*TEXTS, *(HEADER_WORDS - _CATEGORIES))}
 
 Row = dict[str, Any]
 
@@ -149,7 +146,7 @@ def _find_table(source: Source, options: Options) -> _Table | None:
             what = f"{shown}: {text!r}, and its entities in {name!r}"
             return _Table(dialect, names, "entities", text, name, what, has_header)
     label = next((name for name in names if name in _CATEGORIES and name != text), None)
-    if label is None or text not in _TEXTS:
+    if label is None or plain(text) not in _TEXTS:
         return None
     labels = Counter(str(row[label]).strip() for row in rows)
     few = len(labels) <= max(2, len(rows) // 2)
@@ -219,7 +216,7 @@ def _text_column(rows: Sequence[Row], names: Sequence[str], options: Options) ->
     if options.text_key is not None:
         return options.text_key.lower() if options.text_key.lower() in names else None
     strings = [name for name in names if all(isinstance(row[name], str) for row in rows)]
-    named = next((name for name in strings if name in _TEXTS), None)
+    named = next((name for name in strings if plain(name) in _TEXTS), None)
     if named is not None:
         return named
     several = [n for n in strings if 2 * sum(len(row[n].split()) > 2 for row in rows) > len(rows)]
@@ -235,8 +232,8 @@ def _offset_columns(rows: Sequence[Row], names: Sequence[str], text: str) -> lis
     """The columns of start, end and label, where each row has an entity."""
 
     def find(known: Iterable[str]) -> str | None:
-        wanted = [name.lower() for name in known]
-        return next((name for name in names if name in wanted and name != text), None)
+        others = [name for name in names if name != text]
+        return next((name for key in known for name in others if plain(name) == key), None)
 
     start, end, label = find(STARTS), find(ENDS), find(LABELS)
     if start is None or end is None or label is None:
@@ -259,7 +256,8 @@ def _entities(rows: Iterable[tuple[int, Row]], table: _Table) -> Iterator[tuple[
 
 def _grouped(rows: Iterable[tuple[int, Row]], table: _Table) -> Iterator[tuple[int, Row]]:
     """One row a text, with the entities of all rows that repeat it one after the other."""
-    known = {name.lower() for name in (*STARTS, *ENDS, *LABELS, *SURFACES)} - {table.text}
+    wanted = {*STARTS, *ENDS, *LABELS, *SURFACES, *VALUES}
+    known = {name for name in table.names if plain(name) in wanted and name != table.text}
     waiting: Row | None = None
     first = 0
     for line, row in rows:
