@@ -296,6 +296,9 @@ def _kinds(
         of = value.get(key)
         if not isinstance(of, dict | list):
             continue
+        if isinstance(of, dict) and _last(key) not in _ENTITIES:
+            counts["neither"] += 1  # what is under its keys may be anything
+            continue
         counts["empty"] += not of or of == [[]] * len(of)
         own = value.get(text) if text is not None else None
         words = value.get(tokens) if tokens is not None else None
