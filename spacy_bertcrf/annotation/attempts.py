@@ -6,8 +6,8 @@ their process again.
 """
 
 import json
-import os
 from pathlib import Path
+from uuid import uuid4
 
 from spacy_bertcrf.annotation.whole_file import DRAFT
 
@@ -71,8 +71,30 @@ def forgive(path: Path) -> None:
         _write(path, {**note, "reading": [0, 0]})
 
 
+def count_tries(path: Path) -> int:
+    """Note that one more attempt begins. path: of the note.
+
+    Returns how many have begun, this one included, since one that came further than the one before.
+    """
+    reached = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = _read(_tries(path))
+    n = before["n"] + 1 if before is not None and before["reached"] == reached else 1
+    _write(_tries(path), {"reached": reached, "n": n})
+    return n
+
+
+def forget_tries(path: Path) -> None:
+    """Count from one again. path: of the note."""
+    _tries(path).unlink(missing_ok=True)
+
+
+def _tries(path: Path) -> Path:
+    return path.with_name(f"tries-{path.name}")
+
+
 def _write(path: Path, note: dict) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT}")
+    # Another machine may have a process with the same number.
+    draft = path.with_name(f".{path.name}.{uuid4().hex}{DRAFT}")
     draft.write_text(json.dumps(note), encoding="utf-8")
     draft.replace(path)
 

@@ -11,14 +11,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from spacy_bertcrf.annotation.attempts import forgive
+from spacy_bertcrf.annotation.attempts import count_tries, forget_tries, forgive
 from spacy_bertcrf.annotation.job import NOTES, WORK, Done, Job, ShardAnnotator
 from spacy_bertcrf.annotation.shards import Shard
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-HERE = "local"
+MAX_DEATHS = 5  # in a row, of actors that have come no further than the one before
 
 
 def annotate_on_ray(
@@ -30,8 +30,9 @@ def annotate_on_ray(
 ) -> Generator[Done, None, None]:
     """Annotate shards by actors, each with one CPU or, if job.gpu_id is not negative, one GPU.
 
-    address: of the cluster, "auto" for that which this machine belongs to, or "local" for a new
-        one on this machine. All nodes see the same inputs, pipeline and output under their paths.
+    address: of the cluster; "auto" for that which this machine belongs to; "local" for a new one on
+        this machine; "" for what `ray.init()` finds: RAY_ADDRESS, else "auto", else "local". All
+        nodes see the same inputs, pipeline and output under their paths.
     min_actors, max_actors: how many there are; without the latter, as many as there is place for.
 
     Yields what is done, in no order. Raises ImportError without Ray, and OSError, ValueError or
@@ -40,10 +41,11 @@ def annotate_on_ray(
     ray = import_ray()
     if not shards:
         return
+    for shard in shards:
+        forget_tries(job.note(shard.number))
     was_there = ray.is_initialized()
     if not was_there:
-        here = {"include_dashboard": False} if address == HERE else {"address": address}
-        ray.init(log_to_driver=False, **here)
+        ray.init(address or None, log_to_driver=False, include_dashboard=False)
     try:
         for row in _rows(job, shards, min_actors, max_actors):
             answer = pickle.loads(row["answer"])
@@ -87,7 +89,7 @@ def _rows(
     items = [{"shard": pickle.dumps(shard)} for shard in shards]
     results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         _Actor,
-        fn_constructor_args=(job._replace(gpu_id=min(job.gpu_id, 0)),),
+        fn_constructor_args=(job._replace(gpu_id=min(job.gpu_id, 0)), MAX_DEATHS),
         batch_size=1,
         compute=pool,
         num_cpus=1 if job.gpu_id < 0 else None,
@@ -98,21 +100,34 @@ def _rows(
 
 class _Actor:
     """Holds the pipeline. What ends a shard in good order is answered, for Ray would raise it with
-    pages of what surrounds it."""
+    pages of what surrounds it. So is the death of one actor after the other, for Ray would start
+    the next one for ever; and the pipeline is loaded with the first shard, for of an actor that
+    dies before it has one nobody could count the deaths."""
 
-    def __init__(self, job: Job):
-        self._annotator = ShardAnnotator(job)
+    def __init__(self, job: Job, max_deaths: int):
+        self._job, self._max_deaths = job, max_deaths
+        self._annotator: ShardAnnotator | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         (shard,) = batch["shard"]
         return {"answer": [pickle.dumps(self._answer(pickle.loads(shard)))]}
 
     def _answer(self, shard: Shard) -> Done | Exception:
+        note = self._job.note(shard.number)
         try:
-            return self._annotator(shard)
+            if count_tries(note) > self._max_deaths:
+                raise RuntimeError(
+                    f"{self._max_deaths} actors in a row have ended before they read a text or "
+                    "after they had read all. Is there too little memory? Try a smaller --nproc or "
+                    "--shard-size."
+                )
+            self._annotator = self._annotator or ShardAnnotator(self._job)
+            done = self._annotator(shard)
+            forget_tries(note)
         except OSError as error:
             return OSError(str(error))
         except ValueError as error:
             return ValueError(str(error))
         except Exception as error:
             return RuntimeError(f"{type(error).__name__}: {error}")
+        return done

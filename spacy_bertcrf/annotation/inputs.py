@@ -65,13 +65,7 @@ def input_file(path: Path) -> InputFile:
             f"{path}: what kind of file this is shows its suffix: {', '.join(KINDS)}, also "
             f"with {' or '.join(COMPRESSIONS)}. Rename it."
         )
-    compression = path.suffix if path.suffix in COMPRESSIONS else ""
-    if kind == "parquet" and compression:
-        raise ValueError(
-            f"{path}: Parquet is compressed in itself, and cannot be read through {compression}. "
-            "Unpack it."
-        )
-    return InputFile(path, kind, compression)
+    return InputFile(path, kind, path.suffix if path.suffix in COMPRESSIONS else "")
 
 
 def _kind_of(path: Path) -> str | None:

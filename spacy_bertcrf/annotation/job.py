@@ -1,5 +1,6 @@
 """What an engine does with each shard."""
 
+import gc
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +19,9 @@ from spacy_bertcrf.models.bridge.gpus import check_gpus
 PARTS, WORK = "parts", ".work"
 NOTES = "reading-*.json"
 
-# Words that a pipeline meets before it is loaded anew: of each, spaCy's vocabulary keeps a place in
-# its index (16 bytes, twice that after it has grown), though the word itself is given up.
-MAX_WORDS = 4_000_000
+# Words that a pipeline meets before it is loaded anew: of each, spaCy's vocabulary keeps places in
+# its indexes, though the word itself is given up.
+MAX_WORDS = 500_000
 
 
 class Job(NamedTuple):
@@ -108,8 +109,10 @@ class ShardAnnotator:
         return Done(shard.number, len(rows), len(errors), n_entities, seconds)
 
     def _load_anew(self) -> None:
-        # Never two of them in memory. Code that registers components is run once a process.
+        # Never two of them in memory: a pipeline is not free of cycles. Code that registers
+        # components is run once a process.
         del self._nlp, self._annotator
+        gc.collect()
         self._nlp = load_pipeline(self._job.pipeline, None, self._job.gpu_id)
         self._annotator = Annotator(self._nlp, self._job.batch_size)
 

@@ -1,13 +1,15 @@
 """The records of a file: lines, rows of a table, or the file as a whole."""
 
 import csv
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from spacy_bertcrf.annotation.inputs import InputFile
 from spacy_bertcrf.annotation.settings import Settings
-from spacy_bertcrf.annotation.streams import import_pyarrow, open_stream
+from spacy_bertcrf.annotation.streams import CHUNK, import_pyarrow, open_stream
 
 BOM = b"\xef\xbb\xbf"
 PARQUET_BATCH = 1024  # rows
@@ -70,12 +72,13 @@ def records(
 
 
 def open_parquet(file: InputFile) -> Any:
-    """A pyarrow ParquetFile. Raises ValueError if it is none."""
+    """A pyarrow ParquetFile; of a compressed file, from a temporary one, for Parquet is read from
+    its end. Raises ValueError if it is none."""
     pyarrow = import_pyarrow()
     from pyarrow.parquet import ParquetFile
 
     try:
-        return ParquetFile(file.path)
+        return ParquetFile(_unpacked(file) if file.compression else file.path)
     except pyarrow.ArrowInvalid as error:
         raise ValueError(f"{file.path} is no whole Parquet file: {error}.") from error
 
@@ -116,6 +119,15 @@ def _csv_records(stream: BinaryIO, start: Place, delimiter: str) -> Iterator[Rec
         if fields:
             yield Record(line, fields, Place(offset, following))
         line = following
+
+
+def _unpacked(file: InputFile) -> BinaryIO:
+    # It goes with the last reference to it.
+    unpacked = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
+    with open_stream(file) as stream:
+        shutil.copyfileobj(stream, unpacked, CHUNK)
+    unpacked.seek(0)
+    return unpacked
 
 
 def _parquet_records(file: InputFile, settings: Settings, start: Place) -> Iterator[Record]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 DRAFT = ".tmp"
 
@@ -15,7 +16,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises OSError, with the path, if it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT}")
+    # Another machine may have a process with the same number.
+    draft = path.with_name(f".{path.name}.{uuid4().hex}{DRAFT}")
     try:
         with draft.open("wb") as file:
             yield file

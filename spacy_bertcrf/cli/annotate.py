@@ -6,9 +6,10 @@ from collections.abc import Generator
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
@@ -25,7 +26,19 @@ Kind = Enum("Kind", {name: name for name in ("jsonl", "text")})  # type: ignore[
 Format = Enum("Format", {name: name for name in ("jsonl", "parquet")})  # type: ignore[misc]
 
 
-@bertcrf_app.command("annotate")
+class AddressIsOptional(TyperCommand):
+    """A command whose `--ray` may do without an address, at the end or before another option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        following = [*args, "-"][1:]
+        given = [
+            "--ray=" if arg == "--ray" and after.startswith("-") else arg
+            for arg, after in zip(args, following, strict=True)
+        ]
+        return super().parse_args(ctx, given)
+
+
+@bertcrf_app.command("annotate", cls=AddressIsOptional)
 def annotate_cli(
     pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or package")],
     paths: Annotated[
@@ -68,9 +81,9 @@ def annotate_cli(
     ray: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS",
+            metavar="[ADDRESS]",
             help="Annotate on Ray: a cluster's address, auto for that of this machine, local for a "
-            "new one on it",
+            "new one on it; without an address what there is of RAY_ADDRESS, auto, local",
         ),
     ] = None,
     min_nproc: Annotated[

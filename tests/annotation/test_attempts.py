@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_bertcrf.annotation.attempts import Attempt, forgive
+from spacy_bertcrf.annotation.attempts import Attempt, count_tries, forget_tries, forgive
 
 
 @pytest.fixture
@@ -40,3 +40,15 @@ def test_what_was_ended_on_purpose_blames_none_and_forgets_none(path):
     attempt = Attempt(path)
     assert attempt.blame(3) is None
     assert attempt.is_suspect(0, 8)
+
+
+def test_tries_are_counted_that_come_no_further(path):
+    """An archive with a deadly text every now and then must not end for it; one whose pipeline
+    cannot be loaded must."""
+    assert [count_tries(path) for _ in range(3)] == [1, 2, 3]
+    Attempt(path).reads(0, 8)
+    assert [count_tries(path) for _ in range(2)] == [1, 2]
+    Attempt(path).reads(3, 4)
+    assert count_tries(path) == 1
+    forget_tries(path)
+    assert [count_tries(path) for _ in range(2)] == [1, 2]

@@ -63,7 +63,9 @@ def rows_of(file, **options):
     return [row for shard in archive.shards for row in reader.read(shard)]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     texts_strategy,
     st.sampled_from(KINDS),
@@ -76,8 +78,7 @@ def test_every_text_is_in_one_shard(tmp_path, texts, kind, compression, size, rn
     if kind == "txt":
         texts = [f"{i} {text}" for i, text in enumerate(texts)]
         texts = [text.replace("\n", " ").rstrip("\r") for text in texts]
-    name = f"texts.{kind}" + ("" if kind == "parquet" else compression)
-    file = write(tmp_path, name, content(texts, kind))
+    file = write(tmp_path, f"texts.{kind}{compression}", content(texts, kind))
     # A second file, for shards go on from one to the next.
     more = write(tmp_path, "more.jsonl", content(["more"] * 3, "jsonl"))
     given = Settings(shard_size=size)
@@ -155,6 +156,7 @@ def test_a_faulty_row_has_its_place_and_stops_none(name, line, fault, tmp_path):
         ("texts.csv", b"", "no header"),
         ("texts.csv", b'text\n"a" b\n', "no CSV file"),
         ("texts.parquet", b"nothing", "no whole Parquet file"),
+        ("texts.parquet.gz", b"nothing", "no whole Parquet file"),
     ],
 )
 def test_what_no_setting_can_read_is_told_before_anything_is_done(name, data, expected, tmp_path):

@@ -7,6 +7,7 @@ from spacy.cli import app
 from typer.testing import CliRunner
 
 import spacy_bertcrf.cli  # noqa: F401  # registers the command
+from spacy_bertcrf.annotation.engine_local import annotate_here
 
 
 @pytest.fixture
@@ -100,3 +101,22 @@ def test_between_pipes(model, tmp_path):
     assert result.exit_code == 0, result.output
     first, _ = map(json.loads, result.stdout.splitlines())
     assert (first["id"], first["entities"][0]["text"]) == ("-:1", "王小明")
+
+
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [(["--ray"], ""), (["--ray", "--nproc", "2"], ""), (["--ray", "auto"], "auto")],
+)
+def test_ray_may_find_its_address_itself(options, address, model, annotate, tmp_path, monkeypatch):
+    """From a laptop to a cluster by the address alone, and on a laptop without one."""
+    given = []
+
+    def annotate_on_ray(job, shards, address, *bounds):
+        given.append(address)
+        return annotate_here(job, shards)
+
+    monkeypatch.setattr("spacy_bertcrf.annotation.engine_ray.annotate_on_ray", annotate_on_ray)
+    (tmp_path / "a.txt").write_text("李雷\n")
+    code, output = annotate(model, tmp_path / "a.txt", tmp_path / "out", *options)
+    assert code == 0, output
+    assert given == [address]
