@@ -1,6 +1,7 @@
 """The `bertcrf` component: a trainable entity recogniser with a linear-chain CRF."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class CRFEntityRecognizer(Recognizer):
     @property
     def tag_set(self) -> TagSet:
         """The tags of the labels."""
-        return TagSet(self.labels, self.cfg["scheme"])
+        return _tag_set(self.labels, self.cfg["scheme"])
 
     def fit_temperature(self, examples: Iterable[Example]) -> float:
         """Calibrate the scores (Guo et al. 2017, https://arxiv.org/abs/1706.04599): find the
@@ -192,3 +193,9 @@ class CRFEntityRecognizer(Recognizer):
 
     def _grow(self, labels: Sequence[str]) -> None:
         grow(self.model, self.tag_set, TagSet(labels, self.cfg["scheme"]))
+
+
+# It is asked for with every Doc, and takes longer to make than a short one to be read by a CNN.
+@lru_cache(maxsize=32)
+def _tag_set(labels: tuple[str, ...], scheme: str) -> TagSet:
+    return TagSet(labels, scheme)
