@@ -82,12 +82,10 @@ class Posterior:
 
     def added_spans(self, paths: Sequence[np.ndarray]) -> list[list[EntitySpan]]:
         """For each Doc, the entities that its path adds to it."""
-        spans = []
-        for doc, path in zip(self._docs, paths, strict=True):
-            is_open = open_tokens(doc, self._overwrite)
-            found = self._tag_set.decode(path)
-            spans.append([trimmed(doc, span) for span in found if is_open[span.start]])
-        return spans
+        return [
+            self._added(doc, self._tag_set.decode(path))
+            for doc, path in zip(self._docs, paths, strict=True)
+        ]
 
     def probabilities_of_paths(self, paths: Sequence[np.ndarray]) -> list[dict[EntitySpan, float]]:
         """For each Doc, the probabilities of the entities that its path adds to it."""
@@ -123,6 +121,8 @@ class Posterior:
         owners: list[int] = []
         n_spans = 0
         for index, (doc, of_doc) in enumerate(zip(self._docs, spans, strict=True)):
+            if not of_doc:
+                continue
             is_open = open_tokens(doc, self._overwrite)
             for span in of_doc:
                 for as_tagged in _as_tagged(doc, span, is_open):
@@ -138,6 +138,12 @@ class Posterior:
         np.add.at(probabilities, owners, found)
         bounds = np.cumsum([len(of_doc) for of_doc in spans])[:-1]
         return np.split(np.minimum(probabilities, 1.0), bounds)
+
+    def _added(self, doc: Doc, spans: Sequence[EntitySpan]) -> list[EntitySpan]:
+        if not spans:
+            return []
+        is_open = open_tokens(doc, self._overwrite)
+        return [trimmed(doc, span) for span in spans if is_open[span.start]]
 
     def _stretch(self, doc_index: int, span: EntitySpan) -> Stretch:
         length = span.end - span.start

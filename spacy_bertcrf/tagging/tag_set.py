@@ -117,6 +117,8 @@ class TagSet:
         if not ids.size:
             return []
         self._check_ids(ids)
+        if not ids.any():  # as in most short texts
+            return []
         self._check_legal(ids)
         starts = np.flatnonzero(self._begins[ids])
         resumed_next = np.append(self._resumes[ids[1:]], False)
