@@ -1,17 +1,27 @@
-"""Texts a second of `annotate`, beside what else there is, in one run; and its memory.
+"""Texts a second of `annotate`, beside what else there is, in one run; its overhead; its memory.
 
+    OMP_NUM_THREADS=1 python benchmarks/annotate.py overhead PIPELINE TEXTS.txt --n-texts 1000
     OMP_NUM_THREADS=1 python benchmarks/annotate.py speed PIPELINE TEXTS.txt --n-texts 4000
     OMP_NUM_THREADS=1 python benchmarks/annotate.py memory
 
-`start` is what the same takes for a single text: loading, and of processes and Ray their start.
-Texts a second are of the time beyond that, at the best of the rounds, which take turns.
-`nlp.pipe, scores` asks for the entities' scores as `annotate` does. `memory` has a million
-generated texts, each with words of its own, annotated by rules in one process of `--nproc`. Linux
-only.
+`overhead` has three programs in one process, on the same texts, in turns, and counts the seconds of
+the processor, which other programs on the machine disturb less than the clock: `nlp.pipe`, as one
+has it who wants entities alone; `nlp.pipe, scores`, which asks for the scores of the entities, as
+`annotate` must; and `annotate`, which reads shards, annotates them with scores, and writes them.
+Loading is not in it. The share is the median of the rounds' ratios to `nlp.pipe`.
+
+`speed` counts by the clock. `start` is what the same takes for a single text: loading, and of
+processes and Ray their start. Texts a second are of the time beyond that, at the best of the
+rounds, which take turns.
+
+`memory` has a million generated texts, each with words of its own, annotated by rules in one
+process of `--nproc`. Linux only.
 """
 
 import argparse
+import os
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,10 +35,10 @@ from spacy_bertcrf.annotation.annotator import keep_scores
 from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_processes
 from spacy_bertcrf.annotation.engine_ray import annotate_on_ray
 from spacy_bertcrf.annotation.inputs import input_file
-from spacy_bertcrf.annotation.job import Job
+from spacy_bertcrf.annotation.job import Job, ShardAnnotator
 from spacy_bertcrf.annotation.run import opened
 from spacy_bertcrf.annotation.settings import Settings
-from spacy_bertcrf.annotation.shards import cut
+from spacy_bertcrf.annotation.shards import Archive, cut
 
 N_MEMORY = 1_000_000
 PAGE = 4096
@@ -37,14 +47,15 @@ PAGE = 4096
 def main() -> None:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
-    speed = commands.add_parser("speed")
-    speed.add_argument("pipeline")
-    speed.add_argument("texts", type=Path)
-    speed.add_argument("--n-texts", type=int, default=4000)
-    speed.add_argument("--shard-size", type=int, default=1000)
-    speed.add_argument("--rounds", type=int, default=2)
-    speed.add_argument("--no-ray", action="store_true")
-    speed.set_defaults(run=measure_speed)
+    for name, run, rounds in (("overhead", measure_overhead, 5), ("speed", measure_speed, 2)):
+        command = commands.add_parser(name)
+        command.add_argument("pipeline")
+        command.add_argument("texts", type=Path)
+        command.add_argument("--n-texts", type=int, default=4000)
+        command.add_argument("--shard-size", type=int, default=1000)
+        command.add_argument("--rounds", type=int, default=rounds)
+        command.set_defaults(run=run)
+    command.add_argument("--no-ray", action="store_true")
     memory = commands.add_parser("memory")
     memory.add_argument("--n-texts", type=int, default=N_MEMORY)
     memory.set_defaults(run=measure_memory)
@@ -52,9 +63,57 @@ def main() -> None:
     args.run(args)
 
 
+def measure_overhead(args: argparse.Namespace) -> None:
+    texts = first_texts(args)
+    plain, scored = spacy.load(args.pipeline), spacy.load(args.pipeline)
+    keep_scores(scored)
+    folder = Path(tempfile.mkdtemp())
+    try:
+        (folder / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+        job, archive = prepare(folder, args.pipeline, args.shard_size)
+        with opened(job, archive):
+            annotator = ShardAnnotator(job)
+            programs = {
+                "nlp.pipe": lambda: [len(doc.ents) for doc in plain.pipe(texts)],
+                "nlp.pipe, scores": lambda: [len(doc.ents) for doc in scored.pipe(texts)],
+                "annotate": lambda: [annotator(shard).entities for shard in archive.shards],
+            }
+            for run in programs.values():
+                run()  # what is done once, as oneDNN's preparations
+            seconds: dict[str, list[float]] = {name: [] for name in programs}
+            for _ in range(args.rounds):
+                for name, run in programs.items():
+                    seconds[name].append(processor_seconds(run))
+    finally:
+        shutil.rmtree(folder)
+    print_setting(args, texts)
+    for name, of_rounds in seconds.items():
+        pairs = zip(of_rounds, seconds["nlp.pipe"], strict=True)
+        share = statistics.median(mine / pipes for mine, pipes in pairs)
+        rate = len(texts) / statistics.median(of_rounds)
+        print(f"{name:20} {rate:8.0f} texts a processor's second   {share:6.1%} of nlp.pipe's time")
+
+
+def processor_seconds(program: Callable[[], object]) -> float:
+    began = time.process_time()
+    program()
+    return time.process_time() - began
+
+
+def first_texts(args: argparse.Namespace) -> list[str]:
+    lines = args.texts.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip()][: args.n_texts]
+
+
+def print_setting(args: argparse.Namespace, texts: list[str]) -> None:
+    print(
+        f"{len(texts)} texts, {args.rounds} rounds, {torch.get_num_threads()} torch thread(s), "
+        f"{time.strftime('%Y-%m-%d %H:%M')}, load {os.getloadavg()[0]:.1f} at the end"
+    )
+
+
 def measure_speed(args: argparse.Namespace) -> None:
-    lines = [line for line in args.texts.read_text(encoding="utf-8").splitlines() if line.strip()]
-    texts = lines[: args.n_texts]
+    texts = first_texts(args)
     programs: dict[str, Callable[[list[str]], None]] = {
         "nlp.pipe": lambda given: through_pipe(args.pipeline, given),
         "nlp.pipe, scores": lambda given: through_pipe(args.pipeline, given, scores=True),
@@ -75,7 +134,7 @@ def measure_speed(args: argparse.Namespace) -> None:
         for name, program in programs.items():
             starts[name] = min(starts[name], timed(program, texts[:1]))
             times[name] = min(times[name], timed(program, texts))
-    print(f"{len(texts)} texts, {args.rounds} rounds, {torch.get_num_threads()} torch thread(s)")
+    print_setting(args, texts)
     for name in programs:
         rate = (len(texts) - 1) / (times[name] - starts[name])
         print(f"{name:32} {rate:8.0f} texts/s   start {starts[name]:5.1f} s")
@@ -108,21 +167,25 @@ def through_apply(pipeline: str, texts: list[str]) -> None:
 def through_annotate(args: argparse.Namespace, texts: list[str], engine: Callable) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
-        path = folder / "texts.txt"
-        path.write_text("\n".join(texts), encoding="utf-8")
-        annotate(folder, path, args.pipeline, args.shard_size, engine)
+        (folder / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+        annotate(folder, args.pipeline, args.shard_size, engine)
     finally:
         shutil.rmtree(folder)
 
 
-def annotate(folder: Path, path: Path, pipeline: str, shard_size: int, engine: Callable) -> None:
-    settings = Settings(shard_size=shard_size)
-    archive = cut([input_file(path)], settings)
-    job = Job(pipeline, None, folder / "out", settings, archive.sources, len(archive.shards))
+def annotate(folder: Path, pipeline: str, shard_size: int, engine: Callable) -> None:
+    job, archive = prepare(folder, pipeline, shard_size)
     with opened(job, archive) as run:
         for done in engine(job, run.remaining()):
             run.add(done)
         run.end()
+
+
+def prepare(folder: Path, pipeline: str, shard_size: int) -> tuple[Job, Archive]:
+    settings = Settings(shard_size=shard_size)
+    archive = cut([input_file(folder / "texts.txt")], settings)
+    sources, n_shards = archive.sources, len(archive.shards)
+    return Job(pipeline, None, folder / "out", settings, sources, n_shards), archive
 
 
 def measure_memory(args: argparse.Namespace) -> None:
@@ -147,7 +210,7 @@ def measure_memory(args: argparse.Namespace) -> None:
                     print(f"{n_done:9} texts: {memory}")
                 yield done
 
-        annotate(folder, folder / "texts.txt", str(folder / "pipeline"), 10_000, engine)
+        annotate(folder, str(folder / "pipeline"), 10_000, engine)
     finally:
         shutil.rmtree(folder)
 

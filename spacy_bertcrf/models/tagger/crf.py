@@ -91,6 +91,14 @@ def stretch_probabilities(
     if not stretches:
         return np.zeros(0, dtype=np.float32)
     padded, mask, limits = _pad_both(model, emissions, allowed)
+    # What nobody asks about, as a text without entities, is not read.
+    asked = sorted({stretch.sequence for stretch in stretches})
+    if len(asked) < len(padded):
+        chosen = torch.tensor(asked, device=padded.device)
+        padded, mask = padded[chosen], mask[chosen]
+        limits = None if limits is None else limits[chosen]
+        numbers = {sequence: number for number, sequence in enumerate(asked)}
+        stretches = [each._replace(sequence=numbers[each.sequence]) for each in stretches]
     probabilities: torch.Tensor = torch_shim(model).module.path_marginals(
         padded, stretches, np.tile(closing, (len(stretches), 1)), mask, limits, temperature
     )
