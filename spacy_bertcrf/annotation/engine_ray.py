@@ -35,8 +35,9 @@ def annotate_on_ray(
         nodes see the same inputs, pipeline and output under their paths.
     min_actors, max_actors: how many there are; without the latter, as many as there is place for.
 
-    Yields what is done, in no order. Raises ImportError without Ray, and OSError, ValueError or
-    RuntimeError for what has ended the work on a shard in good order.
+    Yields what is done, in no order. Raises ImportError without Ray, ValueError if there is none at
+    that address, and OSError, ValueError or RuntimeError for what has ended the work on a shard in
+    good order, or if actors die again and again with no text to blame.
     """
     ray = import_ray()
     if not shards:
@@ -45,7 +46,10 @@ def annotate_on_ray(
         forget_tries(job.note(shard.number))
     was_there = ray.is_initialized()
     if not was_there:
-        ray.init(address or None, log_to_driver=False, include_dashboard=False)
+        try:
+            ray.init(address or None, log_to_driver=False, include_dashboard=False)
+        except (ValueError, ConnectionError) as error:
+            raise ValueError(f"--ray {address}: {error}") from error
     try:
         for row in _rows(job, shards, min_actors, max_actors):
             answer = pickle.loads(row["answer"])
