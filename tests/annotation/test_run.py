@@ -7,6 +7,7 @@ import pytest
 from spacy_bertcrf.annotation import job as job_module
 from spacy_bertcrf.annotation.engine_local import annotate_here
 from spacy_bertcrf.annotation.run import opened
+from spacy_bertcrf.training.logs.log_records import installed_versions
 
 
 @pytest.fixture
@@ -84,7 +85,8 @@ def test_another_pipeline_is_an_error(make_job, annotate, tmp_path, monkeypatch)
     path.write_text(path.read_text().replace("0.0.0", "0.0.1"))
     with pytest.raises(ValueError, match=r"the pipeline .* has other content"):
         annotate(job._replace(pipeline=str(moved)), archive)
-    monkeypatch.setattr("spacy_bertcrf.annotation.run.version", lambda package: "9")
+    others = {**installed_versions(), "spacy": "9"}
+    monkeypatch.setattr("spacy_bertcrf.annotation.run.installed_versions", lambda: others)
     with pytest.raises(ValueError, match=r'versions.spacy was ".*" and is "9"'):
         annotate(job._replace(pipeline=str(moved)), archive)
 
