@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/annotate.py overhead PIPELINE TEXTS.txt --n-texts 1000
     OMP_NUM_THREADS=1 python benchmarks/annotate.py speed PIPELINE TEXTS.txt --n-texts 4000
+    OMP_NUM_THREADS=1 python benchmarks/annotate.py reading TEXTS.txt
     OMP_NUM_THREADS=1 python benchmarks/annotate.py memory
 
 `overhead` has three programs in one process, on the same texts, in turns, and counts the seconds of
@@ -14,8 +15,9 @@ Loading is not in it. The share is the median of the rounds' ratios to `nlp.pipe
 processes and Ray their start. Texts a second are of the time beyond that, at the best of the
 rounds, which take turns.
 
-`memory` has a million generated texts, each with words of its own, annotated by rules in one
-process of `--nproc`. Linux only.
+`reading` is what one process does before any text is annotated: it reads the archive once and cuts
+it; the best of three times. `memory` has a million generated texts, each with words of its own,
+annotated by rules in one process of `--nproc`. Linux only.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_pro
 from spacy_bertcrf.annotation.engine_ray import annotate_on_ray
 from spacy_bertcrf.annotation.inputs import input_file
 from spacy_bertcrf.annotation.job import Job, ShardAnnotator
+from spacy_bertcrf.annotation.results import json_line
 from spacy_bertcrf.annotation.run import opened
 from spacy_bertcrf.annotation.settings import Settings
 from spacy_bertcrf.annotation.shards import Archive, cut
@@ -56,6 +59,9 @@ def main() -> None:
         command.add_argument("--rounds", type=int, default=rounds)
         command.set_defaults(run=run)
     command.add_argument("--no-ray", action="store_true")
+    reading = commands.add_parser("reading")
+    reading.add_argument("texts", type=Path)
+    reading.set_defaults(run=measure_reading)
     memory = commands.add_parser("memory")
     memory.add_argument("--n-texts", type=int, default=N_MEMORY)
     memory.set_defaults(run=measure_memory)
@@ -186,6 +192,16 @@ def prepare(folder: Path, pipeline: str, shard_size: int) -> tuple[Job, Archive]
     archive = cut([input_file(folder / "texts.txt")], settings)
     sources, n_shards = archive.sources, len(archive.shards)
     return Job(pipeline, None, folder / "out", settings, sources, n_shards), archive
+
+
+def measure_reading(args: argparse.Namespace) -> None:
+    lines = args.texts.read_text(encoding="utf-8").splitlines()
+    rows = [{"id": i, "text": line} for i, line in enumerate(lines)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.jsonl"
+        path.write_bytes(b"".join(map(json_line, rows)))
+        seconds = min(processor_seconds(lambda: cut([input_file(path)], Settings())) for _ in "abc")
+    print(f"{len(rows) / seconds:.0f} lines of JSON a processor's second, of {len(rows)}")
 
 
 def measure_memory(args: argparse.Namespace) -> None:
