@@ -302,6 +302,8 @@ def _kinds(
         counts["empty"] += not of or of == [[]] * len(of)
         own = value.get(text) if text is not None else None
         words = value.get(tokens) if tokens is not None else None
+        if not isinstance(own, str):
+            own = None
         if text is None and isinstance(words, list):
             own = " ".join(word for word in words if isinstance(word, str))
         for part in parts_of(of, words):

@@ -57,14 +57,14 @@ class _Row(NamedTuple):
     """One record of the file: its sentences, each with its entities.
 
     document: what names its document; None if nothing does.
-    listed: whether entities are lists, or say all their tokens.
+    listed: how many entities more are lists, or say all their tokens, than are neither.
     """
 
     line: int
     key: str | None
     document: str | None
     parts: list[TaggedPart]
-    listed: bool
+    listed: int
 
 
 class JsonTokenSpans(Format):
@@ -129,8 +129,8 @@ def _rule(rows: list[_Row], layout: Layout) -> TokenCounting:
     those whose entities name their sentence from its beginning."""
     in_documents = any(part.start for row in rows for part in row.parts)
     by_sentence = not in_documents or plain(layout.entities) == "vertexset"
-    listed = any(row.listed for row in rows)
-    return TokenCounting(0, listed, SENTENCES if by_sentence else DOCUMENTS)
+    listed = sum(row.listed for row in rows)
+    return TokenCounting(0, listed > 0, SENTENCES if by_sentence else DOCUMENTS)
 
 
 def _rows(source: Source, layout: Layout, options: Options, problems: ProblemLog) -> Iterator[_Row]:
@@ -147,15 +147,16 @@ def _rows(source: Source, layout: Layout, options: Options, problems: ProblemLog
         found: list[list[Mention]] = [[] for _ in sentences]
         entities = look_up(value, layout.entities)
         groups = parts_of(entities, look_up(value, layout.tokens)) if entities else []
-        listed = False
+        listed = 0
         for number, group in enumerate(groups):
             own = number if len(groups) == len(sentences) else None
             for one in _one_by_one(group):
-                listed |= isinstance(one, list) and _is_inclusive(one[0])
+                inclusive = isinstance(one, list) and _is_inclusive(one[0])
                 for entity in entities_in(one, None, True, options.label):
                     if isinstance(entity, Mention) and has_offsets(entity):
                         of = _sentence_of(one, entity, starts) if own is None else own
                         found[of].append(named_label(entity, options, problems))
+                        listed += 1 if inclusive else -1
                     else:
                         what = f"{entity.label} {entity.surface or ''}: no place in tokens"
                         problems.add(BAD_ENTITY, line, what)
