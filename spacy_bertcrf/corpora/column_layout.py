@@ -18,7 +18,7 @@ DOCUMENT_START = "-DOCSTART-"
 
 # The phrases of CoNLL-2000 and 2003, and the clauses of LST20: a column of them beside one of
 # entities is of another layer.
-_CHUNKS = frozenset(
+CHUNKS = frozenset(
     "NP VP PP ADVP SBAR ADJP PRT CONJP INTJ LST UCP CLS NC VC PC".split()  # noqa: SIM905  # words
 )
 # Kinds of names that corpora of many languages share: two columns of such are two levels of them.
@@ -39,6 +39,7 @@ _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_NUMBERS = 5
+_FEWEST_TAGS = 5
 # Of so many tokens without a break between them nobody has made sentences.
 _LONGEST_ALONE = 3000
 _LONGEST_SENTENCE = 1000
@@ -241,7 +242,7 @@ class _Tags(NamedTuple):
 
     @property
     def are_chunks(self) -> bool:
-        chunks = sum(count for label, count in self.labels.items() if label.upper() in _CHUNKS)
+        chunks = sum(count for label, count in self.labels.items() if label.upper() in CHUNKS)
         return bool(self.total) and 2 * chunks > self.total
 
     @property
@@ -281,6 +282,9 @@ def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str
         and (tags.at > token_at or by_convention is None or by_convention.are_chunks)
     ]
     if by_convention is None:
+        # A word such as B-52 among others makes no column of tags.
+        known = (tags for tags in beside if tags.style.outside & table.tags(tags.at).keys())
+        beside = [*known] or [tags for tags in beside if tags.total >= _FEWEST_TAGS]
         if not beside:
             # Raises the error that says what the last column holds.
             return last, find_style(table.tags(last), options.scheme), []

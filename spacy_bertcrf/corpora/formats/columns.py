@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from spacy_bertcrf.corpora.column_layout import (
+    CHUNKS,
     DOCUMENT_START,
     Layout,
     LayoutQuestion,
@@ -31,6 +32,7 @@ from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_ta
 
 WRONG_COLUMNS = "wrong number of columns"
 EMPTY_TOKEN = "empty token"
+PHRASES = "labels of phrases"
 NO_BREAKS = "no blank lines between sentences"
 MARKUP = "Lines of markup or rules, read as breaks"
 LABEL_LIKE_TAG = "label that looks like a tag"
@@ -248,6 +250,9 @@ class _Counts:
                 "levels; see --scheme and --tag-column"
             )
             problems.add(LABEL_LIKE_TAG, 0, what)
+        if self.labels and self.labels <= CHUNKS:
+            what = f"{', '.join(sorted(self.labels))}: the tags are of phrases, and no names"
+            problems.add(PHRASES, 0, what)
         if self.repairs >= _FEWEST_REPAIRS and 2 * self.repairs > self.tokens:
             what = (
                 f"{self.repairs:,} of {self.tokens:,} tags had to be repaired; check --scheme, "

@@ -107,6 +107,18 @@ def test_phrases_behind_the_entities(read, row):
     assert export.entities == [ANNA]
 
 
+def test_phrases_alone_are_said_to_be(read):
+    """Else noun phrases are learnt as names."""
+    export = read("Anna NNP B-NP\nsaw VBD B-VP\nit PRP B-NP\n\nIt PRP B-NP\nrained VBD B-VP\n")
+    assert export.problems == [("labels of phrases", 0)]
+
+
+def test_one_word_like_a_tag_makes_no_column_of_tags(read):
+    """Else a bomber in a log is an entity."""
+    with pytest.raises(ValueError, match="no format fits"):
+        read("1 Jan INFO a B-52 in\n2 Jan INFO that it failed\n")
+
+
 def test_tokens_with_bare_labels_are_no_texts(read):
     """Else each word is a text of the class Other."""
     export = read("Anna\tPER\nLee\tPER\nis\tOther\nnow\tOther\nin\tOther\nBonn\tLOC\n" * 3)
