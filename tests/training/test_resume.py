@@ -16,8 +16,8 @@ from spacy.util import load_config
 from thinc.api import Optimizer
 
 from spacy_bertcrf.models.resumable import setting_up
-from spacy_bertcrf.training.checkpoints import run_identity
 from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, NotResumableError
+from spacy_bertcrf.training.logs import log_records
 from spacy_bertcrf.training.loop import train
 
 ROOT = Path(__file__).parents[2]
@@ -291,7 +291,7 @@ def test_what_differs_is_named(make_config, train_corpus, tmp_path, monkeypatch)
     changed = make_config("cpu_cnn_crf", {**short, "dropout": 0.25}, here)
     resumed(changed, tmp_path, r"training\.dropout was 0\.3 and is 0\.25")
     unchanged = make_config("cpu_cnn_crf", short, here)
-    monkeypatch.setattr(run_identity, "version", lambda package: "0")
+    monkeypatch.setattr(log_records, "version", lambda package: "0")
     resumed(unchanged, tmp_path, "the version of torch was .* and is 0")
     monkeypatch.undo()
     docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("zh").vocab))
