@@ -14,6 +14,7 @@ from spacy_bertcrf.layers.recomputation import recomputed
 
 # Scores of one block: 16 MB of each array that is as large.
 BLOCK_SCORES = 2**22
+LEAST_ROWS = 64  # of a block, where there is room
 
 
 class SpanParts(NamedTuple):
@@ -126,7 +127,11 @@ def _bounds(parts: SpanParts, max_length: int | None) -> Iterator[tuple[int, int
     """For each block, its first row, the row behind it and the column behind it."""
     batch, length, n_labels = parts.start.shape
     reach = length if max_length is None else min(max_length, length)
-    n_rows = max(1, min(length, BLOCK_SCORES // max(1, batch * n_labels * 2 * reach)))
+    # A block is as wide as its rows and the reach of the last one together: with many more rows
+    # than that reach, most of it would be spans that are too long.
+    most = BLOCK_SCORES / max(1, batch * n_labels)
+    n_rows = int((math.sqrt(reach**2 + 4 * most) - reach) / 2)
+    n_rows = max(1, min(length, n_rows, max(reach, LEAST_ROWS)))
     for first in range(0, length, n_rows):
         stop = min(first + n_rows, length)
         yield first, stop, min(stop - 1 + reach, length)
