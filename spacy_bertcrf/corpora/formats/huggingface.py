@@ -52,7 +52,7 @@ class HuggingFace(Format):
 
     name = "huggingface"
     description = "Hugging Face's datasets: Parquet, Arrow, folders of save_to_disk"
-    options = frozenset({"scheme", "labels", "label", "text_key"})
+    options = frozenset({"scheme", "labels", "label", "text_key", "ends"})
     offsets = JsonSpans.offsets
     binary = True
 
