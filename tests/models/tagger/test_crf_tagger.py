@@ -95,7 +95,7 @@ def test_emissions_are_one_row_a_token():
 
 def test_initialization_needs_docs_and_tags():
     """Else the model would be built of sizes that fit nothing."""
-    with pytest.raises(ValueError, match="X, some Docs, and Y, a TagSet"):
+    with pytest.raises(ValueError, match="X, some Docs, and Y, what it scores"):
         make_model().initialize(X=make_docs(3))
 
 
