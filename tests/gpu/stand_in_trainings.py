@@ -165,7 +165,10 @@ def features(trained: Trained) -> dict[str, Any]:
     found["with probabilities"] = annotations(list(nlp.pipe(docs)))
     component.spans_key, component.threshold = None, None
     found["scores"] = {k: v for k, v in nlp.evaluate(examples).items() if k != "speed"}
-    found["temperature"] = component.fit_temperature(examples)
+    try:
+        found["temperature"] = component.fit_temperature(examples)
+    except ValueError as error:  # of some BERTs, five steps are not enough for any entity
+        found["temperature"] = str(error)
     with tempfile.TemporaryDirectory() as folder:
         nlp.to_disk(folder)
         loaded = spacy.load(folder)
