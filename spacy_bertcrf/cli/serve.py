@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.devices import use_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,11 +97,10 @@ def serve_cli(
 
 def _readers(models: "Sequence[str]", gpu_id: int) -> "Mapping[str, Reader]":
     from spacy import load
-    from spacy.cli._util import setup_gpu
 
     from spacy_bertcrf.serving.readings import Reader
 
-    setup_gpu(gpu_id)
+    use_device(gpu_id)
     readers: dict[str, Reader] = {}
     for model in models:
         name, _, path = model.rpartition("=")

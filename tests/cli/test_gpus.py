@@ -25,6 +25,8 @@ COMMANDS = {
     "annotate a stream": ["annotate", "{model}", "-"],
     "calibrate": ["calibrate", "{model}", "dev.spacy", "{out}"],
     "confusion": ["confusion", "{model}", "dev.spacy", "confusion.svg"],
+    "report": ["report", "{model}", "dev.spacy", "report.html"],
+    "serve": ["serve", "{model}"],
     "export": ["export", "{model}", "texts.txt", "{out}", "--format", "prodigy"],
 }
 
