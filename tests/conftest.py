@@ -32,6 +32,10 @@ CONFIGS = {path.stem for path in (ROOT / "configs").glob("*.cfg")}
 FAST_CONFIGS = {"cpu_cnn_crf", "bert_bilstm_crf"}  # one without a BERT, one with
 HAS_SPACY_TRANSFORMERS = find_spec("spacy_transformers") is not None
 NO_SPACY_TRANSFORMERS = "a shared transformer is a component of spacy-transformers"
+BROWSER_TESTS = [
+    ROOT / "tests" / "evaluation" / "report" / "test_in_browser.py",
+    ROOT / "tests" / "serving" / "test_page.py",
+]
 MAX_WORKERS = 2  # a third would need its own copy of each session's pipelines, and 1 GB
 
 
@@ -42,6 +46,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return MAX_WORKERS if (cores or 1) >= MAX_WORKERS else 0
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Tests in a browser have a process of their own (test_browsers.py): Playwright's event loop
+    stays in the thread, in the way of others, and its greenlets of pytest's reports."""
+    is_named = config.args_source is pytest.Config.ArgsSource.ARGS
+    return True if collection_path in BROWSER_TESTS and not is_named else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

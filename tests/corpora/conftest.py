@@ -12,9 +12,10 @@ from spacy.vocab import Vocab, create_vocab
 from spacy_bertcrf.corpora.documents import DocMaker
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_tokenizer_a_language() -> Iterator[None]:
-    """An English tokenizer takes longer to make than a small file to read."""
+    """An English tokenizer takes longer to make than a small file to read. A vocabulary that lives
+    longer than the tests of a file would know what others have put into it."""
 
     @cache
     def vocab_of(lang: str) -> Vocab:
