@@ -107,10 +107,10 @@ def test_docs_have_all_labels(tmp_path):
     assert list(read_corpus(path, "text-label").docs[0].cats) == ["0", "1"]
 
 
-def test_a_text_beyond_spacys_limit_is_reported():
+def test_a_text_beyond_spacys_limit_is_reported(monkeypatch):
     """spaCy's own error would end the conversion, and say nothing of the line."""
     maker = DocMaker("zh")
-    maker.nlp.max_length = 10
+    monkeypatch.setattr(maker.nlp, "max_length", 10)
     problems = ProblemLog(Path("f.txt"))
     assert maker.make(Record(1, text="短"), problems) is not None
     assert maker.make(Record(2, text="长" * 11), problems) is None
