@@ -59,7 +59,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, path in MIRRORED.items():
         text = turned_links((ROOT / name).read_text("utf8"), path)
         files.append(File.generated(config, path, content=text))
-    for picture in sorted((ROOT / "assets").glob("*.svg")):
+    for picture in sorted([*(ROOT / "assets").glob("*.svg"), *(ROOT / "assets").glob("*.png")]):
         path = f"assets/{picture.name}"
         files.append(File.generated(config, path, abs_src_path=str(picture)))
     return files
