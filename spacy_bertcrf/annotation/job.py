@@ -15,6 +15,7 @@ from spacy_bertcrf.annotation.rows import Row
 from spacy_bertcrf.annotation.settings import Settings
 from spacy_bertcrf.annotation.shards import Shard, ShardReader, Source
 from spacy_bertcrf.models.bridge.gpus import check_gpus
+from spacy_bertcrf.pipeline.freed_memory import give_back_memory
 
 PARTS, WORK = "parts", ".work"
 NOTES = "reading-*.json"
@@ -104,6 +105,8 @@ class ShardAnnotator:
                 attempt.reads_nothing()
             raise
         attempt.ended()
+        # Else what a shard's texts have taken in pieces stays beside the next one's.
+        give_back_memory()
         n_entities = sum(len(result["entities"]) for result in results)
         seconds = round(time.monotonic() - began, 3)
         return Done(shard.number, len(rows), len(errors), n_entities, seconds)
@@ -113,6 +116,7 @@ class ShardAnnotator:
         # components is run once a process.
         del self._nlp, self._annotator
         gc.collect()
+        give_back_memory()
         self._nlp = load_pipeline(self._job.pipeline, None, self._job.gpu_id)
         self._annotator = Annotator(self._nlp, self._job.batch_size)
 

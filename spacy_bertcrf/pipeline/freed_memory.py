@@ -42,10 +42,16 @@ class FreedMemory:
         self._release_if_much()
 
     def _release_if_much(self) -> None:
-        trim = _malloc_trim()
-        if trim is not None and _resident_bytes() > SLACK * self._mean_need:
-            trim(0)
+        if _malloc_trim() is not None and _resident_bytes() > SLACK * self._mean_need:
+            give_back_memory()
             self._was_released = True
+
+
+def give_back_memory() -> None:
+    """Give what glibc keeps of freed memory back to the operating system, now."""
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
 
 
 def _resident_bytes() -> int:
