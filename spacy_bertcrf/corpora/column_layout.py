@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from spacy_bertcrf.corpora.column_table import Table, is_element, is_rule, split_columns
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
 from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
-
-DOCUMENT_START = "-DOCSTART-"
 
 # The phrases of CoNLL-2000 and 2003, and the clauses of LST20: a column of them beside one of
 # entities is of another layer.
@@ -26,15 +24,9 @@ _NAMES = frozenset(
     """PER PERSON PERS ORG ORGANIZATION ORGANISATION LOC LOCATION GPE GEO FAC FACILITY MISC PRO PROD
     PRODUCT EVENT EVENTS DATE TIME WORK TITLE""".split()  # noqa: SIM905  # words
 )
-_HEADER = frozenset(
-    """token tokens word words form text lemma pos id index # sentence sentence_id
-    tag tags label labels ner ner_tag ner_tags bio iob entity""".split()  # noqa: SIM905
-)
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
-_RULE = re.compile(r"[=*~-]{5,}|(?:sentence|sent)\s*[:#]\s*\d+", re.IGNORECASE)
 _PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
-_ELEMENT = re.compile(r"\s*<[^<>\s][^<>]*>(.*</[^<>]+>)?\s*")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 0.5
 _NEARLY_ALL = 0.9
@@ -43,8 +35,6 @@ _FEWEST_TAGS = 5
 # Of so many tokens without a break between them nobody has made sentences.
 _LONGEST_ALONE = 3000
 _LONGEST_SENTENCE = 1000
-
-Rows = Sequence[Sequence[str]]
 
 
 class LayoutQuestion(ValueError):
@@ -88,13 +78,13 @@ class Layout(NamedTuple):
     def is_markup(self, columns: Sequence[str], line: str) -> bool:
         """Whether a line is an element of a document's build, such as <s> or </doc>, a rule or the
         number of a sentence, and no token."""
-        if self.width == 1 or not (_ELEMENT.fullmatch(line) or _RULE.fullmatch(line)):
+        if self.width == 1 or not is_element(line):
             return False
         if not self.fits(columns):
             return True
         tag = columns[self.tag_at]
         is_tag = tag in self.style.outside or self.style.split(tag) is not None
-        return not is_tag and (tag.endswith(">") or bool(_RULE.fullmatch(line)))
+        return not is_tag and (tag.endswith(">") or is_rule(line))
 
     def tag(self, columns: Sequence[str]) -> str:
         """The tag of a line that fits, as `read_tags` reads it."""
@@ -109,16 +99,6 @@ class Layout(NamedTuple):
         if not self.fits(columns) or _KEY_AND_VALUE.match(line):
             return True
         return self.style.position != "nowhere" and not _TAG.fullmatch(self.tag(columns))
-
-
-def split_columns(line: str) -> list[str]:
-    """The columns of a line: apart by tabs, or by ASCII spaces where it has no tab; none of a blank
-    line."""
-    if not line.strip(" \t"):
-        return []
-    if "\t" in line:
-        return [column.strip(" ") or column for column in line.split("\t")]
-    return re.split(" +", line.rstrip(" "))
 
 
 def has_only_tags(lines: Iterable[str]) -> bool:
@@ -142,7 +122,7 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
     for column, kind in ((options.token_column, "token"), (options.tag_column, "tag")):
         if column == 0:
             raise ValueError(f"There is no {kind} column 0. Count from 1, or from -1 for the last.")
-    table = _Table(lines, options)
+    table = Table(lines, options)
     if not table.sentences:
         return None
     if 2 * table.size < table.n_lines:
@@ -184,51 +164,6 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
     return layout._replace(scheme=scheme)
 
 
-class _Table:
-    """The lines of a file that have as many columns as most, sentence by sentence."""
-
-    def __init__(self, lines: Iterable[str], options: Options) -> None:
-        self._options = options
-        sentences, hashes = _sentences(lines)
-        every = [row for rows in sentences for row in rows]
-        if not every:
-            # All of its lines begin with #: then they are tokens.
-            sentences, every = [hashes] if hashes else [], hashes
-        self.n_lines = len(every)
-        self.width = _width(every)
-        self.has_header = bool(every) and _is_header(every[0])
-        if self.has_header:
-            sentences[0] = sentences[0][1:]
-        fitting = ([row for row in rows if self._fits(row)] for rows in sentences)
-        self.sentences: list[Rows] = [rows for rows in fitting if rows]
-        self.has_header = self.has_header and bool(self.sentences)
-
-    def _fits(self, row: Sequence[str]) -> bool:
-        return len(row) >= self.width and not any(row[self.width :])
-
-    @cached_property
-    def size(self) -> int:
-        """How many lines there are."""
-        return sum(map(len, self.sentences))
-
-    def values(self, at: int) -> Iterator[list[str]]:
-        """What a column holds, sentence by sentence."""
-        for rows in self.sentences:
-            yield [row[at] for row in rows]
-
-    def tags(self, at: int) -> Counter[str]:
-        """How often a column holds each tag, numbers turned into their names."""
-        found = Counter(row[at] for rows in self.sentences for row in rows)
-        names = self._options.labels
-        if names is None:
-            return found
-        named: Counter[str] = Counter()
-        for tag, count in found.items():
-            inside = tag.isdecimal() and int(tag) < len(names)
-            named[names[int(tag)] if inside else tag] += count
-        return named
-
-
 class _Tags(NamedTuple):
     """A column of tags. labels: how often each label is there."""
 
@@ -260,7 +195,7 @@ class _Tags(NamedTuple):
         return named or 2 * len(both) > min(len(self.labels), len(other.labels))
 
 
-def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str]]:
+def _find_tags(table: Table, options: Options) -> tuple[int, TagStyle, list[str]]:
     """The column of the tags and how they are written; by convention the last column, unless it
     holds no tags or no entity and another one does."""
     if options.tag_column is not None or table.width == 1:
@@ -321,7 +256,7 @@ def _find_tags(table: _Table, options: Options) -> tuple[int, TagStyle, list[str
     return outer.at, outer.style, [remark]
 
 
-def _tags(table: _Table, at: int, options: Options) -> _Tags | None:
+def _tags(table: Table, at: int, options: Options) -> _Tags | None:
     tags = table.tags(at)
     try:
         style = find_style(tags, options.scheme if at == table.width - 1 else None)
@@ -337,7 +272,7 @@ def _tags(table: _Table, at: int, options: Options) -> _Tags | None:
     return _Tags(at, style, labels)
 
 
-def _find_tokens(table: _Table, tag_at: int, options: Options) -> tuple[int, list[str]]:
+def _find_tokens(table: Table, tag_at: int, options: Options) -> tuple[int, list[str]]:
     """The column of the tokens: by convention the first one, unless it counts them, is the same
     throughout each sentence, or is that of the tags."""
     if options.token_column is not None:
@@ -379,42 +314,6 @@ def _are_numbers(column: Iterable[Sequence[str]]) -> bool:
 def _last_number(value: str) -> int:
     """The number of a token: 3 of "3", and of "1-3", the third token of sentence 1."""
     return int(re.split(r"[-.]", value)[-1])
-
-
-def _sentences(lines: Iterable[str]) -> tuple[list[list[list[str]]], list[list[str]]]:
-    """The columns of each line, sentence by sentence; and of lines before a sentence that begin
-    with #, and may be comments."""
-    sentences: list[list[list[str]]] = [[]]
-    hashes: list[list[str]] = []
-    n_markup = 0
-    for line in lines:
-        columns = split_columns(line)
-        is_markup = bool(_ELEMENT.fullmatch(line) or _RULE.fullmatch(line))
-        n_markup += is_markup
-        if not columns or DOCUMENT_START in columns or is_markup:
-            if sentences[-1]:
-                sentences.append([])
-        elif line.startswith("#") and not sentences[-1]:
-            hashes.append(columns)
-        else:
-            sentences[-1].append(columns)
-    if 2 * n_markup > sum(map(len, sentences)) + n_markup:
-        raise ValueError("most lines are elements of markup, and no tokens")
-    return [rows for rows in sentences if rows], hashes
-
-
-def _width(rows: Sequence[Sequence[str]]) -> int:
-    """How many columns most lines have, without those at the end that are empty in all of them."""
-    counts = Counter(map(len, rows))
-    width = max(counts, key=lambda count: (counts[count], count), default=0)
-    usual = [row for row in rows if len(row) == width]
-    while width > 1 and not any(row[width - 1] for row in usual):
-        width -= 1
-    return width
-
-
-def _is_header(row: Sequence[str]) -> bool:
-    return len(row) > 1 and all(value.lower() in _HEADER for value in row)
 
 
 def _index(column: int, width: int, kind: str) -> int:

@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 from spacy_bertcrf.corpora.column_layout import (
     CHUNKS,
-    DOCUMENT_START,
     Layout,
     LayoutQuestion,
     find_layout,
     has_only_tags,
-    split_columns,
 )
+from spacy_bertcrf.corpora.column_table import DOCUMENT_START, split_columns
 from spacy_bertcrf.corpora.formats.columns_writer import write_columns
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_values import looks_like_json

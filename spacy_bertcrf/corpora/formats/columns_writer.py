@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from spacy_bertcrf.corpora.column_layout import DOCUMENT_START, split_columns
+from spacy_bertcrf.corpora.column_table import DOCUMENT_START, split_columns
 from spacy_bertcrf.corpora.entities import without_overlaps
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-from spacy_bertcrf.corpora.column_layout import DOCUMENT_START
+from spacy_bertcrf.corpora.column_table import DOCUMENT_START
 from spacy_bertcrf.corpora.delimited import TableRow, read_table
 from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format

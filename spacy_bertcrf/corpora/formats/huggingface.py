@@ -26,7 +26,7 @@ from spacy_bertcrf.corpora.formats.json_spans import (
     find_shape,
     read_rows_of_spans,
 )
-from spacy_bertcrf.corpora.json_layout import text_keys
+from spacy_bertcrf.corpora.json_keys import text_keys
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog

@@ -16,16 +16,11 @@ from typing import Any
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.formats.json_spans_writer import write_json_spans
 from spacy_bertcrf.corpora.json_entities import Named, entities_in, plain
-from spacy_bertcrf.corpora.json_layout import (
-    CHARACTERS,
-    Layout,
-    find_layout,
-    is_pair,
-    layout_of,
-    look_up,
-)
+from spacy_bertcrf.corpora.json_keys import look_up
+from spacy_bertcrf.corpora.json_layout import Layout, find_layout, is_pair, layout_of
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.json_places import read_at
+from spacy_bertcrf.corpora.json_units import CHARACTERS
 from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
     Member,

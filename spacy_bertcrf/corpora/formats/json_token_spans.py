@@ -20,17 +20,10 @@ from typing import Any, NamedTuple
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
 from spacy_bertcrf.corpora.formats.json_spans import OTHER_LISTS, named_label
 from spacy_bertcrf.corpora.json_entities import INDICES, entities_in, has_offsets, plain
-from spacy_bertcrf.corpora.json_layout import (
-    TOKENS,
-    Layout,
-    are_tokens,
-    cut_text,
-    find_layout,
-    look_up,
-    parts_of,
-    sentence_of,
-)
+from spacy_bertcrf.corpora.json_keys import are_tokens, look_up
+from spacy_bertcrf.corpora.json_layout import Layout, find_layout, parts_of, sentence_of
 from spacy_bertcrf.corpora.json_places import read_at
+from spacy_bertcrf.corpora.json_units import TOKENS, cut_text
 from spacy_bertcrf.corpora.json_values import BAD_LINE, describe_kind, looks_like_json
 from spacy_bertcrf.corpora.malformed import BAD_ENTITY
 from spacy_bertcrf.corpora.offsets import name as name_of
