@@ -10,6 +10,7 @@ import torch
 import torchcrf
 from torch import Tensor
 
+from spacy_bertcrf.layers.chains import TagChain, chains_of
 from spacy_bertcrf.layers.forward_backward import ForwardBackward, LogPartition, scan
 from spacy_bertcrf.layers.gold import check_gold, gold_scores
 from spacy_bertcrf.layers.packing import Packing, lengths_of, pack
@@ -153,13 +154,18 @@ class LinearChainCRF(torchcrf.CRF):
         return self._reduce(_log_ratio(inside, anywhere), emissions, lengths, reduction)
 
     def log_partition(
-        self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
+        self,
+        emissions: Tensor,
+        mask: Tensor | None = None,
+        allowed: Tensor | None = None,
+        temperature: float = 1.0,
     ) -> Tensor:
-        """Log of the sum of exp(score) over all legal paths inside `allowed`: (batch,), of the
-        type that `forward` returns; minus infinity where there is none, 0 for an empty
-        sequence."""
+        """Log of the sum of exp(score / temperature) over all legal paths inside `allowed`:
+        (batch,), of the type that `forward` returns; minus infinity where there is none, 0 for an
+        empty sequence."""
         packing = self._pack(emissions, mask)
-        return self._log_partition(emissions, packing, allowed).to(self._result_type(emissions))
+        partition = self._log_partition(emissions, packing, allowed, temperature)
+        return partition.to(self._result_type(emissions))
 
     @torch.no_grad()
     def decode(
@@ -288,6 +294,27 @@ class LinearChainCRF(torchcrf.CRF):
         logs = log_probabilities(placed, closings, scores, result, packing)
         return logs.exp().to(self._result_type(emissions))
 
+    @torch.no_grad()
+    def chains(
+        self,
+        emissions: Tensor,
+        mask: Tensor | None = None,
+        temperature: float = 1.0,
+        floor: float = 0.0,
+    ) -> list[TagChain]:
+        """The posterior over the tag sequences of each sequence, as the Markov chain that it is.
+
+        temperature: as in `marginals`.
+        floor: probabilities up to it are left out, and the others of a token made up for it.
+
+        One forward-backward. Raises ValueError, with the sequence, if it has no legal path.
+        """
+        packing = self._pack(emissions, mask)
+        if not packing.n_running:
+            return [TagChain.of_nothing(self.num_tags) for _ in range(packing.batch)]
+        _, result = self._scan(emissions, packing, None, temperature=temperature)
+        return chains_of(result, packing, self.num_tags, floor)
+
     def _pack(self, emissions: Tensor, mask: Tensor | None, reduction: str = "none") -> Packing:
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction}")
@@ -351,16 +378,19 @@ class LinearChainCRF(torchcrf.CRF):
             _require_path(result.log_partition, packing)
         return scores, result
 
-    def _log_partition(self, emissions: Tensor, packing: Packing, allowed: Tensor | None) -> Tensor:
+    def _log_partition(
+        self,
+        emissions: Tensor,
+        packing: Packing,
+        allowed: Tensor | None,
+        temperature: float = 1.0,
+    ) -> Tensor:
         """(batch,), float64, with gradient."""
-        partition: Tensor = LogPartition.apply(
-            emissions,
-            self.start_transitions,
-            self.transitions,
-            self.end_transitions,
-            *self._scores(emissions, packing, allowed),
-            packing,
-        )
+        parts = [emissions, self.start_transitions, self.transitions, self.end_transitions]
+        if temperature != 1.0:
+            parts = [part / temperature for part in parts]
+        scores = self._scores(emissions, packing, allowed, temperature)
+        partition: Tensor = LogPartition.apply(*parts, *scores, packing)
         return partition
 
     def _legal_at(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

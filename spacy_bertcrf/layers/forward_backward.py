@@ -40,6 +40,10 @@ class ForwardBackward(Protocol):
     def transition_counts(self, weights: Tensor) -> Tensor:
         """(tags, tags): expected number of transitions, sequences weighted by (n_running,)."""
 
+    def pair_posteriors(self, start: int, end: int) -> Tensor:
+        """(end - start, tags, tags): for these of the rows behind the first step, the probability
+        of each tag of the row before with each of its own."""
+
 
 def scan(
     scores: Scores, sound: Tensor, packing: Packing, both_ways: bool = True

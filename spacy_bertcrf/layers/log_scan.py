@@ -61,3 +61,10 @@ class LogScan:
             shares = pairs.flatten(1).softmax(1).nan_to_num_(0.0)
             counts += (weights.index_select(0, rank) @ shares).view_as(counts)
         return counts
+
+    def pair_posteriors(self, start: int, end: int) -> Tensor:
+        packing = self._packing
+        behind = self._forward.index_select(0, packing.previous[start:end])
+        ahead = self._backward[packing.n_running :][start:end]
+        pairs = behind.unsqueeze(2) + self._scores.transitions + ahead.unsqueeze(1)
+        return pairs.flatten(1).softmax(1).nan_to_num_(0.0).view_as(pairs)

@@ -152,6 +152,16 @@ class ScaledScan:
         behind = self._forward.index_select(0, packing.previous)
         return (behind.T @ ahead).mul_(self._matrix)
 
+    def pair_posteriors(self, start: int, end: int) -> Tensor:
+        packing = self._packing
+        ahead = self._backward[packing.n_running :][start:end]
+        behind = self._forward.index_select(0, packing.previous[start:end])
+        # One factor on its own scale after the other, for their product may underflow.
+        ahead = ahead / ahead.sum(1, keepdim=True)
+        behind = behind / behind.sum(1, keepdim=True)
+        pairs = behind.unsqueeze(2) * self._matrix * ahead.unsqueeze(1)
+        return pairs / pairs.sum((1, 2), keepdim=True)
+
 
 def _finite(peak: Tensor) -> Tensor:
     """A peak of minus infinity (nothing possible) taken off itself would be no number."""

@@ -1,0 +1,248 @@
+"""Learning from a teacher: from just what it believes, whatever its tags, at no cost the second
+time."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from spacy.training import Example
+from spacy.util import fix_random_seed
+
+from spacy_bertcrf.models.teaching.beliefs import beliefs, tags_of
+from spacy_bertcrf.models.teaching.divergence import divergence
+from spacy_bertcrf.tagging import TagSet
+from spacy_bertcrf.training.strategies.distillation import Distillation
+from spacy_bertcrf.training.strategies.kept_beliefs import KeptBeliefs
+
+TEXTS = ["李雷在北京", "上海的王芳去了广州", "好"]
+
+
+@pytest.fixture(scope="module")
+def teacher(trained, tmp_path_factory):
+    """The folder of a trained pipeline."""
+    folder = tmp_path_factory.mktemp("teacher") / "teacher"
+    trained.to_disk(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def make_student(make_nlp):
+    """An untrained pipeline that has its weights."""
+
+    def make(labels=("address", "name", "organization"), seed=1, **overrides):
+        nlp = make_nlp("cpu_cnn_crf", **overrides)
+        for label in labels:
+            nlp.get_pipe("bertcrf").add_label(label)
+        fix_random_seed(seed)
+        nlp.initialize(lambda: raw_examples(nlp))
+        return nlp
+
+    return make
+
+
+def raw_examples(nlp):
+    return [Example(nlp.make_doc(text), nlp.make_doc(text)) for text in TEXTS]
+
+
+def span_sets(length, labels):
+    """All sets of spans that do not overlap."""
+    if length == 0:
+        return [[]]
+    found = span_sets(length - 1, labels)
+    for start, label in product(range(length), labels):
+        found = [*found, *([*s, (start, length, label)] for s in span_sets(start, labels))]
+    return found
+
+
+def log_probabilities(model, doc, labels=None):
+    """Of each set of spans, in whatever tags the model has."""
+    known, scheme = tags_of(model)
+    tag_set = TagSet(known, scheme)
+    crf = model.get_ref("crf").shims[0].module
+    emissions = torch.as_tensor(model.predict([doc]).dataXd).double()[None]
+    partition = crf.log_partition(emissions)
+    found = {}
+    for spans in span_sets(len(doc), labels or known):
+        allowed = torch.from_numpy(
+            np.eye(len(tag_set), dtype=bool)[tag_set.encode(spans, len(doc))]
+        )
+        score = crf.log_partition(emissions, allowed=allowed[None])
+        found[frozenset(spans)] = (score - partition).item()
+    return found
+
+
+def divergence_of(teacher, student, doc, seed=0):
+    """Both as models; the loss as it is learned."""
+    learner = tags_of(student)
+    scores = student.predict([doc])
+    found = divergence(
+        student.get_ref("crf").shims[0].module,
+        torch.as_tensor(scores.dataXd),
+        scores.lengths,
+        beliefs(teacher, [doc], learner),
+        learner,
+        tags_of(teacher).labels,
+        1.0,
+        np.random.default_rng(seed),
+    )
+    return found.item()
+
+
+@pytest.mark.parametrize("schemes", list(product(["BIO", "BIOES"], repeat=2)))
+def test_it_is_the_divergence_over_sets_of_spans_whatever_the_tags(make_student, schemes):
+    """The order of the labels is another one too. BIO's distribution is said in BIOES, and
+    BIOES' in BIO, where an entity's first and only token, say, are one tag: these are summed up,
+    and expected counts of BIO tags say all that a BIO student's score needs."""
+    labels = [["name", "address"], ["address", "name"]]
+    models = [
+        make_student(order, seed, **{"components.bertcrf.scheme": scheme})
+        for seed, (scheme, order) in enumerate(zip(schemes, labels, strict=True))
+    ]
+    teacher, student = (nlp.get_pipe("bertcrf").model for nlp in models)
+    doc = models[0].make_doc("王芳在北")
+    p, q = log_probabilities(teacher, doc), log_probabilities(student, doc)
+    assert math.fsum(map(math.exp, p.values())) == pytest.approx(1)
+    expected = math.fsum(math.exp(p[spans]) * (p[spans] - q[spans]) for spans in p)
+    found = divergence_of(teacher, student, doc)
+    # A BIOES teacher is no chain in BIO: what is subtracted is the entropy of the nearest one.
+    is_exact = schemes != ("BIOES", "BIO")
+    assert found == pytest.approx(expected, abs=1e-5) if is_exact else found <= expected + 1e-5
+
+
+def test_new_labels_are_summed_out(make_student):
+    """Where the teacher sees nothing, a label that it does not know costs nothing; where it sees
+    an entity, as much as no entity."""
+    teacher = make_student(["name"], 0).get_pipe("bertcrf").model
+    student = make_student(["place", "name"], 1).get_pipe("bertcrf").model
+    doc = make_student(["name"]).make_doc("王芳在")
+    p, q = log_probabilities(teacher, doc), log_probabilities(student, doc)
+    merged = dict.fromkeys(p, 0.0)
+    for spans, log in q.items():
+        merged[frozenset(span for span in spans if span[2] == "name")] += math.exp(log)
+    tag_set = TagSet(*tags_of(student))
+    ((chain,),) = beliefs(teacher, [doc], tags_of(student))
+    for seed in range(5):
+        path, _ = chain.sample(np.random.default_rng(seed))
+        drawn = frozenset(map(tuple, tag_set.decode(path)))
+        expected = p[drawn] - math.log(merged[drawn])
+        assert divergence_of(teacher, student, doc, seed) == pytest.approx(expected, abs=1e-5)
+
+
+def test_labels_of_the_teacher_alone_are_an_error(make_student):
+    teacher, student = make_student(["name", "place"]), make_student(["name"])
+    docs = [teacher.make_doc("王芳")]
+    learner = tags_of(student.get_pipe("bertcrf").model)
+    with pytest.raises(ValueError, match="place; it has name"):
+        beliefs(teacher.get_pipe("bertcrf").model, docs, learner)
+
+
+def taught(nlp, strategy, n_steps=25):
+    component = nlp.get_pipe("bertcrf")
+    component.learning.strategies = {"teacher": strategy}
+    optimizer = nlp.create_optimizer()
+    optimizer.learn_rate = 0.01
+    losses = [nlp.update(raw_examples(nlp), sgd=optimizer) for _ in range(n_steps)]
+    return [each["bertcrf/teacher"] for each in losses]
+
+
+def spans_of(nlp):
+    return [[(e.start, e.end, e.label_) for e in doc.ents] for doc in nlp.pipe(TEXTS)]
+
+
+def test_raw_text_is_enough(teacher, trained, make_student):
+    """A student that has seen no annotation finds what the teacher finds."""
+    student = make_student()
+    losses = taught(student, Distillation(teacher))
+    assert losses[-1] < 0.05 * losses[0]
+    assert spans_of(student) == spans_of(trained)
+    assert any(spans_of(trained))
+
+
+def test_a_second_training_needs_no_teacher(teacher, make_student, tmp_path, monkeypatch):
+    """What is kept is as good, and an interrupted training has kept what it has asked."""
+    file = tmp_path / "beliefs.sqlite"
+    losses = taught(make_student(), Distillation(teacher, kept_in=file), 3)
+    again = Distillation(teacher, kept_in=file)
+    monkeypatch.setattr(
+        "spacy_bertcrf.training.strategies.teachers.beliefs",
+        lambda *_: pytest.fail("the teacher was asked"),
+    )
+    assert taught(make_student(), again, 3) == pytest.approx(losses, rel=1e-4)
+    monkeypatch.undo()
+    exactly = taught(make_student(), Distillation(teacher), 3)
+    assert losses == pytest.approx(exactly, rel=0.02, abs=0.02)
+    assert file.stat().st_size < 50_000
+
+
+def test_other_teachers_are_asked_anew(teacher, make_student, tmp_path):
+    """Else a better teacher would never be heard."""
+    other = tmp_path / "other"
+    make_student(seed=2).to_disk(other)
+    file = tmp_path / "beliefs.sqlite"
+    alone = taught(make_student(), Distillation(other), 1)
+    taught(make_student(), Distillation(teacher, kept_in=file), 1)
+    assert taught(make_student(), Distillation(other, kept_in=file), 1) == pytest.approx(
+        alone, rel=0.05
+    )
+
+
+def test_two_teachers_are_their_mixture(teacher, make_student, tmp_path):
+    other = tmp_path / "other"
+    make_student(seed=2).to_disk(other)
+    learner = tags_of(make_student().get_pipe("bertcrf").model)
+    docs = [make_student().make_doc(TEXTS[1])]
+    alone = [Distillation(path).teachers.beliefs(docs, learner)[0][0] for path in (teacher, other)]
+    both = Distillation([str(teacher), str(other)]).teachers.beliefs(docs, learner)[0][0]
+    np.testing.assert_allclose(
+        both.tag_probabilities(), np.mean([c.tag_probabilities() for c in alone], axis=0)
+    )
+
+
+def test_a_file_that_keeps_something_else_is_an_error(tmp_path):
+    file = tmp_path / "beliefs"
+    file.write_text("no database" * 100)
+    with pytest.raises(ValueError, match="Remove it"):
+        KeptBeliefs(file).find([b"key"])
+
+
+def test_annotated_text_can_be_left_to_the_annotation(teacher, make_student, make_examples):
+    student = make_student()
+    component = student.get_pipe("bertcrf")
+    component.learning.strategies = {"teacher": Distillation(teacher, annotated=False)}
+    losses = student.update(make_examples(student))
+    assert losses["bertcrf/teacher"] == 0
+    assert student.update(raw_examples(student))["bertcrf/teacher"] > 0
+
+
+def test_another_tokenizer_is_an_error(teacher):
+    nlp = Distillation(teacher).teachers.members[0].nlp
+    with pytest.raises(ValueError, match="makes other tokens"):
+        Distillation(teacher).teachers.members[0].check_tokens(
+            type(nlp.make_doc(""))(nlp.vocab, ["北京", "大学"], [False, False])
+        )
+
+
+def test_a_pipeline_loads_without_its_teacher(teacher, make_student, tmp_path):
+    """The small model is what is deployed, alone."""
+    settings = {"@misc": "spacy-bertcrf.Distillation.v1", "teacher": "nowhere/at/all"}
+    student = make_student(**{"components.bertcrf.strategies": {"teacher": settings}})
+    student.to_disk(tmp_path / "student")
+    assert len(spacy.load(tmp_path / "student")("王芳")) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"teacher": []}, "at least one"),
+        ({"teacher": "x", "temperature": 0}, "temperature is 0"),
+        ({"teacher": "x", "likelihood": -1}, "likelihood is -1"),
+        ({"teacher": "x", "weight": -1}, "weight"),
+        ({"teacher": "x", "samples": 0}, "samples is 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_errors(settings, problem):
+    with pytest.raises(ValueError, match=problem):
+        Distillation(**settings)
