@@ -18,6 +18,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     confusion,
     convert,
     debug_data,
+    distill,
     export,
     extend_vocab,
     info,
