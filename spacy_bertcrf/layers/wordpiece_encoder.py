@@ -84,6 +84,17 @@ class WordpieceEncoder(nn.Module):
             outputs = self.bert(
                 input_ids=ids, attention_mask=mask, output_hidden_states=self.n_layers > 1
             )
+        return self._of_layers(outputs)
+
+    def encode_embedded(self, embeddings: Tensor) -> Tensor:
+        """The same of wordpieces that are given as vectors, (batch, length, embedding_width), the
+        rows of `bert.get_input_embeddings()` or others: in the precision of the weights, with
+        gradient, and no padding."""
+        return self._of_layers(
+            self.bert(inputs_embeds=embeddings, output_hidden_states=self.n_layers > 1)
+        )
+
+    def _of_layers(self, outputs: Any) -> Tensor:
         if self.n_layers == 1:
             last: Tensor = outputs.last_hidden_state
             return last.float()

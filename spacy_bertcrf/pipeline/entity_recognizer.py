@@ -19,6 +19,8 @@ from spacy_bertcrf.pipeline.annotations import (
     tag_targets,
     trimmed,
 )
+from spacy_bertcrf.pipeline.attribution import Attributions
+from spacy_bertcrf.pipeline.explaining import what_it_rests_on
 from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
 from spacy_bertcrf.pipeline.posterior import Posterior, Prediction
 from spacy_bertcrf.pipeline.recognizer import Recognizer
@@ -143,16 +145,24 @@ class CRFEntityRecognizer(Recognizer):
                 readings[i] = best
         return readings
 
-    def _posterior(self, docs: Sequence[Doc]) -> Posterior:
+    def _posterior(self, docs: Sequence[Doc], overwrite: bool = False) -> Posterior:
         return Posterior(
             self.model.get_ref("crf"),
             self._scores(docs),
             docs,
             self.tag_set,
-            overwrite=self.overwrite_ents,
+            overwrite=overwrite or self.overwrite_ents,
             cross_sentences=self.cross_sentences,
             temperature=self.temperature,
         )
+
+    def _what_it_rests_on(
+        self, posterior: Posterior, doc: Doc, span: EntitySpan, max_steps: int
+    ) -> tuple[Attributions | None, str]:
+        return what_it_rests_on(self.model, posterior, doc, span, max_steps)
+
+    def _outside(self, posterior: Posterior, span: EntitySpan) -> float:
+        return posterior.outside_probability(span.start, span.end)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Set doc.ents, and doc.spans where the component has a spans_key.

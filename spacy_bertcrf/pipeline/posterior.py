@@ -64,6 +64,11 @@ class Posterior:
         other._temperature = temperature
         return other
 
+    @property
+    def temperature(self) -> float:
+        """What all scores are divided by, where probabilities are asked for."""
+        return self._temperature
+
     def best_paths(self) -> list[np.ndarray]:
         """The most probable tag ids of each Doc, (n_tokens,) int64."""
         return decode(self._crf, self._emissions, self._allowed)
@@ -138,6 +143,51 @@ class Posterior:
         np.add.at(probabilities, owners, found)
         bounds = np.cumsum([len(of_doc) for of_doc in spans])[:-1]
         return np.split(np.minimum(probabilities, 1.0), bounds)
+
+    def outside_probability(self, start: int, end: int) -> float:
+        """The probability that no token of a range is in an entity, in a posterior of one Doc."""
+        outside = self._tag_set.encode([], end - start).tolist()
+        found = stretch_probabilities(
+            self._crf,
+            self._emissions,
+            [Stretch(0, start, outside)],
+            np.ones(len(self._tag_set), dtype=bool),
+            self._allowed,
+            self._temperature,
+        )
+        return min(float(found[0]), 1.0)
+
+    def readings_with(
+        self, span: EntitySpan, tokens: range
+    ) -> tuple[range, list[np.ndarray], np.ndarray | None]:
+        """The tags that the tokens of a range may have where a span of it is an entity, in a
+        posterior of one Doc.
+
+        Returns the range, without entities that are given and that its ends would cut; arrays
+        (n_tokens, n_tags), bool, with no tag sequence inside of two; and what the tokens may have
+        in any case, or None for all tags.
+        """
+        (doc,) = self._docs
+        tag_set, allowed = self._tag_set, self._allowed
+        start, end = tokens.start, tokens.stop
+        if allowed is not None:
+            while start < span.start and not (allowed[start] & tag_set.legal_start).any():
+                start += 1
+            while end > span.end and not (allowed[end - 1] & tag_set.legal_end).any():
+                end -= 1
+            allowed = allowed[start:end]
+        readings = []
+        for found in _as_tagged(doc, span, open_tokens(doc, self._overwrite)):
+            if found.end > end:
+                break
+            tags = np.ones((end - start, len(tag_set)), dtype=bool)
+            stretch = self._stretch(0, found)
+            for at, tag in enumerate(stretch.tags, found.start - start):
+                tags[at] = np.arange(len(tag_set)) == tag
+            if found.end < end:
+                tags[found.end - start] = tag_set.legal_start
+            readings.append(tags if allowed is None else tags & allowed)
+        return range(start, end), readings, allowed
 
     def _added(self, doc: Doc, spans: Sequence[EntitySpan]) -> list[EntitySpan]:
         if not spans:

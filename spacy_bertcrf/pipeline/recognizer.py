@@ -15,15 +15,21 @@ from spacy_bertcrf.models.bridge.in_place_update import begin_step
 from spacy_bertcrf.models.listeners import unread
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel
+from spacy_bertcrf.pipeline.alternatives import other_spans, ranked
+from spacy_bertcrf.pipeline.attribution import Attributions
+from spacy_bertcrf.pipeline.explaining import mention_of, read_mentions
+from spacy_bertcrf.pipeline.explanation import Explanation
 from spacy_bertcrf.pipeline.labelled_pipe import LabelledPipe
 from spacy_bertcrf.pipeline.learning import Learning
 from spacy_bertcrf.pipeline.length_batches import batches_by_length
 from spacy_bertcrf.pipeline.loss_reduction import loss_weight
+from spacy_bertcrf.pipeline.mentions import Mentions, NearMention
 from spacy_bertcrf.pipeline.objective import Known, objective
 from spacy_bertcrf.pipeline.posterior import asked_spans
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.step_count import count_steps
-from spacy_bertcrf.pipeline.temperature import Posterior, fitted_temperature, judge_entities
+from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
+from spacy_bertcrf.tagging import EntitySpan
 
 ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
 """As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
@@ -31,6 +37,7 @@ ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
 # Tokens times tags of a batch, where there are so many labels that they are what takes memory: of
 # 10 labels, those of 100,000 tokens.
 MAX_BATCH_SCORES = 2**22
+REACH = 2  # tokens, how far the borders of alternatives are from those of what is explained
 
 
 class Recognizer(LabelledPipe):
@@ -133,6 +140,84 @@ class Recognizer(LabelledPipe):
                 found[i] = of_doc
         return found
 
+    def explain(
+        self,
+        doc: Doc,
+        span: tuple[int, int, str] | Span,
+        *,
+        mentions: Mentions | None = None,
+        n_nearest: int = 3,
+        attributions: bool = True,
+        max_steps: int = 256,
+        given_entities: bool = False,
+    ) -> Explanation:
+        """Why a span is an entity with its label, or is none, whether it was predicted or not:
+        what else it could be, what in the text it rests on, and what in training is like it.
+
+        doc: the text, after the components that come before this one.
+        span: (start, end, label) in tokens, end exclusive, or a Span of the Doc.
+        mentions: those of a corpus, from `mentions`, of which the nearest are looked for: of those
+            with the same label, those whose vectors have the greatest cosine.
+        n_nearest: how many.
+        attributions: say what it rests on, which takes most of the time, and captum
+            (`pip install 'spacy-bertcrf[explain]'`): integrated gradients of its log probability,
+            from a text of [MASK] alone. Of a text that the BERT reads in several windows, those
+            are explained that hold the span. Known of a `bertcrf` with a BertEncoder inside of it;
+            for others, the result says why it is not known.
+        max_steps: of the path from that text to this one; from 16 on they are doubled until the
+            values sum to the difference of log probability within 1 %.
+        given_entities: take the entities that the Doc has as given, as `span_probabilities` does.
+            Otherwise they are passed over, for they usually are what is to be explained.
+
+        The pipeline is left as it is, and any number of threads may explain at a time. Raises
+        ValueError before the component is initialized, if the Doc is of another vocabulary or the
+        Span of another Doc, and if the span does not lie in the Doc or has a label that the
+        component does not know; ImportError if captum is needed and not installed.
+        """
+        self._require_initialized()
+        if doc.vocab is not self.vocab:
+            raise ValueError(
+                f"The Doc has another vocabulary than '{self.name}': it comes from another "
+                "pipeline. Make it with this one: nlp.make_doc(text)."
+            )
+        if isinstance(span, Span) and span.doc is not doc:
+            raise ValueError(f"The Span '{span.text}' is one of another Doc than the one given.")
+        (asked,) = asked_spans(doc, [span], self.labels, self.name)
+        posterior = self._posterior([doc], overwrite=not given_entities)
+        others = other_spans(asked, len(doc), self.labels, REACH)
+        own, *of_others = posterior.span_probabilities([[asked, *others]])[0]
+        rests_on, reason = None, "It was not asked for"
+        if attributions:
+            rests_on, reason = self._what_it_rests_on(posterior, doc, asked, max_steps)
+        nearest: list[NearMention] = []
+        if mentions is not None:
+            vector = self._token_vectors([doc])[0][asked.start : asked.end].mean(axis=0)
+            nearest = mentions.nearest(vector, mention_of(doc, asked), n_nearest)
+        return Explanation(
+            text=doc.text,
+            offsets=[(token.idx, token.idx + len(token)) for token in doc],
+            span=asked,
+            probability=float(own),
+            outside=self._outside(posterior, asked),
+            alternatives=ranked(doc, others, np.asarray(of_others)),
+            attributions=rests_on,
+            no_attributions=reason,
+            nearest=nearest,
+        )
+
+    def mentions(self, corpus: Iterable[Doc | Example]) -> Mentions:
+        """The gold entities of a corpus with the vectors that the encoder has of them, for
+        `explain`: made once, and asked as often as one likes.
+
+        corpus: Docs with entities, after the components that come before this one, or Examples,
+            whose predicted Docs are.
+
+        Raises ValueError before the component is initialized, if it listens to a shared component
+        that has not read the Docs, and if there is no entity.
+        """
+        self._require_initialized()
+        return read_mentions(corpus, self.gold, self._token_vectors, self.max_batch_tokens)
+
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream of Docs, in batches.
 
@@ -210,9 +295,23 @@ class Recognizer(LabelledPipe):
     def _targets(self, examples: list[Example]) -> Known:
         raise NotImplementedError
 
-    def _posterior(self, docs: Sequence[Doc]) -> Posterior:
-        """What is believed of the spans of a batch."""
+    def _posterior(self, docs: Sequence[Doc], overwrite: bool = False) -> Any:
+        """What is believed of the spans of a batch.
+
+        overwrite: pay no heed to what the Docs have already.
+        """
         raise NotImplementedError
+
+    def _what_it_rests_on(
+        self, posterior: Any, doc: Doc, span: EntitySpan, max_steps: int
+    ) -> tuple[Attributions | None, str]:
+        """What in the text a span rests on, or why that is not known."""
+        return None, f"What it rests on is known of a bertcrf alone, and '{self.name}' is none"
+
+    def _outside(self, posterior: Any, span: EntitySpan) -> float | None:
+        """The probability that no token of a span is in an entity, if entities exclude each
+        other."""
+        return None
 
     def _posteriors(self, docs: Sequence[Doc]) -> Iterator[tuple[list[int], Any]]:
         """Batch by batch, the indices of its Docs with what is believed of them."""
@@ -224,11 +323,20 @@ class Recognizer(LabelledPipe):
     def _scores(self, docs: Sequence[Doc]) -> Ragged:
         """What the model gives for a batch. Raises ValueError if it listens to a shared component
         that has not read the Docs."""
+        self._require_read(docs)
+        scores: Ragged = self.model.predict(docs)
+        return scores
+
+    def _token_vectors(self, docs: Sequence[Doc]) -> list[np.ndarray]:
+        """What the encoder gives for a batch, (n_tokens, width) each; errors as in `_scores`."""
+        self._require_read(docs)
+        tok2vec = self.model.get_ref("tok2vec")
+        return [tok2vec.ops.to_numpy(vectors) for vectors in tok2vec.predict(list(docs))]
+
+    def _require_read(self, docs: Sequence[Doc]) -> None:
         fault = unread(self.model.get_ref("tok2vec"), docs)
         if fault is not None:
             raise ValueError(f"'{self.name}' {fault}")
-        scores: Ragged = self.model.predict(docs)
-        return scores
 
     def _warn_of_crossing_gold(self, examples: Iterable[Example]) -> bool:
         return not self.cross_sentences and warn_of_crossing_gold(

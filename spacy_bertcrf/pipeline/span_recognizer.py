@@ -158,8 +158,9 @@ class SpanRecognizer(Recognizer):
         scores: dict[str, Any] = super().score(judged_spans(examples, self.spans_key), **settings)
         return scores
 
-    def _posterior(self, docs: Sequence[Doc]) -> SpanPosterior:
-        limits = span_limits(docs, self.spans_key, self.overwrite, self.cross_sentences)
+    def _posterior(self, docs: Sequence[Doc], overwrite: bool = False) -> SpanPosterior:
+        overwrite = overwrite or self.overwrite
+        limits = span_limits(docs, self.spans_key, overwrite, self.cross_sentences)
         return SpanPosterior(self.model, self._scores(docs), limits, self.temperature)
 
     def _targets(self, examples: list[Example]) -> SpanTargets:

@@ -8,7 +8,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bertcrf.annotation.annotator import Annotator, Failure
+from spacy_bertcrf.pipeline.alternatives import alternatives
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+from spacy_bertcrf.tagging import EntitySpan
 
 N_ALTERNATIVES = 5
 LEAST_PROBABLE = 0.001  # of an alternative that is worth a line
@@ -117,24 +119,11 @@ def _alternatives(recognizer: CRFEntityRecognizer, doc: Doc, entity: Answer) -> 
     span = doc.char_span(entity["start"], entity["end"])
     if span is None:
         return []
-    borders = [
-        (start, end)
-        for start in range(max(span.start - 1, 0), span.start + 2)
-        for end in range(span.end - 1, min(span.end + 1, len(doc)) + 1)
-        if start < end
-    ]
-    asked = [
-        (start, end, label)
-        for start, end in borders
-        for label in recognizer.labels
-        if (start, end, label) != (span.start, span.end, entity["label"])
-    ]
-    scores = recognizer.span_probabilities(doc, asked)
-    best = np.argsort(-scores, kind="stable")[:N_ALTERNATIVES]
+    found = alternatives(recognizer, doc, EntitySpan(span.start, span.end, entity["label"]))
     return [
-        {**_entity(doc, *asked[i]), "score": round(float(scores[i]), 6)}
-        for i in best
-        if scores[i] >= LEAST_PROBABLE
+        {**_entity(doc, *other.span), "score": round(other.probability, 6)}
+        for other in found[:N_ALTERNATIVES]
+        if other.probability >= LEAST_PROBABLE
     ]
 
 

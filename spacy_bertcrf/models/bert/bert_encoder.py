@@ -1,13 +1,13 @@
 """`spacy-bertcrf.BertEncoder.v1`: Docs to one vector a token, by any Hugging Face encoder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, get_torch_default_device
+from thinc.api import ArgsKwargs, Model, get_torch_default_device
 from thinc.types import Floats2d
 
 from spacy_bertcrf import layers
@@ -16,7 +16,8 @@ from spacy_bertcrf.models.bert.bert_shim import BertShim, bert_shim
 from spacy_bertcrf.models.bert.encoder_input import POOLINGS, EncoderInput, encoder_input
 from spacy_bertcrf.models.bert.half_precision import half_precision
 from spacy_bertcrf.models.bert.saved_tokenizer import tokenizer_files
-from spacy_bertcrf.models.bert.windows import plan_windows
+from spacy_bertcrf.models.bert.windows import Windows, plan_windows
+from spacy_bertcrf.models.bert.wordpieces import Wordpieces
 from spacy_bertcrf.models.bridge.torch_layer import torch_layer, torch_to_array
 from spacy_bertcrf.models.types import Tok2Vec
 
@@ -89,7 +90,7 @@ def BertEncoder(
         save_dtype,
         scale_gradients=_autocast_dtype(mixed_precision) == torch.float16,
     )
-    reading = _Reading(pooling, window, overlap, max_batch_pieces)
+    reading = Reading(pooling, window, overlap, max_batch_pieces)
     model: Tok2Vec = torch_layer(
         "bert_encoder", shim, partial(_docs_to_torch, reading=reading), _torch_to_arrays
     )
@@ -106,14 +107,56 @@ def read_whole_texts(model: Tok2Vec) -> None:
 
     Raises ValueError if it is no BertEncoder.
     """
-    if not (model.shims and isinstance(model.shims[0], BertShim)):
+    if not is_bert_encoder(model):
         raise ValueError(
             "Only a spacy-bertcrf.BertEncoder.v1 gives vectors of [CLS]; this model gives those of "
             "tokens."
         )
-    reading: _Reading = model.attrs["convert_inputs"].keywords["reading"]
-    model.attrs["convert_inputs"] = partial(_docs_to_torch, reading=reading._replace(of_texts=True))
+    reading = reading_of(model)._replace(of_texts=True)
+    model.attrs["convert_inputs"] = partial(_docs_to_torch, reading=reading)
     model.attrs["convert_outputs"] = partial(_torch_to_arrays, of_texts=True)
+
+
+def is_bert_encoder(model: Model) -> bool:
+    """Whether a model is a BertEncoder."""
+    return bool(model.shims) and isinstance(model.shims[0], BertShim)
+
+
+class Reading(NamedTuple):
+    """How Docs are read. Not among the model's attrs, for what is loaded would win over the
+    config."""
+
+    pooling: str
+    window: int
+    overlap: int
+    max_batch_pieces: int
+    of_texts: bool = False
+
+
+def reading_of(model: Tok2Vec) -> Reading:
+    """How a BertEncoder reads Docs."""
+    reading: Reading = model.attrs["convert_inputs"].keywords["reading"]
+    return reading
+
+
+def planned_windows(
+    model: Tok2Vec, docs: Sequence[Doc], reading: Reading
+) -> tuple[Wordpieces, Windows]:
+    """The wordpieces of some Docs, and the windows in which a BertEncoder reads them."""
+    shim = bert_shim(model)
+    tokenizer = shim.tokenizer
+    limit = pretrained.max_positions(shim.module.bert, tokenizer.tokenizer)
+    window = min(reading.window, limit or reading.window)
+    capacity = window - len(tokenizer.prefix) - len(tokenizer.suffix)
+    wordpieces = tokenizer(docs)
+    windows = plan_windows(
+        wordpieces.doc_lengths,
+        wordpieces.starts,
+        wordpieces.ends,
+        capacity,
+        min(reading.overlap, capacity // 2),
+    )
+    return wordpieces, windows
 
 
 def _init(
@@ -167,19 +210,8 @@ def _autocast_dtype(mixed_precision: bool) -> torch.dtype | None:
     return half_precision(get_torch_default_device())
 
 
-class _Reading(NamedTuple):
-    """How Docs are read. Not among the model's attrs, for what is loaded would win over the
-    config."""
-
-    pooling: str
-    window: int
-    overlap: int
-    max_batch_pieces: int
-    of_texts: bool = False
-
-
 def _docs_to_torch(
-    model: Tok2Vec, docs: list[Doc], is_train: bool, *, reading: _Reading
+    model: Tok2Vec, docs: list[Doc], is_train: bool, *, reading: Reading
 ) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], list[Doc]]]:
     shim = bert_shim(model)
     device = shim.device
@@ -198,21 +230,11 @@ def _docs_to_torch(
     return ArgsKwargs(args=args, kwargs={}), lambda _: docs
 
 
-def _read(model: Tok2Vec, docs: list[Doc], is_train: bool, reading: _Reading) -> EncoderInput:
+def _read(model: Tok2Vec, docs: list[Doc], is_train: bool, reading: Reading) -> EncoderInput:
     shim = bert_shim(model)
     batch_cost = BATCH_COST_IN_TRAINING if is_train else BATCH_COST
     tokenizer = shim.tokenizer
-    limit = pretrained.max_positions(shim.module.bert, tokenizer.tokenizer)
-    window = min(reading.window, limit or reading.window)
-    capacity = window - len(tokenizer.prefix) - len(tokenizer.suffix)
-    wordpieces = tokenizer(docs)
-    windows = plan_windows(
-        wordpieces.doc_lengths,
-        wordpieces.starts,
-        wordpieces.ends,
-        capacity,
-        min(reading.overlap, capacity // 2),
-    )
+    wordpieces, windows = planned_windows(model, docs, reading)
     return encoder_input(
         wordpieces,
         windows,

@@ -155,12 +155,18 @@ class TorchShim(PyTorchShim):
         """The weights as they are saved."""
         return {name: value.contiguous() for name, value in self._model.state_dict().items()}
 
-    def _require_weights(self) -> None:
-        packed = [
+    @property
+    def packed(self) -> list[str]:
+        """What layers have in the place of weights that `torch.ao.quantization` has packed: these
+        have no gradient."""
+        return [
             name
             for name, value in self._model.state_dict().items()
             if not isinstance(value, torch.Tensor)
         ]
+
+    def _require_weights(self) -> None:
+        packed = self.packed
         if packed:
             raise ValueError(
                 f"Layers that torch.ao.quantization has packed ({packed[0].rpartition('.')[0]} and "

@@ -128,3 +128,18 @@ def test_spans_known_to_be_wrong_are_ruled_out(component, by_label):
     )
     loss, _ = component.get_loss([Example(doc, reference)], component.model.predict([doc]))
     assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_span_is_explained_by_its_alternatives(spans_nlp, nested_examples):
+    """What they rest on is not known of spans that may overlap, which is said."""
+    component = spans_nlp.get_pipe("bertcrf_spans")
+    doc = spans_nlp.make_doc("王小明在北京大学工作。")
+    mentions = component.mentions(nested_examples(spans_nlp))
+    found = component.explain(doc, (4, 8, "organization"), mentions=mentions)
+    others = {other.span: other.probability for other in found.alternatives}
+    assert (4, 6, "place") in others
+    exact = component.span_probabilities(doc, list(others))
+    assert list(others.values()) == pytest.approx(exact.tolist())
+    assert (found.outside, found.attributions) == (None, None)
+    assert "known of a bertcrf alone" in found.no_attributions
+    assert [near.mention.label for near in found.nearest] == ["organization"] * 2
