@@ -207,6 +207,7 @@ def test_without_a_bert_the_rest_is_explained(trained, make_examples):
     assert "rests" not in found.sentence()
 
 
+@pytest.mark.slow
 def test_a_shared_transformer_is_explained_but_for_what_it_rests_on(trained_as):
     nlp = trained_as("shared_transformer")
     component = nlp.get_pipe("bertcrf")

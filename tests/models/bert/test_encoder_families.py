@@ -29,6 +29,7 @@ from transformers import (
 )
 
 from spacy_bertcrf.models.bert.bert_encoder import BertEncoder
+from spacy_bertcrf.models.bert.embedded_text import EmbeddedText
 from spacy_bertcrf.models.bert.pretrained import max_positions
 
 VOCAB = Vocab()
@@ -276,3 +277,23 @@ def test_a_model_with_relative_positions_alone_has_no_limit(unigram_tokenizer):
     sizes = {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 32}
     bert = XLNetModel(XLNetConfig(vocab_size=len(unigram_tokenizer), **sizes))
     assert max_positions(bert, unigram_tokenizer) is None
+
+
+@pytest.mark.parametrize(
+    ("alignment", "pooling"), [("token", "mean"), ("text", "first"), ("text", "last")]
+)
+def test_embeddings_are_read_as_the_wordpieces_that_they_are_of(encoder, docs, alignment, pooling):
+    """Else an explanation would be one of another text."""
+    model = encoder(alignment=alignment, pooling=pooling)
+    for doc, start, end in [(docs[0], 2, 4), (docs[3], 0, 3), (docs[4], 40, 43), (docs[4], 0, 1)]:
+        text = EmbeddedText(model, doc, start, end)
+        assert {start, end - 1} <= set(text.tokens)
+        with torch.no_grad():
+            found = text.vectors(torch.cat([text.baseline, text.embeddings]))[1]
+        expected = model.predict([doc])[0][text.tokens.start : text.tokens.stop]
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        values = np.arange(1.0, 1 + text.embeddings.shape[1])
+        first, of_tokens = text.by_token(values)
+        assert of_tokens.sum() == pytest.approx(values.sum())
+        assert first <= text.tokens.start
+        assert first + len(of_tokens) >= text.tokens.stop
