@@ -26,6 +26,7 @@ from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.mentions import Mentions, NearMention
 from spacy_bertcrf.pipeline.objective import Known, objective
 from spacy_bertcrf.pipeline.posterior import asked_spans
+from spacy_bertcrf.pipeline.rehearsal import rehearse
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.step_count import count_steps
 from spacy_bertcrf.pipeline.temperature import fitted_temperature, judge_entities
@@ -77,6 +78,8 @@ class Recognizer(LabelledPipe):
         self.threshold = threshold
         self.scorer = scorer
         self._has_told_of_crossing_gold = False
+        # `Language.resume_training` keeps a copy of the model under this name.
+        self._rehearsal_model: CRFTaggerModel | None = None
         self.learning = Learning(model, loss_reduction, strategies)
 
     @property
@@ -263,6 +266,40 @@ class Recognizer(LabelledPipe):
             for part, loss in parts.items():
                 key = f"{self.name}/{part}"
                 losses[key] = losses.get(key, 0.0) + loss
+        return losses
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn to believe of some texts what the model believed when `nlp.resume_training` was
+        called: the loss is the divergence of its distribution over whole tag sequences from that
+        of then. Labels that were added since are summed out (`models.teaching.divergence`).
+        `nlp.rehearse` calls it, in turn with `nlp.update`, with raw texts of the kind that the
+        model is not to forget; annotations are not looked at.
+
+        drop, sgd, losses: as of `update`.
+
+        Does nothing if there was no `resume_training`. Raises ValueError before the component is
+        initialized, and if the model has no CRF or listens to a shared component.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.rehearse")
+        self._require_initialized()
+        docs = [example.predicted for example in examples]
+        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        weight = loss_weight(self.loss_reduction, np.asarray([len(doc) for doc in docs]))
+        losses[self.name] += rehearse(self.model, self._rehearsal_model, docs, weight)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
         return losses
 
     def finish_update(self, sgd: Optimizer) -> None:

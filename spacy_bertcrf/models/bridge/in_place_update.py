@@ -119,7 +119,9 @@ def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
         if parameter.grad is not None
     }
     if not shim._grad_scaler.found_inf:
-        watch_rate(shim, optimizer, parameters)
+        # What `Language.rehearse` gives for an optimizer only collects gradients.
+        if isinstance(optimizer, Optimizer):
+            watch_rate(shim, optimizer, parameters)
         step_parameters = getattr(optimizer, "step_parameters", None)
         if step_parameters is not None:
             step_parameters(parameters)
