@@ -62,6 +62,7 @@ def distill_cli(
     from spacy.util import load_config
 
     from spacy_bertcrf.cli.devices import use_device
+    from spacy_bertcrf.cli.forgotten_teacher import forget_teacher
     from spacy_bertcrf.cli.raw_texts import add_texts, say_what_was_taken, take_texts, texts_of
     from spacy_bertcrf.training.strategies.teachers import Teachers
 
@@ -112,7 +113,8 @@ def distill_cli(
         del asked
         msg.divider("The student")
         _train(config_of_student, output / "student", gpu_id)
-        _forget_teacher(output / "student" / "model-best" / "config.cfg", config, name)
+        for saved in ("model-best", "model-last"):
+            forget_teacher(output / "student" / saved, config, "distillation")
         if baseline:
             msg.divider("The student without a teacher")
             _train(config, output / "undistilled", gpu_id)
@@ -199,19 +201,6 @@ def _train(config: Any, folder: Path, gpu_id: int) -> None:
     code = subprocess.run(command, check=False).returncode
     if code:
         raise ValueError(f"The training in {folder} has ended early; the same command goes on.")
-
-
-def _forget_teacher(path: Path, config: dict[str, Any], name: str) -> None:
-    """A later training of the student is not to look for it."""
-    from spacy.util import load_config
-
-    saved = load_config(path)
-    if saved["components"][name].get("strategies", {}).pop("distillation", None) is None:
-        return
-    saved["corpora"] = config["corpora"]
-    draft = path.with_suffix(".tmp")
-    saved.to_disk(draft)
-    draft.replace(path)
 
 
 def _judged(pipeline: str, dev: Path) -> tuple[float, float]:

@@ -10,7 +10,9 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.devices import use_device
+from spacy_bertcrf.cli.forgotten_teacher import forget_teacher
 from spacy_bertcrf.cli.processes import joined_processes, start_processes
+from spacy_bertcrf.cli.rehearsal import REHEARSAL, with_rehearsal
 
 if TYPE_CHECKING:
     from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
@@ -52,12 +54,28 @@ def train_cli(
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait for a process that does not answer", min=1)
     ] = 600.0,
+    rehearse: Annotated[
+        Path | None,
+        typer.Option(help="Pipeline to go on from, whose knowledge is kept on the --raw texts"),
+    ] = None,
+    raw: Annotated[
+        list[str] | None,
+        typer.Option(help="Raw texts: .txt (a text a line), .spacy, also .gz; or globs; repeat it"),
+    ] = None,
+    rehearsal_weight: Annotated[
+        float, typer.Option(help="Of what the pipeline to go on from believes", min=0)
+    ] = 1.0,
 ) -> None:
     """Train a pipeline as `spacy train` does, so that it can be stopped and resumed.
 
     Same config and overrides (--training.max_steps 100), same numbers, same model-best and
     model-last. Beside them, in OUTPUT/checkpoints, is all that --resume needs to go on after a
     crash as if nothing had been. Ctrl-C and SIGTERM write a checkpoint and end the training.
+
+    With --rehearse OLD and --raw texts, the training goes on from the pipeline OLD, with its
+    component instead of the config's, and new labels are added; what OLD believes of the raw
+    texts, and of labels that the new annotation says nothing of, is learned beside it. Saved
+    pipelines do without OLD.
 
     With --nproc, several processes share the work of each batch, with the result of one. On
     several machines, run on each:
@@ -82,6 +100,7 @@ def train_cli(
     from spacy_bertcrf.training.distributed import started_as_rank
     from spacy_bertcrf.training.interruption import TrainingInterrupted
     from spacy_bertcrf.training.loop import train
+    from spacy_bertcrf.training.saved_pipelines import MODEL_BEST, MODEL_LAST
 
     if not started_as_rank():
         try:
@@ -105,8 +124,15 @@ def train_cli(
         checkpoints = Checkpoints(output / CHECKPOINTS, checkpoint_frequency, keep)
     with show_validation_error(config):
         loaded = load_config(config, overrides=overrides, interpolate=False)
-        replaced = loaded.interpolate()
+        own = replaced = loaded.interpolate()
     try:
+        if (rehearse is None) != (not raw):
+            raise ValueError("--rehearse OLD_PIPELINE and --raw TEXTS need one another.")
+        if rehearse is not None:
+            if output is None:
+                raise ValueError("--rehearse needs an --output, where texts and beliefs are kept.")
+            loaded = with_rehearsal(replaced.copy(), rehearse, raw or [], output, rehearsal_weight)
+            replaced = loaded
         # Before the pipeline is built, which drops what it does not know.
         check_config(replaced)
         is_resuming = goes_on(checkpoints, resume=resume, overwrite=overwrite)
@@ -135,6 +161,9 @@ def train_cli(
                 stdout=sys.stdout,
                 stderr=sys.stderr,
             )
+            if rehearse is not None and output is not None and ranks.is_first:
+                for saved in (MODEL_BEST, MODEL_LAST):
+                    forget_teacher(output / saved, own, REHEARSAL)
     except TrainingInterrupted as stopped:
         msg.warn(str(stopped), "Go on with the same command and --resume.")
         raise typer.Exit(128 + stopped.signal_number) from stopped

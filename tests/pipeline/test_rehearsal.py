@@ -21,7 +21,7 @@ def raw_examples(nlp):
 
 def found(nlp):
     docs = list(nlp.pipe(RAW))
-    groups = [doc.spans["sc"] if "sc" in doc.spans else doc.ents for doc in docs]
+    groups = [doc.spans.get("sc", doc.ents) for doc in docs]
     return [{(span.start, span.end, span.label_) for span in group} for group in groups]
 
 
