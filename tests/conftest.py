@@ -35,6 +35,7 @@ NO_SPACY_TRANSFORMERS = "a shared transformer is a component of spacy-transforme
 BROWSER_TESTS = [
     ROOT / "tests" / "evaluation" / "report" / "test_in_browser.py",
     ROOT / "tests" / "serving" / "test_page.py",
+    ROOT / "tests" / "serving" / "test_teaching_page.py",
 ]
 MAX_WORKERS = 2  # a third would need its own copy of each session's pipelines, and 1 GB
 

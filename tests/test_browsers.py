@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-FILES = ("evaluation/report/test_in_browser.py", "serving/test_page.py")
+FILES = (
+    "evaluation/report/test_in_browser.py",
+    "serving/test_page.py",
+    "serving/test_teaching_page.py",
+)
 BROWSERS = ("chromium", "google-chrome", "chrome")
 
 

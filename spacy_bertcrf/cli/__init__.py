@@ -28,6 +28,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     plot,
     pretrain,
     report,
+    select,
     serve,
     train,
     tune,

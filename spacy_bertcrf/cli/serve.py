@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +11,20 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.devices import use_device
+from spacy_bertcrf.cli.select import RANKINGS, raw_rows, reading_bar, warn_of_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from spacy_bertcrf.serving.readings import Reader
+    from spacy.language import Language
+
+    from spacy_bertcrf.teaching.session import Teaching
 
 DRAIN_SECONDS = 30
 IPV6 = "["  # what Starlette takes for the host in http://[::1]:8000
 TOKEN_VARIABLE = "SPACY_BERTCRF_TOKEN"  # its name
+FILE_ORDER, DEFAULT_ORDER = "file", RANKINGS[0]
+Order = Enum("Order", {name: name for name in (*RANKINGS, FILE_ORDER)})  # type: ignore[misc]
 
 
 @bertcrf_app.command("serve")
@@ -44,6 +50,33 @@ def serve_cli(
     max_text: Annotated[int, typer.Option(help="Characters of a text, at most", min=1)] = 100_000,
     max_body: Annotated[int, typer.Option(help="Bytes of a request, at most", min=1)] = 1_000_000,
     max_waiting: Annotated[int, typer.Option(help="Texts that wait, at most", min=1)] = 1024,
+    queue: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Texts to annotate at /teach, as `select` reads them; may be given several times"
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="The .jsonl file that keeps what annotators decide")
+    ] = None,
+    order: Annotated[Order, typer.Option(help="Which text comes first, as in `select`")] = Order[
+        DEFAULT_ORDER
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A label that the pipeline does not know yet; may be given several times"
+        ),
+    ] = None,
+    text_field: Annotated[str, typer.Option(help="With --queue: key of the texts")] = "text",
+    retrain: Annotated[
+        Path | None,
+        typer.Option(help="Training config: the page can train on what is there, and use it"),
+    ] = None,
+    retrain_output: Annotated[
+        Path | None,
+        typer.Option(help="Folder of these trainings  [default: --save without .jsonl]"),
+    ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Serve pipelines over HTTP, with a page to try them on.
@@ -51,12 +84,17 @@ def serve_cli(
     POST /v1/entities with {"text": …} or {"texts": […]} gives the entities with their exact
     probabilities. Texts of different connections are read together. SIGTERM and Ctrl-C answer what
     has been asked, and end.
+
+    With --queue and --save, /teach is a page for annotators: the texts come in the order in which
+    annotating them teaches the first pipeline most, and each decision is on the disk at once. The
+    file converts by `bertcrf convert`.
     """
     try:
         import uvicorn
 
         from spacy_bertcrf.serving.app import make_app
         from spacy_bertcrf.serving.limits import Limits
+        from spacy_bertcrf.serving.readings import Reader
     except ImportError as error:
         msg.fail(
             f"The service needs {error.name}",
@@ -71,7 +109,20 @@ def serve_cli(
             exits=1,
         )
     try:
-        readers = _readers(models, gpu_id)
+        pipelines = _pipelines(models, gpu_id)
+        teaching = None
+        if queue or save or retrain:
+            teaching = _teaching(
+                next(iter(pipelines.values())),
+                queue or [],
+                save,
+                text_field=text_field,
+                order=order.value,
+                labels=label or [],
+                retrain=retrain,
+                retrain_output=retrain_output,
+            )
+        readers = {name: Reader(nlp) for name, nlp in pipelines.items()}
     except (ValueError, OSError, ImportError) as error:
         msg.fail("No service was started", str(error), exits=1)
     if not is_loopback and token is None:
@@ -81,8 +132,10 @@ def serve_cli(
         limits=Limits(body_bytes=max_body, text_characters=max_text, waiting=max_waiting),
         token=token,
         hosts=["localhost", "127.0.0.1", IPV6, host] if is_loopback else None,
+        teaching=teaching,
     )
-    msg.good(f"Serving {', '.join(readers)}", f"The page: http://{_in_address(host)}:{port}/")
+    page = "" if teaching is None else "teach"
+    msg.good(f"Serving {', '.join(readers)}", f"The page: http://{_in_address(host)}:{port}/{page}")
     # Requests are many and small; their count is at /metrics.
     uvicorn.run(
         app,
@@ -95,22 +148,52 @@ def serve_cli(
     )
 
 
-def _readers(models: "Sequence[str]", gpu_id: int) -> "Mapping[str, Reader]":
+def _pipelines(models: "Sequence[str]", gpu_id: int) -> "dict[str, Language]":
     from spacy import load
 
-    from spacy_bertcrf.serving.readings import Reader
-
     use_device(gpu_id)
-    readers: dict[str, Reader] = {}
+    pipelines: dict[str, Language] = {}
     for model in models:
         name, _, path = model.rpartition("=")
         if os.path.exists(model):
             name, path = "", model
         name = name or (Path(path).resolve().name if os.path.exists(path) else path)
-        if name in readers:
+        if name in pipelines:
             raise ValueError(f"Two pipelines have the name '{name}'. Give them as NAME=FOLDER.")
-        readers[name] = Reader(load(path))
-    return readers
+        pipelines[name] = load(path)
+    return pipelines
+
+
+def _teaching(
+    nlp: "Language",
+    queue: "Sequence[str]",
+    save: Path | None,
+    *,
+    text_field: str,
+    order: str,
+    labels: "Sequence[str]",
+    retrain: Path | None,
+    retrain_output: Path | None,
+) -> "Teaching":
+    from spacy_bertcrf.annotation.settings import Settings
+    from spacy_bertcrf.teaching.decisions import DecisionFile
+    from spacy_bertcrf.teaching.session import Teaching
+
+    if not queue or save is None:
+        raise ValueError("Teaching needs both --queue, texts to annotate, and --save, a file.")
+    rows = raw_rows(queue, save, Settings(text_field=text_field), [])
+    file = DecisionFile(save)
+    if file.cut_off is not None:
+        msg.warn(f"The last line of {save} was not whole and is left out", file.cut_off[:200])
+    by = None if order == FILE_ORDER else order
+    with reading_bar(len(rows)) as tell:
+        teaching = Teaching(nlp, rows, file, labels=labels, by=by, tell=tell)
+    warn_of_failed([(row.place, reason) for row, reason in teaching.failed])
+    if retrain is not None:
+        teaching.train_with(retrain, retrain_output or save.with_suffix(""), str(nlp.lang))
+    done, skipped, left = teaching.queue.counts()
+    msg.info(f"Of {done + skipped + left:,} texts {left:,} are to be annotated, into {save}")
+    return teaching
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ from spacy_bertcrf.layers.chains import TagChain, chains_of
 from spacy_bertcrf.layers.forward_backward import ForwardBackward, LogPartition, scan
 from spacy_bertcrf.layers.gold import check_gold, gold_scores
 from spacy_bertcrf.layers.packing import Packing, lengths_of, pack
+from spacy_bertcrf.layers.path_entropy import path_entropies
 from spacy_bertcrf.layers.scores import (
     Scores,
     packed_emissions,
@@ -260,6 +261,30 @@ class LinearChainCRF(torchcrf.CRF):
             posteriors = result.posteriors().to(marginals.dtype)
             marginals = packing.scatter(posteriors, marginals)
         return marginals
+
+    @torch.no_grad()
+    def entropies(
+        self,
+        emissions: Tensor,
+        mask: Tensor | None = None,
+        allowed: Tensor | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Shannon entropy, in nats, of the posterior over all legal paths inside `allowed`: 0 where
+        one path alone is possible, log n for n equally probable ones.
+
+        temperature: as in `marginals`.
+
+        Returns (batch,), 0 for an empty sequence, without gradient. Raises ValueError, with the
+        sequence, if it has no legal path.
+        """
+        packing = self._pack(emissions, mask)
+        entropies = emissions.new_zeros(packing.batch, dtype=self._result_type(emissions))
+        if packing.n_running:
+            scores, result = self._scan(emissions, packing, allowed, temperature=temperature)
+            found = path_entropies(scores, result, packing)
+            entropies[packing.order] = found.to(entropies.dtype)
+        return entropies
 
     @torch.no_grad()
     def path_marginals(

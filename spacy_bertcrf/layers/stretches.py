@@ -81,7 +81,7 @@ def log_probabilities(
     rows, tags, owners, firsts, lasts = placed
     log = result.posteriors()[rows[firsts], tags[firsts]].log()
     inner = torch.ones_like(rows).index_fill_(0, firsts, 0).nonzero().squeeze(1)
-    steps = _following(scores, result, tags[inner - 1], rows[inner])
+    steps = following(scores, result, tags[inner - 1], rows[inner])
     chain = steps.gather(1, tags[inner].unsqueeze(1)).squeeze(1)
     log = log.index_add(0, owners[inner], chain)
     if closings is None:
@@ -97,13 +97,13 @@ def log_probabilities(
         )
     after = packing.following().index_select(0, rows[lasts])
     open_ended = (after >= 0).nonzero().squeeze(1)
-    steps = _following(scores, result, tags[lasts[open_ended]], after[open_ended])
+    steps = following(scores, result, tags[lasts[open_ended]], after[open_ended])
     closed = steps.masked_fill(~closings[open_ended], -math.inf).logsumexp(1)
     return log.index_add(0, open_ended, closed)
 
 
-def _following(scores: Scores, result: ForwardBackward, before: Tensor, rows: Tensor) -> Tensor:
-    """(n, tags) log probability of each tag at `rows`, given the tag before it."""
+def following(scores: Scores, result: ForwardBackward, before: Tensor, rows: Tensor) -> Tensor:
+    """(n, tags) log probability of each tag at `rows`, (n,), given the tag before it, (n,)."""
     weights = scores.transitions.index_select(0, before) + result.log_backward(rows)
     # Nothing follows a tag that cannot occur, and the probability of that tag is 0 already.
     return weights.log_softmax(1).nan_to_num(nan=0.0, neginf=-math.inf)

@@ -22,7 +22,8 @@ from spacy_bertcrf.pipeline.annotations import (
 from spacy_bertcrf.pipeline.attribution import Attributions
 from spacy_bertcrf.pipeline.explaining import what_it_rests_on
 from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
-from spacy_bertcrf.pipeline.posterior import Posterior, Prediction
+from spacy_bertcrf.pipeline.length_batches import batches_by_length
+from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, Uncertainty
 from spacy_bertcrf.pipeline.recognizer import Recognizer
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
@@ -144,6 +145,34 @@ class CRFEntityRecognizer(Recognizer):
             for i, best in zip(batch, posterior.k_best(k), strict=True):
                 readings[i] = best
         return readings
+
+    def uncertainties(self, docs: Iterable[Doc]) -> list[Uncertainty]:
+        """How sure the component is of each Doc, given what the Doc has set already. A Doc without
+        tokens leaves no doubt.
+
+        Raises ValueError before the component is initialized.
+        """
+        self._require_initialized()
+        docs = list(docs)
+        found = [Uncertainty(0.0, 0.0, {}) for _ in docs]
+        for batch, posterior in self._posteriors(docs):
+            for i, uncertainty in zip(batch, posterior.uncertainties(), strict=True):
+                found[i] = uncertainty
+        return found
+
+    def token_vectors(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+        """What the component's encoder makes of the tokens of each Doc, (n_tokens, width) float32.
+
+        Raises ValueError before the component is initialized.
+        """
+        self._require_initialized()
+        docs = list(docs)
+        found = [np.zeros((len(doc), 0), dtype=np.float32) for doc in docs]
+        tok2vec = self.model.get_ref("tok2vec")
+        for batch in batches_by_length(docs, self.max_batch_tokens):
+            for i, vectors in zip(batch, tok2vec.predict([docs[i] for i in batch]), strict=True):
+                found[i] = self.model.ops.to_numpy(vectors)
+        return found
 
     def _posterior(self, docs: Sequence[Doc], overwrite: bool = False) -> Posterior:
         return Posterior(

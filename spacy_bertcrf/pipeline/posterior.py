@@ -12,7 +12,13 @@ from thinc.api import Model
 from thinc.types import Ragged
 
 from spacy_bertcrf.layers import Stretch
-from spacy_bertcrf.models.tagger.crf import decode, k_best, stretch_probabilities
+from spacy_bertcrf.models.tagger.crf import (
+    decode,
+    entropies,
+    k_best,
+    marginals,
+    stretch_probabilities,
+)
 from spacy_bertcrf.pipeline.annotations import allowed_tags, open_tokens, trimmed
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
@@ -27,6 +33,19 @@ class Prediction(NamedTuple):
 
     tag_ids: np.ndarray
     probabilities: dict[EntitySpan, float] | None = None
+
+
+class Uncertainty(NamedTuple):
+    """How sure the CRF is of one Doc.
+
+    entropy: of the distribution over tag sequences, in nats.
+    wrong_tokens: how many of the best tag sequence's tags are wrong, as expected.
+    entities: those that the best sequence adds, with their exact probabilities.
+    """
+
+    entropy: float
+    wrong_tokens: float
+    entities: dict[EntitySpan, float]
 
 
 class Posterior:
@@ -100,6 +119,17 @@ class Posterior:
             dict(zip(found, values.tolist(), strict=True))
             for found, values in zip(spans, probabilities, strict=True)
         ]
+
+    def uncertainties(self) -> list[Uncertainty]:
+        """How sure the CRF is of each Doc."""
+        paths = self.best_paths()
+        given = self._emissions, self._allowed, self._temperature
+        of_tags = marginals(self._crf, *given)
+        right = of_tags[np.arange(len(of_tags)), np.concatenate(paths)]
+        ends = np.cumsum([len(path) for path in paths])[:-1]
+        wrong = [float((1 - part).sum()) for part in np.split(right, ends)]
+        of_paths = entropies(self._crf, *given).tolist()
+        return list(map(Uncertainty, of_paths, wrong, self.probabilities_of_paths(paths)))
 
     def k_best(self, k: int) -> list[list[tuple[list[EntitySpan], float]]]:
         """For each Doc, the sets of entities of its k best tag sequences with their

@@ -10,23 +10,34 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from spacy_bertcrf.annotation.annotator import Failure
+from spacy_bertcrf.serving.api_page import api_page
 from spacy_bertcrf.serving.batcher import Batcher, ClosedError, QueueFullError
 from spacy_bertcrf.serving.limits import Guard, Limits
 from spacy_bertcrf.serving.readings import Question, Reader
+from spacy_bertcrf.serving.teaching_api import add_teaching
+from spacy_bertcrf.teaching.session import Teaching
 
 MAX_K_BEST = 20
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
+}
+TEACHING_PAGE = {
+    "/teach": ("teach.html", "text/html; charset=utf-8"),
+    "/teach.js": ("teach.js", "text/javascript; charset=utf-8"),
+    "/teach_view.js": ("teach_view.js", "text/javascript; charset=utf-8"),
+    "/teach_words.js": ("teach_words.js", "text/javascript; charset=utf-8"),
+    "/teach.css": ("teach.css", "text/css; charset=utf-8"),
 }
 
 
@@ -78,6 +89,7 @@ def make_app(
     limits: Limits = Limits(),  # noqa: B008  # immutable
     token: str | None = None,
     hosts: Sequence[str] | None = None,
+    teaching: Teaching | None = None,
 ) -> FastAPI:
     """The application of some pipelines, for an ASGI server.
 
@@ -85,6 +97,7 @@ def make_app(
     token: what clients have to send; None lets all in.
     hosts: the names that the service may be called by; None for any. On the loopback this keeps
         pages of other sites from reaching it by a name of their own.
+    teaching: what the first pipeline is taught with, on a page for annotators.
     """
     batchers = {
         name: Batcher(reader, max_waiting=limits.waiting) for name, reader in readers.items()
@@ -97,10 +110,12 @@ def make_app(
         app.state.is_ready = True
         yield
         app.state.is_ready = False
+        if teaching is not None:
+            await run_in_threadpool(teaching.close)
         for batcher in batchers.values():
             batcher.close()
 
-    # FastAPI's own pages load their scripts from elsewhere.
+    # FastAPI's own pages load their scripts from elsewhere; /docs below does without.
     app = FastAPI(
         title="spacy-bertcrf",
         version=version("spacy-bertcrf"),
@@ -148,9 +163,14 @@ def make_app(
     async def pipelines() -> dict[str, Any]:
         return {
             "pipelines": [
-                {"name": name, "labels": reader.labels, "readings": reader.has_readings}
-                for name, reader in readers.items()
-            ]
+                {
+                    "name": name,
+                    "labels": batcher.reader.labels,
+                    "readings": batcher.reader.has_readings,
+                }
+                for name, batcher in batchers.items()
+            ],
+            "teach": teaching is not None,
         }
 
     @app.get("/healthz", summary="Whether the process lives")
@@ -168,7 +188,15 @@ def make_app(
     async def tell_metrics() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    for path, (file, media_type) in PAGE.items():
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(api_page(app.openapi()))
+
+    pages = PAGE
+    if teaching is not None:
+        add_teaching(app, teaching, batchers[default])
+        pages = {**PAGE, **TEACHING_PAGE}
+    for path, (file, media_type) in pages.items():
         _add_file(app, path, file, media_type)
     return app
 

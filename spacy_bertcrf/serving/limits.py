@@ -9,7 +9,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The page asks for the token itself.
-OPEN_PATHS = ("/healthz", "/readyz", "/", "/page.js", "/page.css")
+OPEN_PATHS = (
+    "/healthz", "/readyz", "/", "/page.js", "/page.css",
+    "/teach", "/teach.js", "/teach_view.js", "/teach.css",
+)  # fmt: skip
 
 SECURITY_HEADERS = {
     # No script or style but the page's own files, and nothing from elsewhere.

@@ -24,12 +24,14 @@ class Question(NamedTuple):
     k_best: how many of its best readings; 0 for none.
     alternatives: whether other labels and borders of its entities are asked for.
     utf16: whether offsets are in UTF-16 units, as JavaScript counts, instead of characters.
+    tokens: whether start and end of its tokens that are no white space are asked for.
     """
 
     text: str
     k_best: int = 0
     alternatives: bool = False
     utf16: bool = False
+    tokens: bool = False
 
 
 class Reader:
@@ -67,9 +69,19 @@ class Reader:
                 continue
             if question.k_best or question.alternatives:
                 answers[i] = answer = self._with_readings(question, answer)
+            if question.tokens and not isinstance(answer, Failure):
+                answer["tokens"] = self._tokens(question.text)
             if question.utf16 and not isinstance(answer, Failure):
                 _count_utf16(answer, question.text)
         return answers
+
+    def _tokens(self, text: str) -> list[tuple[int, int]]:
+        with self._nlp.memory_zone():
+            return [
+                (token.idx, token.idx + len(token))
+                for token in self._nlp.make_doc(text)
+                if not token.is_space
+            ]
 
     def _with_readings(self, question: Question, answer: Answer) -> Answer | Failure:
         if self._recognizer is None:

@@ -137,6 +137,18 @@ def test_marginals_are_shares_of_all_paths(case):
 
 
 @settings(max_examples=60, deadline=None)
+@given(CASES, st.sampled_from([1.0, 3.0]))
+def test_entropies_are_those_of_the_distribution_over_all_paths(case, temperature):
+    """Else the texts that teach most would not be asked for first."""
+    expected = []
+    for paths in case.paths:
+        scores = torch.tensor([score for _, score in paths], dtype=torch.float64) / temperature
+        expected.append(torch.special.entr(scores.softmax(0)).sum())
+    found = case.crf.entropies(**case.arguments, temperature=temperature)
+    torch.testing.assert_close(found, torch.stack(expected), atol=1e-9, rtol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
 @given(CASES, st.data())
 def test_path_marginals_are_shares_of_all_paths(case, data):
     """The score of an entity would not be its probability."""

@@ -74,6 +74,21 @@ def marginals(
     return found
 
 
+def entropies(
+    model: Model,
+    emissions: Ragged,
+    allowed: np.ndarray | None = None,
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """The entropy of each Doc's tag sequences, (n_docs,), in nats.
+
+    allowed, temperature: as in `stretch_probabilities`.
+    """
+    padded, mask, limits = _pad_both(model, emissions, allowed)
+    found: torch.Tensor = torch_shim(model).module.entropies(padded, mask, limits, temperature)
+    return found.cpu().numpy()
+
+
 def stretch_probabilities(
     model: Model,
     emissions: Ragged,

@@ -5,7 +5,7 @@
   const N_READINGS = 5;
   const TEXTS = {
     en: {
-      pipeline: "Pipeline", text: "Text: type, paste, or drop a file", read: "Find entities",
+      pipeline: "Pipeline", teach: "Annotate", text: "Text: type, paste, or drop a file", read: "Find entities",
       token: "Token", threshold: "Probability at least", readings: "Best readings of the whole text",
       entity: "Entity", label: "Label", probability: "Probability", alternatives: "Alternatives",
       none: "No entity.", reading: "Reading …", nothing: "There is no text.", noEntity: "no entity",
@@ -13,7 +13,7 @@
       other: "中文", otherLanguage: "zh",
     },
     zh: {
-      pipeline: "模型", text: "文本：输入、粘贴，或拖入文件", read: "识别实体",
+      pipeline: "模型", teach: "标注", text: "文本：输入、粘贴，或拖入文件", read: "识别实体",
       token: "令牌", threshold: "概率不低于", readings: "整段文本最可能的几种标注",
       entity: "实体", label: "标签", probability: "概率", alternatives: "其他可能",
       none: "没有找到实体。", reading: "识别中……", nothing: "请先输入文本。", noEntity: "没有实体",
@@ -63,7 +63,9 @@
   };
 
   const loadPipelines = async () => {
-    pipelines = (await call("v1/pipelines")).pipelines;
+    const found = await call("v1/pipelines");
+    pipelines = found.pipelines;
+    $("teach").hidden = !found.teach;
     $("pipeline").replaceChildren(...pipelines.map(({ name }) => element("option", name)));
     $("pipelines").hidden = pipelines.length < 2;
   };

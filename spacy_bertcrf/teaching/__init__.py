@@ -1,0 +1,1 @@
+"""Teaching a pipeline: which texts to annotate next, and what was said of them."""

@@ -1,0 +1,194 @@
+"""Which text is given to whom."""
+
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from spacy_bertcrf.annotation.rows import Row
+from spacy_bertcrf.corpora.formats.taught import ACCEPTED, OPEN, SKIPPED
+from spacy_bertcrf.teaching.decisions import Decision, DecisionFile, Mark, check
+
+# A tab that has shown no sign of life for so long is taken for closed.
+LEASE_SECONDS = 600.0
+
+
+class TakenError(Exception):
+    """The text has been given to another tab."""
+
+
+class UnknownTextError(Exception):
+    """The queue has no such text."""
+
+
+class Given(NamedTuple):
+    """A text for a tab. key: its name in the queue. known: what was said of it before."""
+
+    key: str
+    row: Row
+    known: Decision
+
+
+class Counts(NamedTuple):
+    """How many texts have been accepted, skipped, and not yet either."""
+
+    accepted: int
+    skipped: int
+    left: int
+
+
+class TeachingQueue:
+    """Texts in an order, each given to one tab at a time, and what the tabs decide.
+
+    rows: with texts that differ.
+    file: what was decided before is not asked for again, and what was begun comes first.
+    labels: those of the entities.
+
+    It may be called from several threads.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        file: DecisionFile,
+        labels: Iterable[str],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.labels = tuple(dict.fromkeys(labels))
+        self._file = file
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rows = {key_of(row): row for row in rows}
+        self._tabs: dict[str, tuple[str, float]] = {}  # by the text's key
+        begun = [key for key, row in self._rows.items() if self._is_begun(row)]
+        self._waiting = [*begun, *(key for key in self._rows if key not in set(begun))]
+
+    def next(self, tab: str) -> Given | None:
+        """The text that a tab has, or else the next one; None if there is none."""
+        with self._lock:
+            self._waiting = [key for key in self._waiting if not self._is_done(key)]
+            own = [key for key, (holder, _) in self._tabs.items() if holder == tab]
+            for key in [*own, *self._waiting]:
+                if not self._is_done(key) and self._may_have(tab, key):
+                    return self._give(tab, key)
+            return None
+
+    def decide(
+        self,
+        tab: str,
+        key: str,
+        status: str,
+        entities: Iterable[Mark],
+        rejected: Iterable[Mark],
+    ) -> Counts:
+        """Keep what a tab says of a text; it is on the disk when this returns.
+
+        Raises TakenError if another tab has it, UnknownTextError, ValueError for what is no
+        decision, and OSError if it cannot be written.
+        """
+        with self._lock:
+            row = self._row(key)
+            decision = Decision(row.id, row.text or "", status, tuple(entities), tuple(rejected))
+            if decision == self._file.last.get(decision.text) and self._is_done(key):
+                return self._counts()  # its answer was lost, and it comes again
+            if not self._may_have(tab, key) or (self._is_done(key) and key not in self._tabs):
+                raise TakenError
+            check(decision, self.labels)
+            self._file.append(decision)
+            if status == OPEN:
+                self._tabs[key] = tab, self._clock()
+            else:
+                self._tabs.pop(key, None)
+            return self._counts()
+
+    def reopen(self, tab: str, key: str) -> Given:
+        """Take back that a text was accepted or skipped; what the tab has meanwhile comes next.
+
+        Raises TakenError if another tab has it, and UnknownTextError.
+        """
+        with self._lock:
+            row = self._row(key)
+            if not self._may_have(tab, key):
+                raise TakenError
+            before = self._file.last.get(row.text or "")
+            if before is not None and before.status != OPEN:
+                self._file.append(before._replace(status=OPEN))
+            for own in [own for own, (holder, _) in self._tabs.items() if holder == tab]:
+                del self._tabs[own]
+                if own != key and own not in self._waiting[:1]:
+                    self._waiting.insert(0, own)
+            return self._give(tab, key)
+
+    def is_alive(self, tab: str) -> None:
+        """Note that a tab is still open."""
+        with self._lock:
+            for key, (holder, _) in list(self._tabs.items()):
+                if holder == tab:
+                    self._tabs[key] = tab, self._clock()
+
+    def counts(self) -> Counts:
+        """Of the texts of the queue."""
+        with self._lock:
+            return self._counts()
+
+    def undecided(self) -> list[Row]:
+        """The texts that are neither accepted nor skipped, nor given to anybody."""
+        with self._lock:
+            return [
+                row
+                for key, row in self._rows.items()
+                if not self._is_done(key) and key not in self._tabs
+            ]
+
+    def put_in_order(self, rows: Iterable[Row], labels: Iterable[str] = ()) -> None:
+        """Let these texts come in this order, and after them what else is left.
+
+        labels: to be known beside those that are.
+        """
+        with self._lock:
+            self.labels = tuple(dict.fromkeys((*self.labels, *labels)))
+            first = [key_of(row) for row in rows]
+            begun = [key for key in self._waiting if self._is_begun(self._rows[key])]
+            keys = dict.fromkeys([*begun, *first, *self._waiting])
+            self._waiting = [key for key in keys if key in self._rows]
+
+    def row(self, key: str) -> Row:
+        """Raises UnknownTextError."""
+        return self._row(key)
+
+    def _row(self, key: str) -> Row:
+        if key not in self._rows:
+            raise UnknownTextError
+        return self._rows[key]
+
+    def _give(self, tab: str, key: str) -> Given:
+        self._tabs[key] = tab, self._clock()
+        row = self._rows[key]
+        known = self._file.last.get(row.text or "", Decision(row.id, row.text or "", OPEN))
+        return Given(key, row, known)
+
+    def _may_have(self, tab: str, key: str) -> bool:
+        holder, since = self._tabs.get(key, (tab, 0.0))
+        return holder == tab or self._clock() - since > LEASE_SECONDS
+
+    def _status(self, row: Row) -> str | None:
+        decision = self._file.last.get(row.text or "")
+        return None if decision is None else decision.status
+
+    def _is_begun(self, row: Row) -> bool:
+        return self._status(row) == OPEN
+
+    def _is_done(self, key: str) -> bool:
+        return self._status(self._rows[key]) in (ACCEPTED, SKIPPED)
+
+    def _counts(self) -> Counts:
+        found = Counter(self._status(row) for row in self._rows.values())
+        n_done = found[ACCEPTED] + found[SKIPPED]
+        return Counts(found[ACCEPTED], found[SKIPPED], len(self._rows) - n_done)
+
+
+def key_of(row: Row) -> str:
+    """The name of a text in the queue, which stays the same when a service is started again."""
+    return hashlib.sha256((row.text or "").encode("utf-8")).hexdigest()[:24]
