@@ -3,6 +3,10 @@
     SPACY_BERTCRF_REAL=FOLDER python benchmarks/serving.py cluener \
         --bert FOLDER/models/zh-char-bert-4l
 
+With `--hostile N` instead, the resident memory of a service over N requests of texts that no
+pipeline likes: new words by the thousand, half characters, control characters, markup, one word of
+thousands of letters, empty texts, bodies that are no requests.
+
 Each client sends one text after the other over its own connection, each as soon as the one before
 is answered; the clients are threads of two processes on the same machine, whose cores they share
 with the service. Beside `python -m spacy bertcrf serve` is what people write: a FastAPI handler
@@ -14,10 +18,13 @@ import argparse
 import http.client
 import json
 import multiprocessing
+import os
+import random
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from peers import LANGUAGES, describe_machine, our_pipeline, read_dev
@@ -25,6 +32,7 @@ from turns import Setting, add_arguments, setting_of
 
 from spacy_bertcrf.annotation.annotator import keep_scores
 
+HEADERS = {"Content-Type": "application/json"}
 N_PROCESSES = 2
 CLIENTS = (1, 8, 64)
 
@@ -32,8 +40,13 @@ CLIENTS = (1, 8, 64)
 def main() -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser, list(LANGUAGES), n_texts=400)
-    setting = setting_of(parser.parse_args())
+    parser.add_argument("--hostile", type=int, help="so many requests of hostile text instead")
+    args = parser.parse_args()
+    setting = setting_of(args)
     torch.set_num_threads(setting.threads)
+    if args.hostile:
+        measure_memory(setting, args.hostile)
+        return
     docs = read_dev(setting.corpus, setting.n_texts)
     texts = [doc.text for doc in docs]
     n_words = sum(map(len, docs))
@@ -52,6 +65,49 @@ def main() -> None:
         for n_clients in CLIENTS:
             rate, times = loaded(serve, setting, texts, n_words, n_clients)
             row(name, n_clients, rate, limit, times)
+
+
+def measure_memory(setting: Setting, n_requests: int) -> None:
+    print(f"{n_requests:,} hostile requests, {describe_machine(setting)}")
+    print("\n| requests | refused | resident MB of the service |\n|---|---|---|")
+    service, port = started(serve_ours, setting)
+    rng = random.Random(0)
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    n_refused, n_steps = 0, 20
+    for n in range(1, n_requests + 1):
+        connection.request("POST", "/v1/entities", hostile_body(rng), HEADERS)
+        answer = connection.getresponse()
+        answer.read()
+        n_refused += answer.status != 200
+        assert answer.status < 500
+        if n % max(1, n_requests // n_steps) == 0:
+            print(f"| {n:,} | {n_refused:,} | {resident_mb(service.pid):.0f} |", flush=True)
+    service.terminate()
+    service.join()
+
+
+def hostile_body(rng: random.Random) -> bytes:
+    letters = [chr(rng.randrange(0x20, 0x2FA0)) for _ in range(rng.randrange(1, 120))]
+    text = "".join(letter for letter in letters if letter.isprintable())
+    kind = rng.randrange(8)
+    if kind == 0:
+        return rng.randbytes(200)
+    if kind == 1:
+        return b'{"text": "half \\ud83d a character"}'
+    texts = {
+        2: " ".join(f"{rng.getrandbits(64):x}" for _ in range(30)),
+        3: "\x00\x07\u202e\ufeff" + text,
+        4: "<script>alert(1)</script>" + text,
+        5: "a" * rng.randrange(1, 4000),
+        6: "\n \t" * rng.randrange(50),
+    }
+    return json.dumps({"text": texts.get(kind, text), "k_best": kind % 4}).encode()
+
+
+def resident_mb(process_id: int | None) -> float:
+    """In MB of 10^6 bytes."""
+    pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def timed(function: Callable[[], object]) -> float:
@@ -73,10 +129,7 @@ def loaded(
 ) -> tuple[float, list[float]]:
     """Words a second, and the seconds of each request."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    service = context.Process(target=serve, args=(setting, theirs), daemon=True)
-    service.start()
-    port = ours.recv()
+    service, port = started(serve, setting)
     send(port, texts[:50], min(n_clients, 8))  # it warms up
     parts = [texts[i::N_PROCESSES] for i in range(N_PROCESSES)] if n_clients > 1 else [texts]
     begin = context.Event()
@@ -102,6 +155,15 @@ def loaded(
     return n_words / elapsed, times
 
 
+def started(serve: Callable, setting: Setting) -> tuple[multiprocessing.process.BaseProcess, int]:
+    """The process of a service, and its port."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    service = context.Process(target=serve, args=(setting, theirs), daemon=True)
+    service.start()
+    return service, ours.recv()
+
+
 def run_clients(port: int, texts: list[str], n: int, begin, answers) -> None:
     answers.put(None)
     begin.wait()
@@ -116,8 +178,7 @@ def send(port: int, texts: list[str], n: int) -> list[float]:
         for text in own:
             start = time.perf_counter()
             body = json.dumps({"text": text})
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", "/v1/entities", body, headers)
+            connection.request("POST", "/v1/entities", body, HEADERS)
             answer = connection.getresponse()
             json.loads(answer.read())
             assert answer.status == 200

@@ -121,6 +121,7 @@ def serve_cli(
                 labels=label or [],
                 retrain=retrain,
                 retrain_output=retrain_output,
+                gpu_id=gpu_id,
             )
         readers = {name: Reader(nlp) for name, nlp in pipelines.items()}
     except (ValueError, OSError, ImportError) as error:
@@ -174,6 +175,7 @@ def _teaching(
     labels: "Sequence[str]",
     retrain: Path | None,
     retrain_output: Path | None,
+    gpu_id: int,
 ) -> "Teaching":
     from spacy_bertcrf.annotation.settings import Settings
     from spacy_bertcrf.teaching.decisions import DecisionFile
@@ -190,7 +192,7 @@ def _teaching(
         teaching = Teaching(nlp, rows, file, labels=labels, by=by, tell=tell)
     warn_of_failed([(row.place, reason) for row, reason in teaching.failed])
     if retrain is not None:
-        teaching.train_with(retrain, retrain_output or save.with_suffix(""), str(nlp.lang))
+        teaching.train_with(retrain, retrain_output or save.with_suffix(""), str(nlp.lang), gpu_id)
     done, skipped, left = teaching.queue.counts()
     msg.info(f"Of {done + skipped + left:,} texts {left:,} are to be annotated, into {save}")
     return teaching

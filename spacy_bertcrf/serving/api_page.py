@@ -31,7 +31,7 @@ def api_page(schema: Mapping[str, Any]) -> str:
 def _body(operation: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         taken = _resolved(content["schema"], schema)
-        yield '<div class="wide"><table><thead><tr><th>field</th><th>type</th><th></th></tr></thead>'
+        yield '<div class="wide"><table><tr><th>field</th><th>type</th><th></th></tr>'
         for name, field in taken.get("properties", {}).items():
             is_needed = name in taken.get("required", ())
             about = [field.get("description", ""), "required" if is_needed else _default(field)]

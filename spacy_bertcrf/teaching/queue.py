@@ -44,7 +44,7 @@ class TeachingQueue:
 
     rows: with texts that differ.
     file: what was decided before is not asked for again, and what was begun comes first.
-    labels: those of the entities.
+    labels: those of the entities; what the file has beside them is known too.
 
     It may be called from several threads.
     """
@@ -56,7 +56,8 @@ class TeachingQueue:
         labels: Iterable[str],
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.labels = tuple(dict.fromkeys(labels))
+        said = [mark for one in file.last.values() for mark in (*one.entities, *one.rejected)]
+        self.labels = tuple(dict.fromkeys([*labels, *(mark.label for mark in said)]))
         self._file = file
         self._clock = clock
         self._lock = threading.Lock()

@@ -40,6 +40,7 @@ class Retraining:
     annotations: the file of an annotator's decisions.
     lang: the language of the pipeline.
     use: called with the folder of the trained pipeline; what it raises is told as a failure.
+    gpu_id: of the GPU that it is trained on, -1 for the CPU.
 
     Raises ValueError if the config is none, or has no `paths.train`.
     """
@@ -51,6 +52,7 @@ class Retraining:
         annotations: Path,
         lang: str,
         use: Callable[[Path], object],
+        gpu_id: int = -1,
     ):
         if not config.is_file():
             raise ValueError(f"There is no training config {config}.")
@@ -59,6 +61,7 @@ class Retraining:
         self._annotations = annotations
         self._lang = lang
         self._use = use
+        self._gpu_id = gpu_id
         self._loaded = load_config(config, interpolate=False)
         if "train" not in self._loaded.get("paths", {}):
             raise ValueError(
@@ -154,7 +157,7 @@ class Retraining:
 
     def _train(self, settings: Sequence[str]) -> None:
         command = [sys.executable, "-m", "spacy_bertcrf.cli", "train", str(self._config)]
-        command += ["--output", str(self._run), *settings]
+        command += ["--output", str(self._run), "--gpu-id", str(self._gpu_id), *settings]
         with (self._run / LOG).open("wb") as log:
             with self._lock:
                 if self._is_ended:

@@ -50,9 +50,9 @@ class Teaching:
         self.queue = TeachingQueue(rows, file, [*labels_of(nlp), *labels])
         self.failed = self._order(nlp, tell).failed
 
-    def train_with(self, config: Path, folder: Path, lang: str) -> None:
+    def train_with(self, config: Path, folder: Path, lang: str, gpu_id: int = -1) -> None:
         """Let trainings be started. Raises ValueError if the config is none."""
-        self.retraining = Retraining(config, folder, self._file.path, lang, self._use)
+        self.retraining = Retraining(config, folder, self._file.path, lang, self._use, gpu_id)
 
     def read_by(self, swap: Swap) -> None:
         """Say what is to be called with a newly trained pipeline."""
@@ -81,5 +81,9 @@ class Teaching:
 
 
 def labels_of(nlp: Language) -> list[str]:
-    """The labels of the entities that a pipeline's components find."""
-    return list(dict.fromkeys(label for of_pipe in nlp.pipe_labels.values() for label in of_pipe))
+    """The labels of what a pipeline's components write to doc.ents."""
+    found: dict[str, None] = {}
+    for name, labels in nlp.pipe_labels.items():
+        if "doc.ents" in nlp.get_pipe_meta(name).assigns:
+            found.update(dict.fromkeys(labels))
+    return list(found)

@@ -18,7 +18,7 @@ from spacy_bertcrf.teaching.decisions import DecisionFile
 from spacy_bertcrf.teaching.retraining import Retraining, RunningError
 from spacy_bertcrf.teaching.session import Teaching
 
-KNOWN, NEW, FAILS = "王小明在北京大学工作。", "赵敏从南开大学到深圳去。", "boom 👍 上海"
+KNOWN, NEW, FAILS = "王小明在北京大学工作。", "广州张伟大学上海王芳", "boom 👍 上海"
 ROOT = Path(__file__).parents[2]
 TAB = "a tab of the tests"
 
@@ -82,7 +82,7 @@ def test_a_decision_is_on_the_disk_before_it_is_answered(session, tmp_path):
     status, answer = ask(session, "decide", status="accepted", **said)
     assert (status, answer["counts"]["accepted"]) == (200, 1)
     (line,) = (tmp_path / "saved.jsonl").read_text("utf8").splitlines()
-    assert json.loads(line)["entities"][0] == {**said["entities"][0], "text": "赵敏"}
+    assert json.loads(line)["entities"][0] == {**said["entities"][0], "text": "广州"}
     assert ask(session, "next")[1]["text"]["text"] != NEW
     again = ask(session, "reopen", key=text["key"])[1]["text"]
     assert (again["entities"], again["rejected"]) == (said["entities"], said["rejected"])
@@ -102,7 +102,7 @@ def test_a_decision_is_on_the_disk_before_it_is_answered(session, tmp_path):
             "label",
         ),
         ({"status": "done"}, 422, "status"),
-        ({"status": "open", "path": "/etc/passwd"}, 422, "path"),
+        ({"status": "open", "file": "/etc/passwd"}, 422, "file"),
         ({"status": "open", "key": "no such"}, 404, "no such text"),
         ({"status": "open", "tab": "another tab"}, 409, "Another tab"),
     ],

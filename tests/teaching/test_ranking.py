@@ -15,7 +15,7 @@ from spacy_bertcrf.teaching.ranking import N_RECENT, RANKINGS, rank
 from spacy_bertcrf.teaching.survey import Surveyed, survey
 
 KNOWN = ["王小明在北京大学工作。", "张伟在广州大学读书,"]  # by heart
-NEW = "赵敏从南开大学到深圳去,郑州李四光也在。"
+NEW = "广州张伟大学上海王芳"
 
 
 def text(entropy, vector, n_tokens=10, entities=()):

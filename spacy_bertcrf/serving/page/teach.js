@@ -36,9 +36,9 @@ const translate = () => {
   showTraining();
 };
 
-// Answers until the service does; what it refuses is thrown.
-const call = async (path, body) => {
-  for (;;) {
+// Asks until the service answers; what it refuses is thrown.
+const call = async (path, body, quiet = false) => {
+  for (let isLost = false; ;) {
     const headers = { "Content-Type": "application/json" };
     if ($("token").value) headers.Authorization = `Bearer ${$("token").value}`;
     let response = null;
@@ -53,9 +53,11 @@ const call = async (path, body) => {
       await new Promise((done) => $("token").addEventListener("change", done, { once: true }));
       say("");
     } else if (answer === null || [429, 503].includes(response.status)) {
-      say(words().lost, true);
+      isLost = true;
+      if (!quiet) say(words().lost, true);
       await pause(RETRY);
     } else if (response.ok) {
+      if (isLost && !quiet) say("");
       return answer;
     } else {
       throw Object.assign(new Error(answer.error), { status: response.status });
@@ -142,6 +144,7 @@ const save = (status) => {
 };
 
 const change = (entities, rejected = task.rejected) => {
+  if (busy) return;
   history.push({ entities: task.entities, rejected: task.rejected });
   const focused = view.focused;
   Object.assign(task, { entities: entities.sort((a, b) => a.start - b.start), rejected });
@@ -240,7 +243,7 @@ const showTraining = () => {
 const watch = async () => {
   for (;;) {
     try {
-      training = await call("v1/teach/training");
+      training = await call("v1/teach/training", undefined, true);
       showTraining();
     } catch (error) { return say(error.message, true); }
     if (training.state === "none") return;
@@ -284,6 +287,15 @@ document.addEventListener("keydown", (event) => {
 
 translate();
 tab = await nameTab();
-setInterval(() => call("v1/teach/alive", { tab }).then((answer) => { counts = answer.counts; showCounts(); }).catch(() => {}), ALIVE);
+const tellAlive = async () => {
+  for (;;) {
+    await pause(ALIVE);
+    try {
+      counts = (await call("v1/teach/alive", { tab }, true)).counts;
+      showCounts();
+    } catch { /* the next decision will say it */ }
+  }
+};
+tellAlive();
 watch();
 await next();
