@@ -14,6 +14,7 @@ app.add_typer(bertcrf_app)
 
 from spacy_bertcrf.cli import (  # noqa: E402, F401
     annotate,
+    apply_review,
     calibrate,
     confusion,
     convert,
@@ -28,6 +29,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     plot,
     pretrain,
     report,
+    review,
     select,
     serve,
     train,

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from spacy.tokens import Doc
+
 T = TypeVar("T")
 
 PARTS = ("train", "dev", "test")
@@ -96,6 +98,21 @@ def deal_folds(documents: Sequence[Iterable[str]], n_folds: int, seed: int) -> l
         folds[fold].append(i)
         dealt[fold].update(held[i])
     return [sorted(fold) for fold in folds]
+
+
+def deal_texts(docs: Sequence[Doc], n_folds: int, seed: int) -> list[list[int]]:
+    """Deal documents out to folds as `deal_folds` does, by the labels of their entities; those with
+    the same text come to the same fold, so that none is learned from where another is left out.
+
+    Returns and raises as `deal_folds`.
+    """
+    same: dict[str, list[int]] = {}
+    for index, doc in enumerate(docs):
+        same.setdefault(doc.text, []).append(index)
+    groups = list(same.values())
+    labels = [[ent.label_ for index in group for ent in docs[index].ents] for group in groups]
+    dealt = deal_folds(labels, n_folds, seed)
+    return [sorted(index for group in fold for index in groups[group]) for fold in dealt]
 
 
 def _turn(label: str | None, totals: Counter[str], held: Counter[str]) -> tuple[float, str, int]:

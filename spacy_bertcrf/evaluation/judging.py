@@ -101,11 +101,18 @@ def add_probabilities(
             judged[i] = replace(
                 judged[i],
                 readings=tuple(
-                    (tuple(_in_characters(docs[i], span) for span in spans), float(probability))
+                    (tuple(in_characters(docs[i], span) for span in spans), float(probability))
                     for spans, probability in readings
                 ),
             )
         yield from judged
+
+
+def in_characters(doc: Doc, span: TokenSpan) -> CharSpan:
+    """A span of tokens as one of characters."""
+    start, end, label = span
+    last = doc[end - 1]
+    return CharSpan(doc[start].idx, last.idx + len(last), label)
 
 
 def _check_gold(examples: Sequence[Example], spans_key: str | None) -> None:
@@ -132,9 +139,3 @@ def _asked(text: JudgedText, doc: Doc, labels: Sequence[str]) -> dict[CharSpan, 
         if tokens is not None and span.label in labels:
             asked[span] = (tokens.start, tokens.end, span.label)
     return asked
-
-
-def _in_characters(doc: Doc, span: TokenSpan) -> CharSpan:
-    start, end, label = span
-    last = doc[end - 1]
-    return CharSpan(doc[start].idx, last.idx + len(last), label)

@@ -89,6 +89,40 @@ def excerpts(report: Report) -> list[Excerpt]:
     return sorted(found, key=lambda excerpt: -(_rank(excerpt.faults[0])))
 
 
+def pieces(
+    text: str, start: int, end: int, spans: Iterable[CharSpan], right: set[CharSpan]
+) -> list[Piece]:
+    """The part of a text with its entities; of those that overlap the longer one stands in it, and
+    the others behind it."""
+    found, at = [], start
+    inside = [span for span in sorted(spans) if start <= span.start and span.end <= end]
+    inner = [span for span in inside if any(_is_below(span, other) for other in inside)]
+    for span in inside:
+        if span in inner or span.start < at:
+            continue
+        if span.start > at:
+            found.append(Piece(text[at : span.start]))
+        found.append(Piece(text[span.start : span.end], span.label, span not in right))
+        at = span.end
+    if at < end:
+        found.append(Piece(text[at:end]))
+    for span in inner:
+        found.append(Piece(" + "))
+        found.append(Piece(text[span.start : span.end], span.label, span not in right))
+    return found
+
+
+def widened(start: int, end: int, spans: Iterable[CharSpan], length: int) -> tuple[int, int]:
+    """The part with all of the entities that it would cut."""
+    start, end = max(start, 0), min(end, length)
+    for span in spans:
+        if span.start < start < span.end:
+            start = span.start
+        if span.start < end < span.end:
+            end = span.end
+    return start, end
+
+
 def _rank(fault: Fault) -> float:
     if fault.kind == Kind.RIGHT.value:
         return -1.0
@@ -113,20 +147,9 @@ def _parts(text: JudgedText, pairs: Sequence[Pair]) -> Iterable[tuple[int, int, 
             end = max(end, last)
             continue
         if part:
-            yield *_widened(start, end, spans, len(text.text)), part
+            yield *widened(start, end, spans, len(text.text)), part
         part, start, end = [pair], first, last
-    yield *_widened(start, end, spans, len(text.text)), part
-
-
-def _widened(start: int, end: int, spans: Iterable[CharSpan], length: int) -> tuple[int, int]:
-    """The part with all of the entities that it would cut."""
-    start, end = max(start, 0), min(end, length)
-    for span in spans:
-        if span.start < start < span.end:
-            start = span.start
-        if span.start < end < span.end:
-            end = span.end
-    return start, end
+    yield *widened(start, end, spans, len(text.text)), part
 
 
 def _excerpt(
@@ -144,9 +167,9 @@ def _excerpt(
         document=document,
         start=start,
         is_whole=(start, end) == (0, len(text.text)),
-        gold=_pieces(text.text, start, end, text.gold, predicted),
-        predicted=_pieces(text.text, start, end, text.predicted, gold),
-        other=_pieces(text.text, start, end, other.predicted, gold) if other else None,
+        gold=pieces(text.text, start, end, text.gold, predicted),
+        predicted=pieces(text.text, start, end, text.predicted, gold),
+        other=pieces(text.text, start, end, other.predicted, gold) if other else None,
         faults=sorted(faults, key=_rank, reverse=True),
         readings=[
             ([(text.text[s.start : s.end], s.label) for s in spans], probability)
@@ -181,29 +204,6 @@ def _fault(
         seen=known.seen(mention, pair.span.label) if known is not None else "",
         other_is_right=other_is_right,
     )
-
-
-def _pieces(
-    text: str, start: int, end: int, spans: Iterable[CharSpan], right: set[CharSpan]
-) -> list[Piece]:
-    """The part of a text with its entities; of those that overlap the longer one stands in it, and
-    the others behind it."""
-    pieces, at = [], start
-    inside = [span for span in sorted(spans) if start <= span.start and span.end <= end]
-    inner = [span for span in inside if any(_is_below(span, other) for other in inside)]
-    for span in inside:
-        if span in inner or span.start < at:
-            continue
-        if span.start > at:
-            pieces.append(Piece(text[at : span.start]))
-        pieces.append(Piece(text[span.start : span.end], span.label, span not in right))
-        at = span.end
-    if at < end:
-        pieces.append(Piece(text[at:end]))
-    for span in inner:
-        pieces.append(Piece(" + "))
-        pieces.append(Piece(text[span.start : span.end], span.label, span not in right))
-    return pieces
 
 
 def _is_below(span: CharSpan, other: CharSpan) -> bool:

@@ -27,9 +27,9 @@ def report_page(report: Report, limit: int | None = None) -> str:
     found = excerpts(report)
     shown: Sequence[Excerpt] = found if limit is None else found[:limit]
     labels = [row["label"] for row in content["scores"] if row["label"] != ALL]
-    script = _file("report.js")
+    script = file("report.js")
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             content=content,
@@ -41,29 +41,36 @@ def report_page(report: Report, limit: int | None = None) -> str:
             kinds=[kind.value for kind in Kind if kind is not Kind.RIGHT],
             ALL=ALL,
             NOTHING=NOTHING,
-            style=_file("report.css"),
+            style=file("report.css"),
             script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            script_hash=script_hash(script),
         )
     )
 
 
+def script_hash(script: str) -> str:
+    """What the page's policy allows to run: the SHA-256 of a script, in base64."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """The templates of the pages."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    found = Environment(
         loader=PackageLoader("spacy_bertcrf.evaluation.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, probability=_probability, points=_points)
-    return environment
+    found.filters.update(percent=_percent, probability=_probability, points=_points)
+    return found
 
 
-def _file(name: str) -> str:
+def file(name: str) -> str:
+    """The content of a file beside the templates."""
     return files("spacy_bertcrf.evaluation.report").joinpath(name).read_text(encoding="utf8")
 
 
