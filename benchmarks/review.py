@@ -37,7 +37,7 @@ from spacy_bertcrf.corpora.stored import read_stored
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spacy-bertcrf", "spacy", "torch", "transformers", "cleanlab")
-FIRST = (100, 500, 1000)
+FIRST = (50, 100, 500, 1000)
 
 
 class Place(NamedTuple):
@@ -73,6 +73,7 @@ def main() -> None:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--limit", type=int, help="only so many texts")
+    parser.add_argument("--skip", type=int, default=0, help="after so many")
     parser.add_argument("--share", type=float, default=0.05, help="of the entities, spoiled")
     parser.add_argument("--seed", type=int, default=0, help="of what is spoiled")
     parser.add_argument("--folds", type=int, default=3)
@@ -96,7 +97,7 @@ def spoiled_corpus(args: argparse.Namespace, folder: Path) -> tuple[list[Doc], l
         command = [sys.executable, "-m", "spacy", "bertcrf", "convert", str(source), str(path)]
         subprocess.run([*command, "--lang", "zh"], check=True, stdout=sys.stderr)
     stored = read_stored(path)
-    docs = stored.docs[: args.limit]
+    docs = stored.docs[args.skip :][: args.limit]
     spoiled = spoil(docs, args.share, args.seed)
     (folder / "spoiled.spacy").write_bytes(stored.to_bytes(docs))
     return docs, spoiled

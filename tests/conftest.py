@@ -34,6 +34,7 @@ HAS_SPACY_TRANSFORMERS = find_spec("spacy_transformers") is not None
 NO_SPACY_TRANSFORMERS = "a shared transformer is a component of spacy-transformers"
 BROWSER_TESTS = [
     ROOT / "tests" / "evaluation" / "report" / "test_in_browser.py",
+    ROOT / "tests" / "evaluation" / "report" / "test_review_in_browser.py",
     ROOT / "tests" / "serving" / "test_page.py",
     ROOT / "tests" / "serving" / "test_teaching_page.py",
 ]

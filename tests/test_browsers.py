@@ -10,6 +10,7 @@ import pytest
 
 FILES = (
     "evaluation/report/test_in_browser.py",
+    "evaluation/report/test_review_in_browser.py",
     "serving/test_page.py",
     "serving/test_teaching_page.py",
 )

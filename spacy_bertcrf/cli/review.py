@@ -158,7 +158,6 @@ def _weighed(
         recognizer = _recognizer(nlp, component, part)
         read = partial(read_examples, nlp, part.part)
         _check_part(nlp, part, recognizer.labels)
-        _calibrate(nlp, component, recognizer, part)
         found = list(counted(weigh(nlp, component, read), f"Reading {part.part}"))
         numbers = part.numbers
         if numbers is None:
@@ -194,23 +193,6 @@ def _check_part(nlp: "Language", part: "Fold", labels: Sequence[str]) -> None:
         )
     if unknown := sorted(found.difference(labels)):
         msg.warn(f"{part.pipeline} does not know the labels {', '.join(unknown)}")
-
-
-def _calibrate(
-    nlp: "Language", component: str, recognizer: "CRFEntityRecognizer", part: "Fold"
-) -> None:
-    """Fit the temperature of the probabilities on the part: one number, which says nothing of any
-    one annotation."""
-    from spacy_bertcrf.evaluation.annotated import annotated_before
-
-    examples = annotated_before(nlp, component, read_examples(nlp, part.part))
-    try:
-        recognizer.fit_temperature(counted(examples, "Fitting the temperature"))
-    except ValueError:
-        # It predicts no entity that is known to be right or wrong.
-        msg.warn(
-            f"{part.pipeline}: no temperature can be fitted, the probabilities stay as learned"
-        )
 
 
 def _print(texts: "Sequence[JudgedText]", found: "Suspects") -> None:

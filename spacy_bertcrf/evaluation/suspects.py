@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText, Kind, Pair
 
 DOUBTS = {
@@ -15,6 +17,7 @@ DOUBTS = {
 }
 # Probabilities are float32: of what is closer to 1 they do not say how close.
 CLOSEST = 1e-7
+SMALLEST = 1e-30
 
 
 class Suggestion(NamedTuple):
@@ -26,7 +29,8 @@ class Suggestion(NamedTuple):
     suggested: what to put instead; none where there should be nothing.
     gold_probability, probability: of the gold annotation, and of what is suggested instead: where
         it is several entities, of the least probable.
-    score: the log-odds of the one against the other. What has the highest is the most suspicious.
+    score: the log-odds of the one against the other, less what is usual for as long an entity.
+        What has the highest is the most suspicious.
     """
 
     document: int
@@ -56,13 +60,39 @@ def suspects(texts: Sequence[JudgedText]) -> Suspects:
 
     As confident learning does for labels of whole examples (Northcutt et al. 2021,
     https://arxiv.org/abs/1911.00068), it takes predictions out of sample for the truth where they
-    are sure enough; but what is compared are spans, by their exact posterior probabilities.
-    Entities that overlap are one place, and have one suggestion.
+    are surer than is usual; but what is compared are spans, by their exact posterior probabilities.
+    Usual is by length: the longer an annotated entity, the less probable is just this one, right or
+    wrong. Entities that overlap are one place, and have one suggestion.
     """
-    found = [item for i, text in enumerate(texts) for item in _of_text(i, text)]
+    per_character = _surprise_by_length(texts)
+    found = [
+        item._replace(score=item.score - per_character * _length(item))
+        for i, text in enumerate(texts)
+        for item in _of_text(i, text)
+    ]
     n_unjudged = sum(span not in text.probabilities for text in texts for span in text.gold)
     ranked = sorted(found, key=lambda item: (-item.score, item.document, item.gold, item.suggested))
     return Suspects(ranked, n_unjudged)
+
+
+def _surprise_by_length(texts: Iterable[JudgedText]) -> float:
+    """By how much the negative log probability of annotated entities grows with each character:
+    least squares over all of them. 0 where they are all as long."""
+    known = [
+        (span.end - span.start, -math.log(max(text.probabilities[span], SMALLEST)))
+        for text in texts
+        for span in text.gold
+        if span in text.probabilities
+    ]
+    if len({length for length, _ in known}) < 2:
+        return 0.0
+    lengths, surprises = np.asarray(known, dtype=np.float64).T
+    slope = np.cov(lengths, surprises, bias=True)[0, 1] / lengths.var()
+    return max(float(slope), 0.0)
+
+
+def _length(item: Suggestion) -> int:
+    return sum(span.end - span.start for span in item.gold or item.suggested)
 
 
 def _of_text(document: int, text: JudgedText) -> Iterator[Suggestion]:
@@ -71,11 +101,10 @@ def _of_text(document: int, text: JudgedText) -> Iterator[Suggestion]:
         if set(gold) == set(suggested) or any(span not in text.probabilities for span in gold):
             continue
         inside = {*gold, *suggested}
-        wrong = [
-            pair for pair in pairs
-            if pair.kind is not Kind.RIGHT and inside & {pair.gold, pair.predicted}
-        ]  # fmt: skip
-        weighed = [(_weigh(text, pair), pair) for pair in wrong]
+        wrong = [pair for pair in pairs if inside & {pair.gold, pair.predicted}]
+        # What is there says more than what is missing beside it.
+        wrong = [pair for pair in wrong if pair.gold is not None] or wrong
+        weighed = [(_weigh(text, pair), pair) for pair in wrong if pair.kind is not Kind.RIGHT]
         (before, after), pair = max(weighed, key=lambda item: item[0][1] - item[0][0])
         yield Suggestion(
             document,
@@ -111,12 +140,12 @@ def _weigh(text: JudgedText, pair: Pair) -> tuple[float, float]:
     known = text.probabilities
     nothing = None
     if pair.gold is None or pair.predicted is None:
-        nothing = 1 - sum(_touching(known.items(), pair.span))
+        nothing = max(1 - sum(_touching(known.items(), pair.span)), CLOSEST)
     before = nothing if pair.gold is None else known[pair.gold]
     after = nothing if pair.predicted is None else known[pair.predicted]
     assert before is not None
     assert after is not None
-    return math.log(max(before, 1e-30)), math.log(max(after, CLOSEST))
+    return math.log(max(before, SMALLEST)), math.log(max(after, SMALLEST))
 
 
 def _touching(known: Iterable[tuple[CharSpan, float]], span: CharSpan) -> Iterator[float]:

@@ -47,6 +47,13 @@ def test_the_kinds_have_one_rank():
     assert [item.document for item in suspects(texts).suggestions] == [2, 1]
 
 
+def test_long_entities_are_held_to_what_is_usual_for_long_ones():
+    """Else all long titles come before a short entity that is as improbable for its length."""
+    usual = [of([PER], [PER], per=0.5), of([LONGER], [LONGER], longer=0.01)]
+    texts = [*(usual * 20), of([LONGER], [], longer=1e-4), of([PER], [], per=2e-4)]
+    assert [item.document for item in suspects(texts).suggestions] == [41, 40]
+
+
 def test_entities_that_overlap_are_one_place():
     """Else accepting one suggestion would leave two entities on the same tokens."""
     inner = CharSpan(5, 10, "PER")

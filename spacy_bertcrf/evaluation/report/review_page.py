@@ -13,6 +13,8 @@ from spacy_bertcrf.evaluation.suspects import DOUBTS, Suggestion, Suspects
 
 BADGES = {doubt: kind.value.replace(" ", "-") for kind, doubt in DOUBTS.items()}
 N_OTHERS = 4
+LEAST_AS_NUMBER = 0.01
+RAREST = 1_000_000_000
 LEAST_PROBABLE = 0.001  # of another entity that is worth a line
 
 
@@ -23,6 +25,7 @@ class Card(NamedTuple):
     start: where the part of the text that is shown begins, in characters.
     is_whole: whether it is all of the text.
     gold, suggested: the part with the entities of each.
+    gold_chance: how probable the gold annotation is, in words where that is below 1 %.
     others: what else is likely there: the entity's text, its label, its probability.
     record: the suggestion for programs.
     """
@@ -36,7 +39,7 @@ class Card(NamedTuple):
     suggested: list[Piece]
     gold_entities: list[tuple[str, str]]
     suggested_entities: list[tuple[str, str]]
-    gold_probability: float
+    gold_chance: str
     probability: float
     others: list[tuple[str, str, float]]
     record: str
@@ -125,11 +128,19 @@ def _card(rank: int, texts: Sequence[JudgedText], item: Suggestion) -> Card:
         suggested=pieces(text.text, start, end, suggested, set(others)),
         gold_entities=[(text.text[s.start : s.end], s.label) for s in item.gold],
         suggested_entities=[(text.text[s.start : s.end], s.label) for s in item.suggested],
-        gold_probability=item.gold_probability,
+        gold_chance=_chance(item.gold_probability),
         probability=item.probability,
         others=_others(text, inside),
         record=json.dumps(content, ensure_ascii=False, separators=(",", ":")),
     )
+
+
+def _chance(probability: float) -> str:
+    if probability >= LEAST_AS_NUMBER:
+        return f"{probability:.2f}"
+    if probability < 1 / RAREST:
+        return f"less than 1 in {RAREST:,}"
+    return f"1 in {float(f'{1 / probability:.2g}'):,.0f}"
 
 
 def _others(text: JudgedText, inside: Sequence[CharSpan]) -> list[tuple[str, str, float]]:
