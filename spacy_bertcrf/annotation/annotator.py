@@ -1,6 +1,7 @@
 """A pipeline that annotates texts, come what may."""
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, TypeAlias
 
 from spacy.language import Language
@@ -11,6 +12,7 @@ from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 
 SCORES_KEY = "spacy-bertcrf.annotate"
 MAX_BATCH_CHARACTERS = 1_000_000
+KEPT_WORDS = 20_000
 
 Annotation: TypeAlias = dict[str, Any]
 
@@ -40,8 +42,7 @@ class Annotator:
 
         attempt: told of what is being read, and asked for what must be read with care.
         """
-        # Else the vocabulary would grow with each new word of the archive.
-        with self._nlp.memory_zone():
+        with words_kept(self._nlp):
             for first, end in batches(texts, self._batch_size):
                 if attempt is not None and attempt.is_suspect(first, end):
                     yield from self._one_by_one(texts, first, end, attempt)
@@ -105,6 +106,16 @@ def batches(texts: Sequence[str], size: int) -> Iterator[tuple[int, int]]:
         n_characters += len(text)
     if first < len(texts):
         yield first, len(texts)
+
+
+def words_kept(nlp: Language) -> AbstractContextManager[object]:
+    """Where the vocabulary keeps the new words of a batch.
+
+    The first ones for good: they are those that come most often, and to describe them anew for each
+    batch takes longer than all else here. From then on no longer than the batch, or the vocabulary
+    would grow with each new word of the archive.
+    """
+    return nlp.memory_zone() if len(nlp.vocab) >= KEPT_WORDS else nullcontext()
 
 
 def keep_scores(nlp: Language) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_bertcrf.annotation.annotator import Annotator, Failure
+from spacy_bertcrf.annotation.annotator import Annotator, Failure, words_kept
 from spacy_bertcrf.pipeline.alternatives import alternatives
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 from spacy_bertcrf.tagging import EntitySpan
@@ -87,7 +87,7 @@ class Reader:
         if self._recognizer is None:
             return Failure("the pipeline has no bertcrf, which alone knows other readings")
         try:
-            with self._nlp.memory_zone():
+            with words_kept(self._nlp):
                 return {**answer, **self._readings(question, answer, self._recognizer)}
         except Exception as error:
             return Failure(f"{type(error).__name__}: {error}")
