@@ -22,7 +22,6 @@ from spacy_bertcrf.pipeline.annotations import (
 from spacy_bertcrf.pipeline.attribution import Attributions
 from spacy_bertcrf.pipeline.explaining import what_it_rests_on
 from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
-from spacy_bertcrf.pipeline.length_batches import batches_by_length
 from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, Uncertainty
 from spacy_bertcrf.pipeline.recognizer import Recognizer
 from spacy_bertcrf.tagging import EntitySpan, TagSet
@@ -122,30 +121,6 @@ class CRFEntityRecognizer(Recognizer):
                 predictions[i] = prediction
         return predictions
 
-    def k_best(self, docs: Iterable[Doc], k: int = 5) -> list[list[tuple[list[EntitySpan], float]]]:
-        """The k best readings of each Doc, given what the Doc has set already.
-
-        Returns for each Doc up to k pairs, the most probable first: the entities as
-        (start, end, label) in tokens, end exclusive, and the exact probability that just these
-        are the entities. Entities that the Doc has already are among them if the component knows
-        their labels. The Docs are left as they are.
-
-        In BIO, readings that differ in spaces at the end of an entity only are counted as one,
-        as far as they are among the k: there may be fewer than k, and the probability of such a
-        reading is then a lower bound.
-
-        Raises ValueError before the component is initialized, and if k is not positive.
-        """
-        self._require_initialized()
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}.")
-        docs = list(docs)
-        readings: list[list[tuple[list[EntitySpan], float]]] = [[([], 1.0)] for _ in docs]
-        for batch, posterior in self._posteriors(docs):
-            for i, best in zip(batch, posterior.k_best(k), strict=True):
-                readings[i] = best
-        return readings
-
     def uncertainties(self, docs: Iterable[Doc]) -> list[Uncertainty]:
         """How sure the component is of each Doc, given what the Doc has set already. A Doc without
         tokens leaves no doubt.
@@ -158,20 +133,6 @@ class CRFEntityRecognizer(Recognizer):
         for batch, posterior in self._posteriors(docs):
             for i, uncertainty in zip(batch, posterior.uncertainties(), strict=True):
                 found[i] = uncertainty
-        return found
-
-    def token_vectors(self, docs: Iterable[Doc]) -> list[np.ndarray]:
-        """What the component's encoder makes of the tokens of each Doc, (n_tokens, width) float32.
-
-        Raises ValueError before the component is initialized.
-        """
-        self._require_initialized()
-        docs = list(docs)
-        found = [np.zeros((len(doc), 0), dtype=np.float32) for doc in docs]
-        tok2vec = self.model.get_ref("tok2vec")
-        for batch in batches_by_length(docs, self.max_batch_tokens):
-            for i, vectors in zip(batch, tok2vec.predict([docs[i] for i in batch]), strict=True):
-                found[i] = self.model.ops.to_numpy(vectors)
         return found
 
     def _posterior(self, docs: Sequence[Doc], overwrite: bool = False) -> Posterior:

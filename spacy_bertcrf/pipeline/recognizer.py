@@ -143,6 +143,48 @@ class Recognizer(LabelledPipe):
                 found[i] = of_doc
         return found
 
+    def k_best(self, docs: Iterable[Doc], k: int = 5) -> list[list[tuple[list[EntitySpan], float]]]:
+        """The k best readings of each Doc, given what the Doc has set already.
+
+        Returns for each Doc up to k pairs, the most probable first: the entities, or spans, as
+        (start, end, label) in tokens, end exclusive, and the exact probability that just these
+        are there. Those that the Doc has already are among them if the component knows their
+        labels. The Docs are left as they are.
+
+        In BIO, readings that differ in spaces at the end of an entity only are counted as one,
+        as far as they are among the k: there may be fewer than k, and the probability of such a
+        reading is then a lower bound.
+
+        Raises ValueError before the component is initialized, if k is not positive, and for a head
+        whose sets of spans have no probability.
+        """
+        self._require_initialized()
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}.")
+        docs = list(docs)
+        readings: list[list[tuple[list[EntitySpan], float]]] = [[([], 1.0)] for _ in docs]
+        for batch, posterior in self._posteriors(docs):
+            for i, best in zip(batch, posterior.k_best(k), strict=True):
+                readings[i] = best
+        return readings
+
+    def token_vectors(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+        """What the component's encoder makes of the tokens of each Doc, (n_tokens, width) float32.
+
+        Raises ValueError before the component is initialized, and if it listens to a shared
+        component that has not read the Docs.
+        """
+        self._require_initialized()
+        docs = list(docs)
+        found = [np.zeros((len(doc), 0), dtype=np.float32) for doc in docs]
+        tok2vec = self.model.get_ref("tok2vec")
+        for batch in batches_by_length(docs, self.max_batch_tokens):
+            read = [docs[i] for i in batch]
+            self._require_read(read)
+            for i, vectors in zip(batch, tok2vec.predict(read), strict=True):
+                found[i] = tok2vec.ops.to_numpy(vectors)
+        return found
+
     def explain(
         self,
         doc: Doc,
@@ -194,7 +236,7 @@ class Recognizer(LabelledPipe):
             rests_on, reason = self._what_it_rests_on(posterior, doc, asked, max_steps)
         nearest: list[NearMention] = []
         if mentions is not None:
-            vector = self._token_vectors([doc])[0][asked.start : asked.end].mean(axis=0)
+            vector = self.token_vectors([doc])[0][asked.start : asked.end].mean(axis=0)
             nearest = mentions.nearest(vector, mention_of(doc, asked), n_nearest)
         return Explanation(
             text=doc.text,
@@ -219,7 +261,7 @@ class Recognizer(LabelledPipe):
         that has not read the Docs, and if there is no entity.
         """
         self._require_initialized()
-        return read_mentions(corpus, self.gold, self._token_vectors, self.max_batch_tokens)
+        return read_mentions(corpus, self.gold, self.token_vectors, self.max_batch_tokens)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream of Docs, in batches.
@@ -363,12 +405,6 @@ class Recognizer(LabelledPipe):
         self._require_read(docs)
         scores: Ragged = self.model.predict(docs)
         return scores
-
-    def _token_vectors(self, docs: Sequence[Doc]) -> list[np.ndarray]:
-        """What the encoder gives for a batch, (n_tokens, width) each; errors as in `_scores`."""
-        self._require_read(docs)
-        tok2vec = self.model.get_ref("tok2vec")
-        return [tok2vec.ops.to_numpy(vectors) for vectors in tok2vec.predict(list(docs))]
 
     def _require_read(self, docs: Sequence[Doc]) -> None:
         fault = unread(self.model.get_ref("tok2vec"), docs)

@@ -23,7 +23,6 @@ from spacy_bertcrf.pipeline.span_annotations import (
 from spacy_bertcrf.pipeline.span_posterior import SpanPosterior
 from spacy_bertcrf.pipeline.span_survey import survey_spans
 from spacy_bertcrf.pipeline.survey import Survey
-from spacy_bertcrf.tagging import EntitySpan
 
 
 class SpanRecognizer(Recognizer):
@@ -124,26 +123,6 @@ class SpanRecognizer(Recognizer):
         """
         for doc, found in zip(docs, scores, strict=True):
             set_spans(doc, self.spans_key, dict(found), self.overwrite)
-
-    def k_best(self, docs: Iterable[Doc], k: int = 5) -> list[list[tuple[list[EntitySpan], float]]]:
-        """The k most probable sets of spans of each Doc, given what the Doc has set already.
-
-        Returns for each Doc up to k pairs, the most probable first: the spans as (start, end,
-        label) in tokens, end exclusive, and the exact probability that just these are its spans.
-        Spans that the Doc has already are among them if the component knows their labels. The
-        Docs are left as they are.
-
-        Raises ValueError before the component is initialized, and if k is not positive.
-        """
-        self._require_initialized()
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}.")
-        docs = list(docs)
-        readings: list[list[tuple[list[EntitySpan], float]]] = [[([], 1.0)] for _ in docs]
-        for batch, posterior in self._posteriors(docs):
-            for i, best in zip(batch, posterior.k_best(k), strict=True):
-                readings[i] = best
-        return readings
 
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
         """The scores of predicted Docs, from the scorer. Predicted spans of which it is not known
