@@ -5,7 +5,7 @@ import random
 import pytest
 
 from spacy_bertcrf.models.bert.bert_shim import bert_shim
-from spacy_bertcrf.pipeline import recognizer
+from spacy_bertcrf.pipeline import posterior_pipe
 
 SENTENCES = [
     ("王小明在北京大学工作。", [(0, 3, "name"), (4, 8, "organization")]),
@@ -62,7 +62,7 @@ def test_with_many_tags_fewer_tokens_are_scored_at_once(trained, monkeypatch):
         return score(batch)
 
     monkeypatch.setattr(component, "_posterior", watched)
-    monkeypatch.setattr(recognizer, "MAX_BATCH_SCORES", 40 * len(component.tag_set))
+    monkeypatch.setattr(posterior_pipe, "MAX_BATCH_SCORES", 40 * len(component.tag_set))
     assert [list(path.tag_ids) for path in component.predict(docs)] == whole
     assert len(sizes) > 1
     assert max(sizes) <= 40
