@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -31,8 +32,9 @@ def load_pretrained(
     transformer_config, tokenizer_config: given on to `AutoConfig` and `AutoTokenizer`.
 
     Warns of a decoder. Raises ValueError if there is no such model, its files are not whole, it
-    has a decoder beside its encoder or code of its own, it does not make vectors of wordpieces
-    alone, or its tokenizer makes wordpieces that it has no vector for.
+    has a decoder beside its encoder, code of its own or positions that this version of
+    transformers has dropped, it does not make vectors of wordpieces alone, or its tokenizer makes
+    wordpieces that it has no vector for.
     """
     from transformers import AutoConfig
 
@@ -99,6 +101,7 @@ def build_encoder(config: str) -> nn.Module:
             f"{settings.get('transformers_version')}, in which the settings of its positions have "
             "another form: this version would take others in their place. Install transformers 5."
         )
+    _refuse_dropped_positions(of_kind)
     with no_init_weights():
         bert = AutoModel.from_config(_with_named_outputs(of_kind))
     return _without_pooler(bert)
@@ -167,6 +170,7 @@ def _load_encoder(name: str, config: Any) -> nn.Module:
     from transformers import AutoModel
     from transformers.utils import logging
 
+    _refuse_dropped_positions(config)
     # transformers says that the pooler is untrained, which is not used, in the same words as it
     # says that layers are untrained, which is an error.
     verbosity = logging.get_verbosity()
@@ -209,6 +213,17 @@ def _told(what: str) -> Iterator[None]:
 def _refuse_remote_code(settings: Mapping[str, Any]) -> None:
     if settings.get("trust_remote_code"):
         raise ValueError(NO_REMOTE_CODE)
+
+
+def _refuse_dropped_positions(config: Any) -> None:
+    """transformers 5 gives a BERT absolute positions whatever its config says."""
+    kind = getattr(config, "position_embedding_type", None) or "absolute"
+    if kind != "absolute" and not hasattr(type(config)(), "position_embedding_type"):
+        raise ValueError(
+            f"'{kind}' positions (position_embedding_type), which a {config.model_type} does not "
+            f"have in transformers {version('transformers')}, would be read as absolute ones. "
+            'Install an older one: python -m pip install "transformers<5"'
+        )
 
 
 def _with_named_outputs(config: Any) -> Any:

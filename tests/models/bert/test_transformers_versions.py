@@ -1,11 +1,13 @@
 """Encoders that another version of transformers has saved."""
 
 import json
+import shutil
 import warnings
 
 import pytest
-from transformers import ModernBertConfig
+from transformers import BertConfig, ModernBertConfig
 
+from spacy_bertcrf.models.bert.bert_encoder import BertEncoder
 from spacy_bertcrf.models.bert.pretrained import build_encoder
 from spacy_bertcrf.models.bert.saved_tokenizer import build_tokenizer
 
@@ -24,6 +26,53 @@ def test_positions_that_this_version_would_pass_over_are_an_error():
     else:
         with pytest.raises(ValueError, match=r"modernbert was saved with transformers 5\.24\.0"):
             build_encoder(json.dumps(saved))
+
+
+@pytest.fixture
+def without_relative_positions(monkeypatch):
+    """A BERT's config as transformers 5 has it: what it does not know it keeps, and nobody reads
+    it."""
+    if not hasattr(BertConfig(), "position_embedding_type"):
+        return
+    made = BertConfig.__init__
+
+    def make(self, **settings):
+        kind = settings.pop("position_embedding_type", None)
+        made(self, **settings)
+        del self.position_embedding_type
+        if kind is not None:
+            self.position_embedding_type = kind
+
+    monkeypatch.setattr(BertConfig, "__init__", make)
+
+
+def with_positions(bert, tmp_path, kind):
+    folder = shutil.copytree(bert, tmp_path / "bert")
+    path = folder / "config.json"
+    settings = json.loads(path.read_text("utf-8")) | {"position_embedding_type": kind}
+    path.write_text(json.dumps(settings), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["relative_key", "relative_key_query"])
+def test_relative_positions_are_an_error_where_absolute_ones_would_be_taken(
+    kind, without_relative_positions, tiny_bert, tmp_path
+):
+    """transformers 5 reads such a BERT without a word, and its vectors are others."""
+    folder = with_positions(tiny_bert, tmp_path, kind)
+    message = rf"'{kind}' positions.* would be read as absolute.* pip install \"transformers<5\""
+    with pytest.raises(ValueError, match=message):
+        BertEncoder(str(folder)).initialize()
+    with pytest.raises(ValueError, match=message):
+        build_encoder((folder / "config.json").read_text("utf-8"))
+
+
+def test_absolute_positions_are_read_if_they_are_named(
+    without_relative_positions, tiny_bert, tmp_path
+):
+    """transformers 4 writes so of every BERT."""
+    folder = with_positions(tiny_bert, tmp_path, "absolute")
+    assert BertEncoder(str(folder)).initialize().has_dim("nO")
 
 
 @pytest.mark.parametrize("settings", [{"pad_token": "[PAD]", "added_tokens_decoder": {}}, {}])
