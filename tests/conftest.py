@@ -3,7 +3,7 @@
 import os
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -85,6 +85,16 @@ def configs_of(item: pytest.Item) -> set[str]:
     """The configs among what a test was parametrized with."""
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
     return {value for value in parameters if isinstance(value, str) and value in CONFIGS}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """What is written is there for whoever reads it. That it is on the disk too, only a power
+    failure could tell, and to wait for that took most of the time of tests that write checkpoints;
+    processes that tests start do wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(scope="session")
