@@ -19,6 +19,7 @@ LEGAL = (
 MASK = torch.arange(5) < torch.tensor([5, 2, 0, 4])[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 300.0], ids=["scaled", "in log space"])
 @pytest.mark.parametrize("legal", [(None,) * 3, LEGAL], ids=["all legal", "masked"])
 @pytest.mark.parametrize("what", ["log_partition", "forward", "partial"])
@@ -132,9 +133,10 @@ def test_extreme_emissions_hold(length, tags):
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_long_sequences_hold(scale):
-    """A book is one document; float32 sums would be off by whole units at its end."""
+    """A book is one document; float32 sums of such scores would be off by whole units at its
+    end."""
     torch.manual_seed(0)
-    length = 20_000
+    length = 5_000
     crf = LinearChainCRF(3, batch_first=True)
     emissions = (torch.randn(1, length, 3) * scale).requires_grad_()
     (path,) = crf.decode(emissions)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,10 @@ def saved(
     train_corpus: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Path]:
-    """A pipeline on disk, with the config of a training of 65 steps; overrides as in `train`."""
+    """A pipeline on disk, with the config of a training of 65 steps; overrides as in `train`. Not
+    to be changed."""
 
+    @cache
     def save(**overrides: object) -> Path:
         paths = {"paths.train": str(train_corpus), "paths.dev": str(train_corpus)}
         steps = {"training.max_epochs": 0, "training.max_steps": 64}
@@ -61,7 +64,10 @@ def rates(
 @pytest.mark.parametrize("with_sgd", [True, False])
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 @pytest.mark.parametrize("is_corpus_there", [True, False])
-@pytest.mark.parametrize("limit", [{"max_steps": 64}, {"max_epochs": 8, "max_steps": 0}])
+@pytest.mark.parametrize(
+    "limit",
+    [{"max_steps": 64}, pytest.param({"max_epochs": 8, "max_steps": 0}, marks=pytest.mark.slow)],
+)
 def test_it_is_the_initial_rate_wherever_the_script_runs(
     limit, is_corpus_there, beginning, with_sgd, saved, make_examples, recwarn
 ):
@@ -128,6 +134,7 @@ def test_an_optimizer_of_ones_own_keeps_its_rate(saved, make_examples, recwarn):
     assert not [w for w in recwarn if "learn_rate" in str(w.message)]
 
 
+@pytest.mark.slow
 def test_a_new_label_is_learned_from_a_script(saved, make_examples):
     """The most common script there is: load, add a label, update."""
     nlp = spacy.load(saved(**{"training.optimizer.learn_rate.initial_rate": 0.01}))
