@@ -91,6 +91,7 @@ def test_a_shared_transformer_is_run_first(trained_as, calibrate, data, tmp_path
     assert spacy.load(tmp_path / "out").get_pipe("bertcrf").temperature > 1
 
 
+@pytest.mark.slow
 def test_scores_of_dropped_entities_count(calibrate, model, data, tmp_path):
     """With a threshold, only entities above it would be looked at, before and after others."""
     nlp = spacy.load(model, config={"components.bertcrf.threshold": 1.0})
@@ -148,6 +149,7 @@ def test_a_failed_write_leaves_what_was_there(calibrate, model, data, tmp_path, 
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_plot_is_drawn(calibrate, model, data, tmp_path):
     """The user who asked for it would look for it in vain."""
     exit_code, output = calibrate(model, data, tmp_path / "out", "--plot", tmp_path / "plot.svg")

@@ -76,6 +76,7 @@ def test_given_tokens_stay_where_a_pipeline_annotates_columns(export, tmp_path, 
     assert "京\tE-address" in written
 
 
+@pytest.mark.slow
 def test_a_corpus_goes_from_one_format_to_another_and_back(export, tmp_path):
     """Else a user cannot mend a corpus in a tool and train on it again."""
     for name in ("doccano", "label-studio", "prodigy", "cluener", "json-spans", "brat"):

@@ -27,6 +27,7 @@ def write(path, words, ents=(), n=1):
     return path
 
 
+@pytest.mark.slow
 def test_the_config_is_valid_and_trains(train_corpus, tiny_bert, tmp_path):
     """A first training would end in an error of somebody else's config."""
     config = tmp_path / "made" / "config.cfg"

@@ -41,6 +41,7 @@ def plot():
     return run
 
 
+@pytest.mark.slow
 def test_a_log_becomes_a_figure(plot, log, tmp_path):
     """The user gets what was logged, in each format, and is told the best step."""
     for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
@@ -93,6 +94,7 @@ def test_the_format_is_checked_first(plot, tmp_path):
     assert "no log" not in output
 
 
+@pytest.mark.slow
 def test_characters_without_a_font_are_said(plot, log, tmp_path, monkeypatch):
     """The user sees boxes, and how to be rid of them."""
     monkeypatch.setattr(figure_file, "_without_glyph", lambda path, characters: {"地"})

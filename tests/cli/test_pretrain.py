@@ -45,6 +45,7 @@ def test_a_new_bert_without_training(run, corpus, tmp_path):
     assert f"{len(AutoTokenizer.from_pretrained(output)):,} wordpieces" in said
 
 
+@pytest.mark.slow
 def test_new_and_continued_pretraining_with_a_plot(run, corpus, tmp_path):
     """From raw text to a model, and on from there; the loss before and after is what one asks."""
     first, second = tmp_path / "first", tmp_path / "second"
@@ -61,6 +62,7 @@ def test_new_and_continued_pretraining_with_a_plot(run, corpus, tmp_path):
     AutoModel.from_pretrained(second)
 
 
+@pytest.mark.slow
 def test_a_base_without_a_head_is_reported(run, corpus, tmp_path):
     """Its loss before says nothing, and its first steps are spent on the head."""
     base = tmp_path / "base"
@@ -72,6 +74,7 @@ def test_a_base_without_a_head_is_reported(run, corpus, tmp_path):
     assert "cls.predictions.transform.dense.weight" in said
 
 
+@pytest.mark.slow
 def test_nothing_held_out_is_said(run, corpus, tmp_path):
     """A table without numbers, or a mean of nothing, would be read as a result."""
     (tmp_path / "empty.txt").write_text("")

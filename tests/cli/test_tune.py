@@ -58,6 +58,7 @@ def test_the_best_config_is_written_and_the_search_goes_on(tune, tmp_path):
     assert best["training"]["logger"]["@loggers"] != "spacy-bertcrf.trial.v1"
 
 
+@pytest.mark.slow
 def test_a_hopeless_trial_is_stopped(small, tmp_path):
     """Each would cost as much as the best."""
     study = open_study(tmp_path / "study")

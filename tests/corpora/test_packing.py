@@ -38,6 +38,7 @@ def content(doc):
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(any_doc(), max_size=5))
 def test_spacy_reads_what_is_packed(docs):

@@ -70,6 +70,7 @@ def test_an_empty_file_holds_no_documents(write, text):
     assert read_corpus(write(text)).docs == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "documents", "entities", "problems"),
     [

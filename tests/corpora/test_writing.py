@@ -59,6 +59,7 @@ def test_which_formats_are_written():
     assert written == {*TEXT_FORMATS, "columns", "msra"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXT_FORMATS)
 @settings(deadline=None, max_examples=60)
 @given(st.data())

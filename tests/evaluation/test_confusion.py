@@ -69,6 +69,7 @@ def test_the_scorer_passes_over_docs_of_another_task(examples):
     assert score([*examples, *unannotated], labels=LABELS) == score(examples, labels=LABELS)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph .* missing")  # for its measures only
 def test_chinese_labels_are_text_in_the_figure(examples):
     """Drawn as outlines of a font without them, they would be empty boxes."""

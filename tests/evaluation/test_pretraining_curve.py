@@ -13,6 +13,7 @@ LOG = [
 ]
 
 
+@pytest.mark.slow
 def test_losses_in_training_and_on_held_out_text_are_drawn():
     """Only the two together show whether the model has learned the texts by heart."""
     svg = plot_pretraining(LOG).decode()

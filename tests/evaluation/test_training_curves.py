@@ -54,6 +54,7 @@ def test_labels_are_readable_in_any_script():
     assert texts.index("name  75.0") < texts.index("地址  37.5")
 
 
+@pytest.mark.slow
 def test_where_no_font_has_them_it_is_said(monkeypatch):
     """In a PNG the user would see boxes, and not know why."""
     monkeypatch.setattr(figure_file, "_without_glyph", lambda path, characters: {"地", "址"})
@@ -72,6 +73,7 @@ def test_several_logs_are_told_apart():
     assert "fgm, development" in texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [float("nan"), 0.0, -3.0])
 def test_losses_that_a_log_scale_cannot_have_are_drawn(loss):
     """Learned weights can make a loss negative, and a failed training is worth a look too."""

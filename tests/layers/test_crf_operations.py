@@ -26,6 +26,7 @@ def operations(kind, call, batch, length):
     return sum(event.count for event in averages if event.key.startswith("aten::"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 def test_no_call_loops_over_sequences(call):
     """A batch of short documents would be as slow as one document after the other."""

@@ -109,6 +109,7 @@ def test_decode_finds_the_best_path(case):
     assert case.crf.decode(**case.arguments) == [paths[0][0] for paths in case.paths]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES, st.integers(1, 9))
 def test_k_best_paths_come_in_order_with_their_probabilities(case, k):
@@ -136,6 +137,7 @@ def test_marginals_are_shares_of_all_paths(case):
     torch.testing.assert_close(marginals, expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES, st.sampled_from([1.0, 3.0]))
 def test_entropies_are_those_of_the_distribution_over_all_paths(case, temperature):

@@ -41,6 +41,7 @@ cases = {
 }
 
 
+@pytest.mark.slow
 @given(**cases, with_unknown=st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_the_loss_is_that_of_all_spans_in_any_blocks(

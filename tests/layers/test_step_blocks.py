@@ -20,6 +20,7 @@ def test_parts_hold_everything_once_and_are_bounded(n_sequences, n_tags, ways, m
     assert (seen == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 30, 100, 400])
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_parts_change_no_result(most, scale, monkeypatch):
@@ -40,6 +41,7 @@ def test_parts_change_no_result(most, scale, monkeypatch):
     assert results() == whole
 
 
+@pytest.mark.slow
 def test_hundreds_of_labels_take_bounded_memory():
     """Else a batch that can be learned could not be predicted: pairs of tags of all texts at once
     would be 80 times as much as is held here."""

@@ -239,6 +239,7 @@ def judged(example, found):
     return example
 
 
+@pytest.mark.slow
 def test_scores_are_of_what_the_annotators_looked_for(trained):
     """Else a development corpus of names would call every right address wrong, and let every
     wrong name pass."""

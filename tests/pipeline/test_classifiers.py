@@ -199,6 +199,7 @@ def test_groups_know_the_parameters_by_name(pipeline):
     assert optimizer.learn_rates["head"] == pytest.approx(10 * optimizer.learn_rate)
 
 
+@pytest.mark.slow
 def test_a_spacy_transformer_can_be_shared_by_listeners(make_nlp):
     """The other way to share an encoder: spacy-transformers' own component."""
     nlp = make_nlp("shared_transformer")

@@ -159,6 +159,7 @@ def test_a_sourced_transformer_is_shared(make_trained, make_nlp, make_examples, 
     assert losses["bertcrf"] > 0
 
 
+@pytest.mark.slow
 def test_two_components_share_a_transformer(make_nlp, make_examples):
     """Else one BERT could not serve several components, which is why it is shared."""
     nlp = make_nlp("shared_transformer")

@@ -79,6 +79,7 @@ def test_without_the_corpus_a_script_can_initialize(lowered):
     assert lowered(20, 200, **paths) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [spacy_train, bertcrf_train])
 def test_the_loop_evaluates_as_often_and_the_saved_config_is_as_written(
     train, train_corpus, tmp_path

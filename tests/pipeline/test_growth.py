@@ -52,6 +52,7 @@ def test_old_scores_and_predictions_stay(nlp, entities_of):
     assert "product" in nlp.vocab.strings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 def test_an_untrained_label_never_wins(make_nlp, make_examples, scheme):
     """Else a label would be predicted that nobody has shown an example of."""

@@ -26,6 +26,7 @@ def test_bytes_bring_everything_back(trained_nlp, entities_of):
         assert node.to_bytes() == original_node.to_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exclude", [["vocab"], ["vocab", "cfg"], ["model"], []])
 def test_excluded_parts_are_left_out(trained, make_nlp, tmp_path, exclude):
     """Else saving would not be as it is with spaCy's own components."""
@@ -121,6 +122,7 @@ def test_a_sourced_component_predicts_the_same(trained_copy, make_nlp, entities_
     assert nlp.get_pipe("names").name == "names"
 
 
+@pytest.mark.slow
 def test_a_sourced_component_learns_on(trained_copy, make_nlp, make_examples):
     """Else a component that was taken over could not be trained on new data."""
     nlp = make_nlp()

@@ -56,6 +56,7 @@ def gradients(nlp: Language) -> dict[str, torch.Tensor]:
     return found
 
 
+@pytest.mark.slow
 def test_both_tasks_are_learned_from_texts_annotated_for_one(shared, mixed, tmp_path):
     """And what is saved predicts both."""
     nlp = shared()

@@ -160,6 +160,7 @@ def outputs(nlp: Language, text: str) -> bytes:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_threads_predict_what_one_does(pipeline, trained_as, loaded_as, texts):
     """Else a web server would answer otherwise under load, without a word; and that from its first

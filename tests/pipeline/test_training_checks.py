@@ -56,6 +56,7 @@ def docs(*labels, annotated=True):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dev_docs", "message"),
     [
@@ -98,6 +99,7 @@ def test_a_corpus_of_which_max_length_leaves_nothing_is_an_error_that_says_so(
         nlp.initialize(lambda: reader(nlp))
 
 
+@pytest.mark.slow
 def test_few_evaluations_are_told_in_both_loops(told):
     without = {"initialize.after_init": None, "training.eval_frequency": 200}
     (warned,) = told(**without, **{"training.max_steps": 19})

@@ -54,6 +54,7 @@ def partly_annotated(nlp):
     return examples
 
 
+@pytest.mark.slow
 def test_odd_texts_can_be_learned_from(architecture_nlp, make_examples):
     """Else one odd line of a corpus would stop a training of hours."""
     nlp = architecture_nlp
@@ -83,6 +84,7 @@ def test_a_batch_of_empty_docs_changes_nothing(architecture_nlp, make_examples):
     assert component.update([], sgd=optimizer) == {"bertcrf": 0}
 
 
+@pytest.mark.slow
 def test_training_can_be_repeated(architecture, make_nlp, make_examples):
     """Else no result could be reproduced, and no change measured."""
     weights = []
@@ -113,6 +115,7 @@ def test_a_frozen_tok2vec_stays_as_it_is(architecture, make_nlp, make_examples):
     assert losses[-1]["bertcrf"] < losses[0]["bertcrf"]
 
 
+@pytest.mark.slow
 def test_a_frozen_shared_transformer_stays_as_it_is(make_nlp, make_examples):
     """Else a transformer could not be shared with components that are trained already."""
     nlp = _initialized(make_nlp("shared_transformer"), make_examples)

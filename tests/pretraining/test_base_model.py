@@ -35,6 +35,7 @@ def test_a_base_with_a_head_is_loaded_whole(tiny_bert):
     assert all(torch.equal(head[key], value) for key, value in base.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_base_in_half_precision_is_trained_in_full(copy, tmp_path):
     """Updates smaller than float16's resolution would be lost."""
     AutoModel.from_pretrained(copy).half().save_pretrained(copy)

@@ -59,6 +59,7 @@ def test_the_loss_on_held_out_text_falls(tiny_bert, texts, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_bfloat16_needs_no_gpu(tiny_bert, texts, tmp_path):
     """It makes a CPU that has it more than twice as fast; the weights stay in float32."""
     done = pretrain(

@@ -68,6 +68,7 @@ def test_well_formed_tags_give_their_spans_and_no_repair(corpus, scheme):
     assert not reading.missing
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(spans_and_length(), min_size=1), st.sampled_from(list(FILE_SCHEMES)))
 def test_detected_scheme_reads_what_was_written(corpus, scheme):

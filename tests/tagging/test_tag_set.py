@@ -108,6 +108,7 @@ def test_legal_sequences_are_exactly_the_encodings_of_span_sets(
     assert sorted(legal) == sorted(span_sets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "oracle"), [("BIO", IOB2), ("BIOES", IOBES)])
 @given(documents())
 def test_seqeval_reads_the_same_entities(scheme, oracle, document):

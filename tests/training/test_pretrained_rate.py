@@ -56,6 +56,7 @@ def told(wide_bert, train_corpus, recwarn):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [spacy_train, bertcrf_train])
 @pytest.mark.parametrize(
     ("optimizer", "message"),
@@ -74,6 +75,7 @@ def test_so_it_is_where_components_share_a_bert(told):
     assert "0.001" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -93,6 +95,7 @@ def test_a_narrow_bert_without_pretraining_may_learn_fast(tiny_bert, told):
     assert told(spacy_train, bert=tiny_bert, **{"training.optimizer": adam(0.001)}) == []
 
 
+@pytest.mark.slow
 def test_a_group_of_its_own_counts_for_the_bert(told):
     """The rate of all else may be what it likes, and that of BERT may not."""
     rate = {"training.optimizer.learn_rate.initial_rate": 0.001}

@@ -141,7 +141,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"components.bertcrf.strategies": {"child": misc("ChildTuningF"), "drop": misc("RDrop")}},
     ),
 }
-FAST = ("EMA, groups", "batches by pieces", "a share of BERT, once it is chosen")
+FAST = ("EMA, groups", "a share of BERT, once it is chosen")
 
 
 @pytest.fixture
@@ -253,6 +253,7 @@ def test_without_a_stop_it_is_as_spacy_trains(name, make_config, tmp_path):
     assert log_of(tmp_path)[1] == records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limits",
     [
@@ -281,6 +282,7 @@ def resumed(config, output, message):
         run(config, output, resume=True)
 
 
+@pytest.mark.slow
 def test_what_differs_is_named(make_config, train_corpus, tmp_path, monkeypatch):
     """Weights of one training and data or settings of another would be a model of neither."""
     corpus = tmp_path / "train.spacy"

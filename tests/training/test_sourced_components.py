@@ -124,6 +124,7 @@ def with_product(folder: Path, train_corpus: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_grows_by_the_labels_of_the_corpus(model_best, sourcing, train, train_corpus, tmp_path):
     """The only advice was one that cannot be followed with `source`."""
     corpus = with_product(tmp_path, train_corpus)
@@ -133,6 +134,7 @@ def test_it_grows_by_the_labels_of_the_corpus(model_best, sourcing, train, train
     assert nlp.pipe_labels["bertcrf"] == ["address", "name", "organization", "product"]
 
 
+@pytest.mark.slow
 def test_labels_can_be_given(model_best, sourcing, train, train_corpus, tmp_path, recwarn):
     corpus = with_product(tmp_path, train_corpus)
     labels = ["address", "name", "organization", "product", "event"]
@@ -157,6 +159,7 @@ def test_labels_that_lack_what_was_learned_are_refused(model_best, sourcing, tra
         train(sourcing(model_best("cpu_cnn_crf"), **blocks))
 
 
+@pytest.mark.slow
 def test_a_frozen_component_stays_as_it_is(model_best, sourcing, train, train_corpus, tmp_path):
     """What does not learn needs no label."""
     corpus = with_product(tmp_path, train_corpus)

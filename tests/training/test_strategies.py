@@ -326,6 +326,7 @@ def test_embeddings_that_are_frozen_for_good_are_not_to_be_disturbed(make_nlp, s
         make_nlp("bert_bilstm_crf", **frozen, **{"components.bertcrf.strategies": {"a": strategy}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [FGM, PGD])
 def test_embeddings_that_are_not_yet_unfrozen_are_left_alone(build, strategy):
     """Else adversarial training and gradual unfreezing could not be combined."""

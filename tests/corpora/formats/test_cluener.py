@@ -81,6 +81,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.one_of(st.text(LINE), json_values.map(json.dumps)))
 def test_any_line_is_read_left_out_or_blank(line):

@@ -83,6 +83,7 @@ FORMS = [
 ]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corpora(), st.sampled_from(FORMS), st.sampled_from(["O", "o", "0", "_", "OTHER", "-"]))
 def test_letters_may_stand_behind_or_be_small_and_outside_be_other_than_o(corpus, form, outside):
@@ -94,6 +95,7 @@ def test_letters_may_stand_behind_or_be_small_and_outside_be_other_than_o(corpus
     assert all(token.ent_iob for doc in read_back.docs for token in doc)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corpora(), st.sampled_from(["{letter}", "{small}"]), st.sampled_from(["O", "o", "_"]))
 def test_tags_without_a_label_get_that_of_the_option_or_are_refused(corpus, form, outside):

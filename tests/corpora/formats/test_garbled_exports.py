@@ -66,6 +66,7 @@ def test_each_is_recognised_as_itself_alone(recognised, name):
     assert found - {"json-spans"} == {name} - {"json-spans"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(EXPORTS))
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -138,6 +138,7 @@ def test_short_texts_are_read_as_by_the_plain_model(encoder, family):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alignment", ["token", "text"])
 def test_every_token_of_texts_of_any_length_has_a_vector(encoder, docs, alignment):
     """Else long texts would stop the pipeline, or lose their ends."""
@@ -237,6 +238,7 @@ def test_the_embeddings_and_lowest_layers_can_be_frozen(encoder, family, docs):
         assert name not in frozen or parameter.grad is None
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_where_the_model_has_it(encoder, family, docs):
     """Else the largest models would not fit a GPU."""
     if not encoder().shims[0].module.bert.supports_gradient_checkpointing:

@@ -82,6 +82,7 @@ def gradients(model: Model) -> dict[str, torch.Tensor]:
     return {name: p.grad for name, p in parameters if p.grad is not None}
 
 
+@pytest.mark.slow
 def test_a_text_of_any_length_takes_the_memory_of_the_setting(with_dropout):
     """Else one long document would end the training of a corpus in which all others fit."""
     peaks = {
@@ -103,6 +104,7 @@ def test_many_short_texts_take_no_more_either(with_dropout):
     assert peak_of(model, many) < 1.5 * peak_of(model, many[:8])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

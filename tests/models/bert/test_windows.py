@@ -49,6 +49,7 @@ def test_windows_fit_the_encoder_and_hold_what_is_used_of_them(docs, capacity, o
         assert any(doc_begin <= begin and end <= doc_end for doc_begin, doc_end in bounds)
 
 
+@pytest.mark.slow
 @given(token_docs | giant_docs, capacities, st.integers(0, 12))
 def test_only_a_token_that_no_window_holds_is_cut(docs, capacity, overlap):
     """Else half a word would be read as a word, or a token pooled from two readings."""

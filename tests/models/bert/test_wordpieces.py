@@ -123,6 +123,7 @@ def test_any_words_have_the_wordpieces_of_their_own_text(by_token, docs):
     assert_as_words(by_token, [doc_of(words) for words in docs])
 
 
+@pytest.mark.slow
 def test_tokens_have_the_wordpieces_with_their_characters(by_text):
     """Else vectors would be those of other words."""
     assert_as_offsets(by_text, tokenized(TEXTS))
@@ -134,6 +135,7 @@ def test_any_text_is_aligned_by_its_characters(by_text, docs):
     assert_as_offsets(by_text, [doc_of(words) for words in docs])
 
 
+@pytest.mark.slow
 def test_the_whole_text_is_read_where_it_is_tokenised_whole(by_text, bert_tokenizer):
     """Else BERT would read another text than it would by itself."""
     docs = tokenized(TEXTS)
@@ -265,6 +267,7 @@ def test_byte_level_tokens_together_are_the_text(byte_level_tokenizer, text):
         assert byte_level_tokenizer.decode(found.ids) == text
 
 
+@pytest.mark.slow
 def test_byte_level_text_is_aligned_by_its_characters(byte_level_tokenizer):
     """One character can be several wordpieces there."""
     tokenizer = WordpieceTokenizer(byte_level_tokenizer, "text")
@@ -273,6 +276,7 @@ def test_byte_level_text_is_aligned_by_its_characters(byte_level_tokenizer):
     assert [len(pieces) for pieces in found] == [4, 3, 1]
 
 
+@pytest.mark.slow
 def test_unigram_text_is_aligned_by_its_characters(unigram_tokenizer):
     """Else XLM-RoBERTa's vectors would be those of other words."""
     assert_as_offsets(WordpieceTokenizer(unigram_tokenizer, "text"), tokenized(TEXTS))

@@ -50,6 +50,7 @@ def by_enumeration(crf, tag_set, emissions, allowed, incorrect):
     return torch.stack(logs).logsumexp(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("incorrect", INCORRECT.values(), ids=INCORRECT.keys())
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 def test_sum_and_gradient_are_those_of_enumeration(scheme, incorrect):

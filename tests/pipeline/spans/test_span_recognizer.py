@@ -171,6 +171,7 @@ def test_an_unknown_label_is_refused(spans_nlp, nested_examples):
         spans_nlp.update(nested_examples(spans_nlp, texts))
 
 
+@pytest.mark.slow
 def test_it_shares_one_encoder_with_bertcrf(make_nlp, nested_examples, spans_of):
     """Else one text would be read twice for its entities and its spans."""
     nlp = make_nlp("shared_transformer")
@@ -196,6 +197,7 @@ def test_it_shares_one_encoder_with_bertcrf(make_nlp, nested_examples, spans_of)
     assert len(doc.spans["sc"]) >= len(doc.ents)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [
     {"@misc": "spacy-bertcrf.RDrop.v1"},
     {"@misc": "spacy-bertcrf.MultiSampleDropout.v1"},

@@ -91,6 +91,7 @@ def around(doc: Doc) -> list[tuple[str, list[str]]]:
     return [(part.text_with_ws, [token.ent_iob_ for token in part]) for part in parts]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(references(), st.sampled_from([0.5, 1.0]), st.booleans(), st.integers(0, 10**6))
 def test_only_the_entities_change_and_each_to_one_of_its_label(

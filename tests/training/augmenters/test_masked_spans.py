@@ -57,6 +57,7 @@ def test_labels_and_all_other_tokens_stay(share: float, max_length: int, where: 
     assert [t.text for t in augmented.predicted] == [t.text for t in augmented.reference]
 
 
+@pytest.mark.slow
 def test_spans_have_all_lengths_that_are_allowed():
     random.seed(0)
     doc = NLP.make_doc("中" * 100)

@@ -25,6 +25,7 @@ TAGS = st.lists(
 ).map(lambda groups: [tag for group in groups for tag in group])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     docs=st.lists(st.tuples(TAGS, st.randoms(use_true_random=False)), min_size=1, max_size=4),

@@ -156,6 +156,7 @@ def test_evaluations_alone_and_without_their_loss(log, train_with):
     assert not any("dev_losses" in record for record in records)
 
 
+@pytest.mark.slow
 def test_an_old_log_is_neither_mixed_up_nor_erased(log, train_with, tmp_path):
     """A second training would cost the user the log of the first, or its model-best."""
     train_with(config_of(log))

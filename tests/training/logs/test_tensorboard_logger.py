@@ -52,6 +52,7 @@ def test_its_numbers_are_those_of_the_json_log(train_with, tmp_path, monkeypatch
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_an_old_run_is_neither_mixed_up_nor_erased(train_with, tmp_path):
     """Two runs in a folder are drawn as one curve that jumps."""
     config = {"@loggers": NAME, "path": str(tmp_path / "run"), "dev_loss": False}
@@ -67,6 +68,7 @@ def test_an_old_run_is_neither_mixed_up_nor_erased(train_with, tmp_path):
     assert (tmp_path / "run" / "notes.txt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_step", [-1, 4])
 def test_a_resumed_run_hides_what_came_after_the_checkpoint(last_step, tmp_path):
     """Steps that were taken twice would be drawn as a curve that goes back."""

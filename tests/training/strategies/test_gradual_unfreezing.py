@@ -47,6 +47,7 @@ def heights_that_move(nlp, component, make_examples, optimizer):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", PATHS)
 @pytest.mark.parametrize("unit", ["steps", "epochs"])
 def test_layers_join_in_at_their_step(component, unit, make, make_examples):

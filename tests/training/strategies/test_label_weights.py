@@ -64,6 +64,7 @@ def test_what_is_not_known_counts_as_before(batch):
     assert float(strategy.loss(same)) == float(strategy.loss(batch)) != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weights", "is_found"), [(None, False), ({"name": 4.0}, True)])
 def test_a_label_that_is_often_missed_by_annotators_can_be_made_to_count(
     make_nlp, weights, is_found
