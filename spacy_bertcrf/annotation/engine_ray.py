@@ -6,10 +6,13 @@ Reading and writing stay our own: Ray's readers know no line numbers, and its ch
 rows with unique ids, after which a text that ends its process would be tried for ever.
 """
 
+import os
 import pickle
+import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from spacy_bertcrf.annotation.attempts import count_tries, forget_tries, forgive
 from spacy_bertcrf.annotation.job import NOTES, WORK, Done, Job, ShardAnnotator
@@ -18,6 +21,7 @@ from spacy_bertcrf.annotation.shards import Shard
 if TYPE_CHECKING:
     from types import ModuleType
 
+PATIENCE = 10  # seconds, until the machine at an address answers
 MAX_DEATHS = 5  # in a row, of actors that have come no further than the one before
 
 
@@ -46,6 +50,7 @@ def annotate_on_ray(
         forget_tries(job.note(shard.number))
     was_there = ray.is_initialized()
     if not was_there:
+        _require_answer(address or os.environ.get("RAY_ADDRESS", ""))
         try:
             ray.init(address or None, log_to_driver=False, include_dashboard=False)
         except (ValueError, ConnectionError) as error:
@@ -74,6 +79,25 @@ def import_ray() -> "ModuleType":
             "--ray needs Ray. Install it: pip install 'spacy-bertcrf[ray]'"
         ) from error
     return ray
+
+
+def _require_answer(address: str) -> None:
+    """Raise ValueError if nothing listens at an address with a port: Ray would try for minutes, and
+    then end the process."""
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"--ray {address}: {error}") from error
+    if not port:
+        return
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=PATIENCE).close()
+    except OSError as error:
+        raise ValueError(
+            f"--ray {address}: nothing answers there ({error}). Is the cluster's head running "
+            "(`ray start --head`), and does a firewall let this machine through?"
+        ) from error
 
 
 def _rows(

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,6 +114,28 @@ def test_actors_that_cannot_even_begin_are_an_error(cluster, make_job, monkeypat
 def answer(job, shard):
     (pickled,) = engine_ray._Actor(job, 5)({"shard": [pickle.dumps(shard)]})["answer"]
     return pickle.loads(pickled)
+
+
+@pytest.mark.parametrize("written", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_an_address_where_nothing_answers_is_an_error_at_once(make_job, monkeypatch, written):
+    """Ray itself tries for minutes, and ends the process without a word of ours."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.socket() as taken:  # and not listening
+        taken.bind(("127.0.0.1", 0))
+        address = written.format(taken.getsockname()[1])
+        job, archive = make_job("Berlin")
+        with pytest.raises(ValueError, match=f"{address}: nothing answers there"):
+            list(annotate_on_ray(job, archive.shards, address))
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:70000", "127.0.0.1:port"], ids=["too large", "no number"]
+)
+def test_an_address_with_an_impossible_port_is_an_error(make_job, monkeypatch, address):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    job, archive = make_job("Berlin")
+    with pytest.raises(ValueError, match=address):
+        list(annotate_on_ray(job, archive.shards, address))
 
 
 def test_what_ends_a_shard_in_good_order_is_answered(make_job):
