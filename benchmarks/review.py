@@ -60,14 +60,15 @@ def main() -> None:
         folder = args.output or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         docs, spoiled = spoiled_corpus(args, folder)
-        rankings = {"bertcrf review": reviewed(args, folder, docs)}
+        print(f"{len(docs):,} texts, {len(spoiled):,} spoiled, seed {args.seed};", end=" ")
+        print(f"{args.folds} folds, {args.epochs} epochs, rate {args.rate}, bfloat16,", end=" ")
+        print(f"{platform.machine()}, {args.threads} threads,", end=" ")
+        print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
+        print_header(spoiled)
+        report("bertcrf review", reviewed(args, folder, docs), spoiled)
         if not args.only_review:
-            rankings |= plain_rankings(args, folder, docs)
-    print(f"\n{len(docs):,} texts, {len(spoiled):,} spoiled, seed {args.seed};", end=" ")
-    print(f"{args.folds} folds, {args.epochs} epochs, rate {args.rate}, bfloat16,", end=" ")
-    print(f"{platform.machine()}, {args.threads} threads,", end=" ")
-    print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
-    report(rankings, spoiled)
+            for name, places in plain_rankings(args, folder, docs).items():
+                report(name, places, spoiled)
 
 
 def parse_args() -> argparse.Namespace:
@@ -196,24 +197,27 @@ def of_tokens(docs: Sequence[Doc], ranked: Iterable[tuple[int, int]]) -> list[Pl
     return found
 
 
-def report(rankings: dict[str, list[Place]], spoiled: Sequence[Spoiled]) -> None:
-    firsts = [n for n in FIRST if n < len(spoiled)]
-    header = [f"precision of the first {n:,}" for n in firsts]
-    print("\n| ranked by | suggestions |", " | ".join(header), end=" ")
-    print(f"| recall at {len(spoiled):,} |", " | ".join(f"{kind}, recall" for kind in KINDS), "|")
-    print("|---" * (3 + len(firsts) + len(KINDS)) + "|")
+def print_header(spoiled: Sequence[Spoiled]) -> None:
+    columns = ["ranked by", "suggestions"]
+    columns += [f"precision of the first {n:,}" for n in firsts(spoiled)]
+    columns += [f"recall at {len(spoiled):,}", *KINDS, "mended as it was"]
+    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
+
+
+def report(name: str, places: Sequence[Place], spoiled: Sequence[Spoiled]) -> None:
     n_of = Counter(item.kind for item in spoiled)
-    for name, places in rankings.items():
-        hits, found, mended = judged(places, spoiled)
-        row = [name, f"{len(places):,}"]
-        row += [f"{sum(hits[:n]) / n:.3f}" for n in firsts]
-        at = {item for items in found[: len(spoiled)] for item in items}
-        row.append(f"{len(at) / len(spoiled):.3f}")
-        row += [f"{sum(item.kind == kind for item in at) / n_of[kind]:.3f}" for kind in KINDS]
-        print("|", " | ".join(row), "|")
-        if any(place.mended is not None for place in places):
-            note = f"what is suggested in place of those among the first {len(spoiled):,} is what"
-            print(f"| {note} was there: {mended / max(1, sum(hits[: len(spoiled)])):.3f} |")
+    hits, found, n_mended = judged(places, spoiled)
+    row = [name, f"{len(places):,}", *(f"{sum(hits[:n]) / n:.3f}" for n in firsts(spoiled))]
+    at = {item for items in found[: len(spoiled)] for item in items}
+    row.append(f"{len(at) / len(spoiled):.3f}")
+    row += [f"{sum(item.kind == kind for item in at) / n_of[kind]:.3f}" for kind in KINDS]
+    suggests = any(place.mended is not None for place in places)
+    row.append(f"{n_mended / max(1, sum(hits[: len(spoiled)])):.3f}" if suggests else "")
+    print("|", " | ".join(row), "|", flush=True)
+
+
+def firsts(spoiled: Sequence[Spoiled]) -> list[int]:
+    return [n for n in FIRST if n < len(spoiled)]
 
 
 def judged(
