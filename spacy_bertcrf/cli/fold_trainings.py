@@ -3,17 +3,17 @@
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spacy_bertcrf.cli.separate_training import train_separately
 from spacy_bertcrf.corpora.split import deal_texts
 from spacy_bertcrf.corpora.stored import StoredDocs, read_stored
 from spacy_bertcrf.corpora.writing import written_whole
 
-DONE = "trained.json"
+SETTINGS = "fold.json"
+DONE = "trained"
 MOST_WATCHED = 300  # documents of the fold that the training's evaluations are on
 
 
@@ -74,32 +74,35 @@ def train_folds(
     folds = []
     for i, numbers in enumerate(deal_texts(stored.docs, n_folds, setup.seed), start=1):
         of_fold = folder / f"fold-{i}"
-        if not _is_done(of_fold, made_by):
+        _check_settings(of_fold, made_by)
+        if not (of_fold / DONE).exists():
             told(
                 f"Training fold {i} of {n_folds}, on {len(stored.docs) - len(numbers):,} documents"
             )
             _train(stored, numbers, of_fold, setup)
-            with written_whole(of_fold / DONE) as draft:
-                draft.write_text(json.dumps(made_by), encoding="utf8")
+            (of_fold / DONE).touch()
         folds.append(Fold(of_fold / "model-last", of_fold / "part.spacy", numbers))
     return folds
 
 
-def _is_done(folder: Path, made_by: Mapping[str, Any]) -> bool:
-    done = folder / DONE
-    if not done.exists():
-        return False
-    known = json.loads(done.read_text(encoding="utf8"))
-    changed = [name for name, value in made_by.items() if known.get(name) != value]
-    if changed:
-        raise ValueError(
-            f"{folder} was trained with another {', another '.join(changed)}. Name a new folder."
-        )
-    return True
+def _check_settings(folder: Path, made_by: Mapping[str, Any]) -> None:
+    """Note what a fold is trained with, before its training begins; raise ValueError if that is
+    something else than what its folder was made with."""
+    settings = folder / SETTINGS
+    if settings.exists():
+        known = json.loads(settings.read_text(encoding="utf8"))
+        changed = [name for name, value in made_by.items() if known.get(name) != value]
+        if changed:
+            raise ValueError(
+                f"{folder} is of another {', another '.join(changed)}. Name a new folder."
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_whole(settings) as draft:
+        draft.write_text(json.dumps(made_by), encoding="utf8")
 
 
 def _train(stored: StoredDocs, numbers: Sequence[int], folder: Path, setup: Setup) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     left_out = set(numbers)
     others = [doc for i, doc in enumerate(stored.docs) if i not in left_out]
     part = [stored.docs[i] for i in numbers]
@@ -108,18 +111,9 @@ def _train(stored: StoredDocs, numbers: Sequence[int], folder: Path, setup: Setu
         with written_whole(folder / f"{name}.spacy") as draft:
             draft.write_bytes(stored.to_bytes(docs))
     blocks = setup.blocks["training"]
-    # A process of its own: nothing of one training is left for the next.
-    command = [sys.executable, "-m", "spacy_bertcrf.cli", "train", str(setup.config)]
-    command += ["--output", str(folder), "--gpu-id", str(setup.gpu_id), "--resume"]
-    command += [*setup.overrides, "--system.seed", str(setup.seed)]
-    command += [f"--{blocks['train_corpus']}.path", str(folder / "train.spacy")]
-    command += [f"--{blocks['dev_corpus']}.path", str(folder / "watched.spacy")]
-    log = folder / "training.log"
-    with log.open("a", encoding="utf8") as file:
-        code = subprocess.run(
-            command, stdout=file, stderr=subprocess.STDOUT, check=False
-        ).returncode
-    if code or not (folder / "model-last").is_dir():
-        raise ValueError(f"The training of {folder.name} ended with an error; see {log}.")
+    overrides = [*setup.overrides, "--system.seed", str(setup.seed)]
+    overrides += [f"--{blocks['train_corpus']}.path", str(folder / "train.spacy")]
+    overrides += [f"--{blocks['dev_corpus']}.path", str(folder / "watched.spacy")]
+    train_separately(setup.config, overrides, folder, setup.gpu_id, folder.name)
     for name in ("checkpoints", "model-best"):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,8 +1,6 @@
 """`python -m spacy bertcrf learning-curve`: would more annotation help, and how much?"""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +9,7 @@ import typer
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.separate_training import train_separately
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -124,17 +123,8 @@ def _trained(
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "train.spacy"
     DocBin(docs=shuffled(docs, seed)[:n], store_user_data=True).to_disk(part)
-    # A process of its own: nothing of one training is left for the next.
-    command = [sys.executable, "-m", "spacy_bertcrf.cli", "train", str(config)]
-    command += ["--output", str(folder), "--gpu-id", str(gpu_id), "--resume", *overrides]
-    command += [f"--{train}.path", str(part), "--system.seed", str(seed)]
-    log = folder / "training.log"
-    with log.open("w", encoding="utf8") as file:
-        code = subprocess.run(
-            command, stdout=file, stderr=subprocess.STDOUT, check=False
-        ).returncode
-    if code:
-        raise ValueError(f"The training on {n:,} documents ended with an error; see {log}.")
+    settings = [*overrides, f"--{train}.path", str(part), "--system.seed", str(seed)]
+    train_separately(config, settings, folder, gpu_id, f"{n:,} documents")
     scores = _scores(folder)
     draft = done.with_suffix(".tmp")
     draft.write_text(json.dumps({"made_by": made_by, "scores": scores}), encoding="utf8")

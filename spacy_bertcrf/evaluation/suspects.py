@@ -18,6 +18,7 @@ DOUBTS = {
 # Probabilities are float32: of what is closer to 1 they do not say how close.
 CLOSEST = 1e-7
 SMALLEST = 1e-30
+ENOUGH = 20  # suggestions of a kind, for their mean to count as much as that of all
 
 
 class Suggestion(NamedTuple):
@@ -29,8 +30,8 @@ class Suggestion(NamedTuple):
     suggested: what to put instead; none where there should be nothing.
     gold_probability, probability: of the gold annotation, and of what is suggested instead: where
         it is several entities, of the least probable.
-    score: the log-odds of the one against the other, less what is usual for as long an entity.
-        What has the highest is the most suspicious.
+    score: the log-odds of the one against the other, less what is usual for as long an entity and
+        for the kind of doubt. What has the highest is the most suspicious.
     """
 
     document: int
@@ -61,8 +62,9 @@ def suspects(texts: Sequence[JudgedText]) -> Suspects:
     As confident learning does for labels of whole examples (Northcutt et al. 2021,
     https://arxiv.org/abs/1911.00068), it takes predictions out of sample for the truth where they
     are surer than is usual; but what is compared are spans, by their exact posterior probabilities.
-    Usual is by length: the longer an annotated entity, the less probable is just this one, right or
-    wrong. Entities that overlap are one place, and have one suggestion.
+    Usual is by length, for the longer an annotated entity, the less probable is just this one,
+    right or wrong; and by kind, for a pipeline passes over entities with more confidence than it
+    takes one label for another. Entities that overlap are one place, and have one suggestion.
     """
     per_character = _surprise_by_length(texts)
     found = [
@@ -70,6 +72,8 @@ def suspects(texts: Sequence[JudgedText]) -> Suspects:
         for i, text in enumerate(texts)
         for item in _of_text(i, text)
     ]
+    usual = _usual_scores(found)
+    found = [item._replace(score=item.score - usual[item.doubt]) for item in found]
     n_unjudged = sum(span not in text.probabilities for text in texts for span in text.gold)
     ranked = sorted(found, key=lambda item: (-item.score, item.document, item.gold, item.suggested))
     return Suspects(ranked, n_unjudged)
@@ -89,6 +93,20 @@ def _surprise_by_length(texts: Iterable[JudgedText]) -> float:
     lengths, surprises = np.asarray(known, dtype=np.float64).T
     slope = np.cov(lengths, surprises, bias=True)[0, 1] / lengths.var()
     return max(float(slope), 0.0)
+
+
+def _usual_scores(suggestions: Iterable[Suggestion]) -> dict[str, float]:
+    """The mean score of each kind of doubt; of a kind with few, drawn to that of all."""
+    by_kind: dict[str, list[float]] = {}
+    for item in suggestions:
+        by_kind.setdefault(item.doubt, []).append(item.score)
+    if not by_kind:
+        return {}
+    of_all = float(np.mean([score for scores in by_kind.values() for score in scores]))
+    return {
+        doubt: (sum(scores) + ENOUGH * of_all) / (len(scores) + ENOUGH)
+        for doubt, scores in by_kind.items()
+    }
 
 
 def _length(item: Suggestion) -> int:

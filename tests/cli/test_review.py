@@ -10,7 +10,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_bertcrf.cli  # noqa: F401  # registers the commands
-from spacy_bertcrf.cli import fold_trainings
+from spacy_bertcrf.cli import separate_training
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "cpu_cnn_crf.cfg"
@@ -131,12 +131,12 @@ def test_a_pipeline_is_trained_for_each_fold_and_only_once(tmp_path):
     assert weights.stat().st_mtime_ns == before, "what was trained is trained again"
     code, output = run("review", *options, "--training.dropout", 0.3)
     assert code == 1
-    assert "was trained with another overrides" in output
+    assert "is of another overrides" in output
 
 
 def test_a_training_that_fails_names_its_log(tmp_path, monkeypatch):
     corpus = write(tmp_path / "corpus.spacy", GOLD)
-    monkeypatch.setattr(fold_trainings.sys, "executable", "false")
+    monkeypatch.setattr(separate_training.sys, "executable", "false")
     code, output = run("review", corpus, tmp_path / "out", "--config", CONFIG)
     assert code == 1
     assert "training.log" in output
