@@ -112,6 +112,8 @@ def reviewed(args: argparse.Namespace, folder: Path, docs: Sequence[Doc]) -> lis
     command += ["--training.max_epochs", str(args.epochs)]
     command += ["--training.batcher.size", str(args.pieces)]
     command += ["--components.bertcrf.model.tok2vec.mixed_precision", "true"]
+    # The last step is taken in any case.
+    command += ["--training.eval_frequency", "100000", "--initialize.after_init.evaluations", "1"]
     subprocess.run(command, check=True, stdout=sys.stderr)
     places = []
     for line in (folder / "review" / "suggestions.jsonl").read_text("utf8").splitlines():

@@ -14,7 +14,7 @@ from spacy_bertcrf.corpora.writing import written_whole
 
 SETTINGS = "fold.json"
 DONE = "trained"
-MOST_WATCHED = 300  # documents of the fold that the training's evaluations are on
+MOST_WATCHED = 100  # documents of the fold that the training's evaluations are on
 
 
 class Fold(NamedTuple):
