@@ -18,7 +18,7 @@ from thinc.api import fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
 from spacy_bertcrf.models.current_training import Joining, training_of
-from spacy_bertcrf.models.resumable import SetUp, State, setting_up
+from spacy_bertcrf.models.resumable import Resumable, SetUp, State, setting_up
 from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, read_checkpoint
 from spacy_bertcrf.training.checkpoints.model_state import ComponentStates, trained_components
 from spacy_bertcrf.training.checkpoints.optimizer_state import OptimizerState
@@ -178,6 +178,8 @@ def _set_up(
             training["optimizer"], components.optimizer_names, lambda: steps.n_taken
         )
         parts["stream"] = stream
+        if isinstance(ranks, Resumable):
+            parts["ranks"] = ranks
     return _Training(
         training,
         stream,

@@ -43,9 +43,13 @@ class Ranks:
         *,
         losses: dict[str, float],
         exclude: Sequence[str] = (),
+        is_last: bool = True,
         **settings: Any,
     ) -> None:
-        """`nlp.update` with this process's part of a batch."""
+        """`nlp.update` with this process's part of a batch.
+
+        is_last: whether the optimizer's step comes next.
+        """
         nlp.update(examples, losses=losses, exclude=exclude, **settings)
 
     @contextmanager

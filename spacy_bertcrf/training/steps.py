@@ -119,10 +119,12 @@ class Steps:
 
     def _update(self, batch: list[Example]) -> None:
         training, frozen = self._training, self._training["frozen_components"]
-        for part in subdivide_batch(batch, training["accumulate_gradient"]):
+        parts = list(subdivide_batch(batch, training["accumulate_gradient"]))
+        for i, part in enumerate(parts, 1):
             self._ranks.update(
                 self._nlp,
                 part,
+                is_last=i == len(parts),
                 drop=training["dropout"],
                 losses=self._losses,
                 sgd=False,

@@ -129,8 +129,20 @@ def test_a_process_that_hangs_trips_the_timeout(command, tmp_path):
     assert_is_whole(tmp_path / "output")
 
 
-def test_an_error_in_one_process_is_told_by_the_others(command, tmp_path):
-    """The log of one process is enough to find out what happened in another."""
+FAILURES = {
+    "between two steps": "            raise ValueError('something is wrong')\n",
+    "in a backward pass": (
+        "            layer = nlp.get_pipe('bertcrf').model.get_ref('sequence_tagger')\n"
+        "            first = next(layer.shims[0].module.parameters())\n"
+        "            first.register_hook(fail)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("when", FAILURES)
+def test_an_error_in_one_process_is_told_by_the_others(command, tmp_path, when):
+    """The log of one process is enough to find out what happened in another, also where this
+    one has begun to send its gradients."""
     config = tmp_path / "config.cfg"
     original = (ROOT / "configs" / "cpu_cnn_crf.cfg").read_text("utf-8")
     callback = '[training.before_update]\n@callbacks = "tests.failing.v1"\n'
@@ -138,11 +150,15 @@ def test_an_error_in_one_process_is_told_by_the_others(command, tmp_path):
     code = tmp_path / "code.py"
     code.write_text(
         "import os, spacy\n"
+        "from spacy_bertcrf.training.distributed import early_exchange\n"
+        "early_exchange.BUCKET_BYTES = 64\n"
+        "def fail(gradient):\n"
+        "    raise ValueError('something is wrong')\n"
         "@spacy.registry.callbacks('tests.failing.v1')\n"
         "def make():\n"
         "    def before_update(nlp, info):\n"
         "        if os.environ['RANK'] == '1' and info['step'] == 12:\n"
-        "            raise ValueError('something is wrong')\n"
+        f"{FAILURES[when]}"
         "    return before_update\n"
     )
     with two_ranks([*command(config), "--code", code]) as (first, second):

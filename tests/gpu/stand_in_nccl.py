@@ -11,7 +11,7 @@ from stand_in_gpu import DEVICE, DeviceTensor
 
 from spacy_bertcrf.training.distributed import process_group
 
-TYPES = {torch.float32, torch.float64, torch.int32, torch.int64, torch.uint8}
+TYPES = {torch.bfloat16, torch.float32, torch.float64, torch.int32, torch.int64, torch.uint8}
 
 
 class Replaced:

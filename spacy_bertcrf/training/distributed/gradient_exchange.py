@@ -1,19 +1,11 @@
 """The gradients of all processes, summed up."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
 
-import numpy as np
 import torch
-from spacy.language import Language
-from thinc.api import Model, PyTorchShim, xp2torch
 
-from spacy_bertcrf.models.types import Array
-from spacy_bertcrf.training.checkpoints.model_state import (
-    learning_of,
-    trained_components,
-)
 from spacy_bertcrf.training.distributed.process_group import ProcessGroup
 
 BUCKET_BYTES = 25 * 2**20  # as torch's DistributedDataParallel has it
@@ -23,90 +15,35 @@ PIECE_ROWS = 1024
 PURPOSE = "sum up the gradients"
 
 
-@runtime_checkable
-class LearnsInParts(Protocol):
-    """How a component learns whose loss is a mean, or whose strategies learn something besides,
-    such as bertcrf."""
-
-    def expect_part(self, lengths: Sequence[int]) -> None:
-        """Take the examples of the next update for a part of a batch.
-
-        lengths: in tokens, of all Docs of the batch.
-        """
-
-    def strategy_gradients(self) -> list[torch.Tensor]:
-        """What is to be summed up over the processes beside the gradients of the model."""
-
-
-def learn_in_parts(nlp: Language, frozen: Iterable[str]) -> list[LearnsInParts]:
-    """Those of all components that a training updates, in the order of the pipeline."""
-    found = map(learning_of, trained_components(nlp, frozen).values())
-    return [learning for learning in found if isinstance(learning, LearnsInParts)]
-
-
-class Slot(NamedTuple):
-    """Where the gradient of a parameter is.
-
-    get: None where there is none.
-    make: a gradient of zeros, where there is none.
-    """
-
-    size: int
-    get: Callable[[], torch.Tensor | None]
-    make: Callable[[], torch.Tensor]
-
-
-def gradient_slots(nlp: Language, frozen: Iterable[str]) -> list[Slot]:
-    """Those of all parameters that can learn, each once, in an order that is the same in all
-    processes."""
-    slots: dict[object, Slot] = {}
-    for pipe in trained_components(nlp, frozen).values():
-        for node in pipe.model.walk():
-            for shim in node.shims:
-                if isinstance(shim, PyTorchShim):
-                    for parameter in shim._model.parameters():
-                        if parameter.requires_grad:
-                            slots.setdefault(id(parameter), _torch_slot(parameter))
-            for name in node.param_names:
-                if node.has_param(name):
-                    slots.setdefault((node.id, name), _thinc_slot(node, name))
-    return list(slots.values())
-
-
-def gradient_scalers(nlp: Language, frozen: Iterable[str]) -> list:
-    """The scalers of the gradients of half precision, which note when these overflow."""
-    return [
-        shim._grad_scaler
-        for pipe in trained_components(nlp, frozen).values()
-        for node in pipe.model.walk()
-        for shim in node.shims
-        if isinstance(shim, PyTorchShim) and shim._grad_scaler._enabled
-    ]
-
-
 class GradientExchange:
-    """Sums up gradients over the processes, in float32 and in few large pieces. Of embeddings only
-    the rows that are not zero everywhere are sent.
+    """Sums up gradients over the processes, in few large pieces. Of embeddings only the rows that
+    are not zero everywhere are sent.
+
+    dtype: what gradients are sent and added up in: float32, or bfloat16, which is half of the bytes
+        and rounds to 8 bits.
 
     bytes_sent: of gradients, in the last step, by each process; a ring of n processes carries
         them 2 · (n - 1) / n times over each link.
     """
 
-    def __init__(self, group: ProcessGroup):
+    def __init__(self, group: ProcessGroup, dtype: torch.dtype = torch.float32):
         self._group = group
+        self.dtype = dtype
         self.bytes_sent = 0
 
-    def sum_up(self, gradients: Sequence[torch.Tensor]) -> None:
-        """Sum up gradients over all processes, in place. All of them have the same ones."""
-        self.bytes_sent = 0
+    def sum_up(self, gradients: Sequence[torch.Tensor], dtype: torch.dtype | None = None) -> None:
+        """Sum up gradients over all processes, in place. All of them have the same ones.
+
+        dtype: another one than that of the exchange.
+        """
         rows = self._used_rows(gradients)
         sent = [
             gradient[rows[i]] if i in rows else gradient for i, gradient in enumerate(gradients)
         ]
         # While one piece is under way, the next is put together.
         under_way: deque[Callable[[], None]] = deque()
-        for bucket in _buckets(sent):
-            under_way.append(self._begin(bucket))
+        for bucket in buckets([gradient.numel() for gradient in sent], BUCKET_BYTES):
+            under_way.append(self._begin_in_place([sent[i] for i in bucket], dtype or self.dtype))
             if len(under_way) > 1:
                 under_way.popleft()()
         for finish in under_way:
@@ -114,13 +51,37 @@ class GradientExchange:
         for i, used in rows.items():
             gradients[i].index_copy_(0, used, sent[i])
 
+    def begin(
+        self,
+        gradients: Sequence[torch.Tensor | None],
+        shapes: Sequence[tuple[int, ...]],
+        dtype: torch.dtype | None = None,
+    ) -> Callable[[], list[torch.Tensor]]:
+        """Begin to sum up gradients over all processes, as they are now; None is for zeros.
+
+        Returns what waits for the sums and gives them, in the dtype that they were sent in.
+        """
+        sizes = [prod(shape) for shape in shapes]
+        flat = torch.empty(sum(sizes), dtype=dtype or self.dtype, device=self._group.device)
+        for gradient, part in zip(gradients, flat.split(sizes), strict=True):
+            if gradient is None:
+                part.zero_()
+            else:
+                part.copy_(gradient.reshape(-1))
+        wait = self._begin(flat)
+
+        def finish() -> list[torch.Tensor]:
+            wait()
+            parts = zip(flat.split(sizes), shapes, strict=True)
+            return [part.view(shape) for part, shape in parts]
+
+        return finish
+
     def _used_rows(self, gradients: Sequence[torch.Tensor]) -> dict[int, torch.Tensor]:
         """For each of the gradients of embeddings, by its number, the rows that are not zero in
         all processes."""
         tables = {
-            i: gradient
-            for i, gradient in enumerate(gradients)
-            if gradient.dim() == 2 and len(gradient) >= ROWS_PER_COLUMN * gradient.shape[1]
+            i: gradient for i, gradient in enumerate(gradients) if is_table(tuple(gradient.shape))
         }
         if not tables:
             return {}
@@ -129,78 +90,48 @@ class GradientExchange:
         pieces = [piece for table in tables.values() for piece in table.split(PIECE_ROWS)]
         flags = torch.cat([piece.abs().sum(1) for piece in pieces]) != 0
         counts = flags.to(self._group.device, torch.int32)
-        self.bytes_sent += counts.numel() * counts.element_size()
-        self._group.begin_sum(counts, PURPOSE)()
+        self._begin(counts)()
         parts = counts.to(flags.device).split([len(gradient) for gradient in tables.values()])
         return {i: part.nonzero()[:, 0] for i, part in zip(tables, parts, strict=True)}
 
-    def _begin(self, bucket: list[torch.Tensor]) -> Callable[[], None]:
+    def _begin_in_place(self, bucket: list[torch.Tensor], dtype: torch.dtype) -> Callable[[], None]:
         first = bucket[0]
         is_as_sent = (
             len(bucket) == 1
-            and first.dtype == torch.float32
+            and first.dtype == dtype
             and first.is_contiguous()
             and first.device == self._group.device
         )
-        flat = first.view(-1) if is_as_sent else self._flat(bucket)
-        self.bytes_sent += flat.numel() * flat.element_size()
-        wait = self._group.begin_sum(flat, PURPOSE)
+        if is_as_sent:
+            return self._begin(first.view(-1))
+        sums = self.begin(bucket, [tuple(gradient.shape) for gradient in bucket], dtype)
 
         def finish() -> None:
-            wait()
-            if not is_as_sent:
-                parts = flat.split([gradient.numel() for gradient in bucket])
-                for gradient, part in zip(bucket, parts, strict=True):
-                    gradient.copy_(part.view_as(gradient))
+            for gradient, found in zip(bucket, sums(), strict=True):
+                gradient.copy_(found)
 
         return finish
 
-    def _flat(self, bucket: list[torch.Tensor]) -> torch.Tensor:
-        n = sum(gradient.numel() for gradient in bucket)
-        flat = torch.empty(n, dtype=torch.float32, device=self._group.device)
-        parts = flat.split([gradient.numel() for gradient in bucket])
-        for gradient, part in zip(bucket, parts, strict=True):
-            part.copy_(gradient.reshape(-1))
-        return flat
+    def _begin(self, flat: torch.Tensor) -> Callable[[], None]:
+        self.bytes_sent += flat.numel() * flat.element_size()
+        return self._group.begin_sum(flat, PURPOSE)
 
 
-def _buckets(gradients: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
-    bucket: list[torch.Tensor] = []
+def is_table(shape: tuple[int, ...]) -> bool:
+    """Whether a parameter is taken for embeddings."""
+    return len(shape) == 2 and shape[0] >= ROWS_PER_COLUMN * shape[1]
+
+
+def buckets(sizes: Sequence[int], max_bytes: int) -> Iterator[list[int]]:
+    """The numbers of gradients of these sizes in each bucket, of at most so many bytes in float32
+    if they are more than one."""
+    bucket: list[int] = []
     n_bytes = 0
-    for gradient in gradients:
-        size = 4 * gradient.numel()
-        if bucket and n_bytes + size > BUCKET_BYTES:
+    for i, size in enumerate(sizes):
+        if bucket and n_bytes + 4 * size > max_bytes:
             yield bucket
             bucket, n_bytes = [], 0
-        bucket.append(gradient)
-        n_bytes += size
+        bucket.append(i)
+        n_bytes += 4 * size
     if bucket:
         yield bucket
-
-
-def _torch_slot(parameter: torch.nn.Parameter) -> Slot:
-    def make() -> torch.Tensor:
-        parameter.grad = torch.zeros_like(parameter)
-        return parameter.grad
-
-    return Slot(parameter.numel(), lambda: parameter.grad, make)
-
-
-def _thinc_slot(node: Model, name: str) -> Slot:
-    def get() -> torch.Tensor | None:
-        return as_tensor(node.get_grad(name)) if node.has_grad(name) else None
-
-    def make() -> torch.Tensor:
-        gradient: Array = node.ops.xp.zeros_like(node.get_param(name))
-        node.set_grad(name, gradient)
-        return as_tensor(gradient)
-
-    return Slot(node.get_param(name).size, get, make)
-
-
-def as_tensor(array: Array) -> torch.Tensor:
-    """The same memory as a tensor, where it is."""
-    # By default it would be put where thinc's present operations are.
-    device = torch.device("cpu") if isinstance(array, np.ndarray) else None
-    tensor: torch.Tensor = xp2torch(array, device=device)
-    return tensor

@@ -1,6 +1,12 @@
-"""How Docs are shared by several processes."""
+"""How Docs are shared by several processes, and who learns from a part of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from spacy.language import Language
+
+from spacy_bertcrf.training.checkpoints.model_state import learning_of, trained_components
 
 
 def balanced_parts(lengths: Sequence[int], n_parts: int) -> list[list[int]]:
@@ -19,3 +25,24 @@ def balanced_parts(lengths: Sequence[int], n_parts: int) -> list[list[int]]:
         parts[smallest].append(i)
         sizes[smallest] += lengths[i]
     return [sorted(part) for part in parts]
+
+
+@runtime_checkable
+class LearnsInParts(Protocol):
+    """How a component learns whose loss is a mean, or whose strategies learn something besides,
+    such as bertcrf."""
+
+    def expect_part(self, lengths: Sequence[int]) -> None:
+        """Take the examples of the next update for a part of a batch.
+
+        lengths: in tokens, of all Docs of the batch.
+        """
+
+    def strategy_gradients(self) -> list[torch.Tensor]:
+        """What is to be summed up over the processes beside the gradients of the model."""
+
+
+def learn_in_parts(nlp: Language, frozen: Iterable[str]) -> list[LearnsInParts]:
+    """Those of all components that a training updates, in the order of the pipeline."""
+    found = map(learning_of, trained_components(nlp, frozen).values())
+    return [learning for learning in found if isinstance(learning, LearnsInParts)]

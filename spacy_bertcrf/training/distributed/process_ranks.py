@@ -4,7 +4,7 @@ import random
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,14 +15,12 @@ from spacy.pipeline import TextCategorizer
 from spacy.training import Example
 from thinc.compat import has_cupy_gpu
 
+from spacy_bertcrf.models.resumable import State
+from spacy_bertcrf.training.distributed.early_exchange import EarlyExchange
 from spacy_bertcrf.training.distributed.evaluation import evaluate
-from spacy_bertcrf.training.distributed.gradient_exchange import (
-    GradientExchange,
-    gradient_scalers,
-    gradient_slots,
-    learn_in_parts,
-)
-from spacy_bertcrf.training.distributed.parts import balanced_parts
+from spacy_bertcrf.training.distributed.gradient_exchange import GradientExchange
+from spacy_bertcrf.training.distributed.gradient_slots import gradient_scalers, gradient_slots
+from spacy_bertcrf.training.distributed.parts import balanced_parts, learn_in_parts
 from spacy_bertcrf.training.distributed.process_group import ProcessGroup
 from spacy_bertcrf.training.distributed.weights import different_weights, equalize_weights
 from spacy_bertcrf.training.logs.training_watch import watch_of
@@ -43,35 +41,40 @@ class ProcessRanks(Ranks):
     `parser` take a batch's last token in the place of tokens that are not there, and FGM and PGD
     disturb along the gradient of the batch that they see, here the part.
 
-    Adding up does not overlap with the backward pass: accumulated gradients and those of
-    listeners are complete only after the last.
+    Adding up begins while the last backward pass of a step is under way (`EarlyExchange`).
+
+    gradient_dtype: what gradients are sent and added up in, float32 or bfloat16.
+
+    bytes_sent: of gradients, in the last step, by each process.
+    early_exchange: of those that are sent during the backward pass.
     """
 
-    def __init__(self, group: ProcessGroup):
+    def __init__(self, group: ProcessGroup, gradient_dtype: torch.dtype = torch.float32):
         self.rank, self.size = group.rank, group.size
+        self.bytes_sent = 0
         self._group = group
-        self._exchange = GradientExchange(group)
+        self._exchange = GradientExchange(group, gradient_dtype)
+        self.early_exchange = EarlyExchange(group, self._exchange)
         self._batches = 0  # checksum of those of the present step
         self._losses: dict[str, float] = {}
         self._step_losses: dict[str, float] = {}
         self._loss_names: list[str] = []
         self._is_warned = False
 
-    @property
-    def bytes_sent(self) -> int:
-        """Of gradients, in the last step."""
-        return self._exchange.bytes_sent
-
     def describe(self, batch_size: int | None) -> list[str]:
         size = f"{self.size} processes"
         if batch_size is not None:
             size = f"{batch_size} = {batch_size / self.size:g} per process × {size}"
-        return [
+        lines = [
             f"Batch size: {size}. Each process learns from its share of a batch, with the result "
             "of one process.",
             f"Batches up to {self.size} times as large keep the processes busier: raise the size "
             "of [training.batcher], and the learning rate with it (Adam: by its square root).",
         ]
+        if self._exchange.dtype != torch.float32:
+            name = str(self._exchange.dtype).removeprefix("torch.")
+            lines.append(f"Gradients are sent, and added up, in {name}.")
+        return lines
 
     def begin(self, nlp: Language) -> None:
         equalize_weights(self._group, nlp)
@@ -92,6 +95,7 @@ class ProcessRanks(Ranks):
         *,
         losses: dict[str, float],
         exclude: Sequence[str] = (),
+        is_last: bool = True,
         **settings: Any,
     ) -> None:
         lengths = [len(example.predicted) for example in examples]
@@ -101,7 +105,9 @@ class ProcessRanks(Ranks):
         for example in examples:
             self._batches = zlib.crc32(example.reference.text.encode(), self._batches)
         own_losses: dict[str, float] = {}
-        nlp.update(own, losses=own_losses, exclude=exclude, **settings)
+        slots = gradient_slots(nlp, exclude) if is_last else []
+        with self.early_exchange.watching(slots) if is_last else nullcontext():
+            nlp.update(own, losses=own_losses, exclude=exclude, **settings)
         self._losses = losses
         for name, loss in own_losses.items():
             # The one loss in spaCy that is a mean over Docs; its gradient is a sum.
@@ -129,9 +135,10 @@ class ProcessRanks(Ranks):
         head = [self._batches, seed, has_new]
         overflows = [scaler._found_inf for scaler in scalers]
         are_there = [slot.get() is not None for slot in slots]
+        are_changed = self.early_exchange.changes()
         losses = [self._step_losses.get(name, 0.0) for name in self._loss_names]
-        (batches, drawn, any_new), overflown, have_any, loss_sums = self._sum_lists(
-            head, overflows, are_there, losses
+        (batches, drawn, any_new), overflown, have_any, have_changed, loss_sums = self._sum_lists(
+            head, overflows, are_there, are_changed, losses
         )
         if batches != self.size * self._batches:
             raise ValueError(
@@ -143,14 +150,18 @@ class ProcessRanks(Ranks):
         self._batches = 0
         for scaler, overflow in zip(scalers, overflown, strict=True):
             scaler._found_inf = bool(overflow)
+        done = self.early_exchange.finish(
+            slots, list(map(bool, have_any)), list(map(bool, have_changed))
+        )
         gradients = []
-        for slot, has_any in zip(slots, have_any, strict=True):
-            if has_any:
+        for i, (slot, has_any) in enumerate(zip(slots, have_any, strict=True)):
+            if has_any and i not in done:
                 gradient = slot.get()
                 gradients.append(slot.make() if gradient is None else gradient)
-        for learning in learn_in_parts(nlp, frozen):
-            gradients += learning.strategy_gradients()
         self._exchange.sum_up(gradients)
+        besides = [g for part in learn_in_parts(nlp, frozen) for g in part.strategy_gradients()]
+        self._exchange.sum_up(besides, torch.float32)
+        self.bytes_sent, self._exchange.bytes_sent = self._exchange.bytes_sent, 0
         if any_new:
             self._loss_names = self._all_names([*self._loss_names, *self._step_losses])
             own = [self._step_losses.get(name, 0.0) for name in self._loss_names]
@@ -210,6 +221,12 @@ class ProcessRanks(Ranks):
 
     def barrier(self) -> None:
         self._group.meet("wait for all")
+
+    def training_state(self) -> State:
+        return self.early_exchange.training_state()
+
+    def restore_training_state(self, state: State) -> None:
+        self.early_exchange.restore_training_state(state)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from spacy.language import Language
 from thinc.api import Model, PyTorchShim
 
-from spacy_bertcrf.training.distributed.gradient_exchange import as_tensor
+from spacy_bertcrf.training.distributed.gradient_slots import as_tensor
 from spacy_bertcrf.training.distributed.process_group import ProcessGroup
 
 PURPOSE = "compare the weights"

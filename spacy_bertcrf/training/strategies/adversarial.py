@@ -46,11 +46,13 @@ class FGM(Strategy):
             # With gradients of other batches there, the direction would be theirs too.
             earlier, embeddings.grad = embeddings.grad, None
             losses = learn(examples)
-            if embeddings.grad is not None:
-                with restored([embeddings]):
-                    embeddings.data.add_(_direction(embeddings.grad), alpha=self.epsilon)
-                    learn(examples)
+            direction = None if embeddings.grad is None else _direction(embeddings.grad)
+            # Before the last pass, after which gradients are on their way to other processes.
             _add([] if earlier is None else [(embeddings, earlier)])
+            if direction is not None:
+                with restored([embeddings]):
+                    embeddings.data.add_(direction, alpha=self.epsilon)
+                    learn(examples)
             return losses
 
         return learn_twice
@@ -94,13 +96,18 @@ class PGD(Strategy):
                     for step in range(1, self.steps + 1):
                         embeddings.data.add_(_direction(gradient), alpha=self.alpha)
                         _project(embeddings.data, original, self.epsilon)
+                        if step == self.steps:
+                            # Afterwards, gradients are on their way to other processes.
+                            _add(clean)
+                            _add(earlier)
                         learn(examples)
                         if step < self.steps:
                             assert embeddings.grad is not None
                             gradient = embeddings.grad
                             _taken(model)
-            _add(clean)
-            _add(earlier)
+            else:
+                _add(clean)
+                _add(earlier)
             return losses
 
         return learn_repeatedly

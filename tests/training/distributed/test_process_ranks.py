@@ -35,6 +35,7 @@ TEXTCAT = {
     },
 }
 STRATEGIES = {
+    "twice": {"@misc": "spacy-bertcrf.RDrop.v1"},
     "weights": {"@misc": "spacy-bertcrf.UncertaintyWeights.v1"},
     "tokens": {"@misc": "spacy-bertcrf.TokenCrossEntropy.v1"},
     "child": {"@misc": "spacy-bertcrf.ChildTuningD.v1", "steps": 2},
@@ -45,13 +46,24 @@ RANDOM = {
     "child": {"@misc": "spacy-bertcrf.ChildTuningF.v1"},
     "fgm": {"@misc": "spacy-bertcrf.FGM.v1"},
 }
+PGD = {"pgd": {"@misc": "spacy-bertcrf.PGD.v1", "steps": 2}}
+UNFREEZING = {"@callbacks": "spacy-bertcrf.gradual_unfreezing.v1", "unit": "steps"}
 
 
 @pytest.fixture(scope="session")
 def results(tagged_corpus, tiny_bert, tmp_path_factory):
     """What rank 0 found out of each case: all in one start, for starting takes longest."""
 
-    def case(n, config, batch=4, more=None, strategies=None, dropout=0.0, **overrides):
+    def case(
+        n,
+        config,
+        batch=4,
+        more=None,
+        strategies=None,
+        dropout=0.0,
+        gradient_dtype="float32",
+        **overrides,
+    ):
         settings = {
             "paths.train": str(tagged_corpus),
             "paths.dev": str(tagged_corpus),
@@ -77,6 +89,7 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
             "more": more or {},
             "strategies": strategies or {},
             "dropout": bool(dropout),
+            "gradient_dtype": gradient_dtype,
         }
 
     accumulated = {"training.accumulate_gradient": 2}
@@ -105,6 +118,11 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
             2, "bert_bilstm_crf", strategies=STRATEGIES, **small, **accumulated, **token_mean
         ),
         "uneven": case(3, "bert_bilstm_crf", batch=5, **small, **accumulated, **recomputed),
+        "unfrozen from the top": case(
+            2, "bert_bilstm_crf", **small, **{"training.before_update": UNFREEZING}
+        ),
+        "adversarial": case(2, "bert_bilstm_crf", strategies=PGD, **small, **accumulated),
+        "compressed": case(2, "bert_bilstm_crf", gradient_dtype="bfloat16", **small),
         "one text a batch": case(3, "shared_transformer", batch=1, **small),
         "random": case(
             3, "bert_bilstm_crf", 2, strategies=RANDOM, dropout=0.2, **small, **averages
@@ -148,6 +166,7 @@ def free_port():
         "frozen",
         "strategies",
         "uneven",
+        "unfrozen from the top",
         "one text a batch",
     ],
 )
@@ -169,6 +188,27 @@ def test_scores_are_those_of_one_process(results, name):
         assert scores.pop("speed") > 0
         assert alone.pop("speed") > 0
         assert scores == alone
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bilstm", "tcn, accumulated", "shared, accumulated", "strategies", "adversarial"],
+)
+def test_gradients_are_sent_during_the_backward_pass(results, name):
+    """Not only after it, when nothing is left to be computed meanwhile; and once, also where
+    strategies learn a batch several times."""
+    assert results[name]["different between ranks"] == []
+    assert results[name]["sent early"] > 3
+    assert results[name]["sent too early"] == 0
+
+
+def test_compressed_gradients_are_half_as_large(results):
+    """And rounded: more than that must not change."""
+    compressed, usual = results["compressed"], results["bilstm"]
+    assert compressed["different between ranks"] == []
+    assert 0.5 <= compressed["bytes sent"] / usual["bytes sent"] < 0.6
+    assert 1e-5 < compressed["difference to one process"] < 0.1 * compressed["learned"]
+    assert "bfloat16" in compressed["printed"]
 
 
 def test_random_choices_do_not_part_the_processes(results):

@@ -20,7 +20,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from thinc.api import PyTorchShim
 
-from spacy_bertcrf.training.distributed import ProcessRanks, join
+from spacy_bertcrf.training.distributed import ProcessRanks, early_exchange, join
 from spacy_bertcrf.training.distributed.weights import different_weights
 from spacy_bertcrf.training.loop import train
 from spacy_bertcrf.training.ranks import ALONE
@@ -130,9 +130,10 @@ def main(cases, output, rank):
 
 
 def compared(case, group):
-    ranks = ProcessRanks(group)
+    ranks = ProcessRanks(group, getattr(torch, case["gradient_dtype"]))
     nlp, _, infos, printed = trained(case, ranks)
     different = different_weights(group, nlp)
+    too_early = int(group.sum(torch.tensor([ranks.early_exchange.n_too_early]), "compare")[0])
     if group.rank > 0:
         return None
     alone, before, infos_alone, _ = trained(case, ALONE)
@@ -145,6 +146,8 @@ def compared(case, group):
         "losses": [info["losses"] for info in infos],
         "losses alone": [info["losses"] for info in infos_alone],
         "bytes sent": ranks.bytes_sent,
+        "sent early": ranks.early_exchange.n_early,
+        "sent too early": too_early,
         "bytes of weights": {
             name: sum(array.nbytes for key, array in before.items() if key.startswith(name))
             for name, _ in nlp.components
@@ -155,4 +158,6 @@ def compared(case, group):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    # Else small models would have one bucket.
+    early_exchange.BUCKET_BYTES = 2048
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
