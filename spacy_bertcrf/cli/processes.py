@@ -40,13 +40,19 @@ def _without_nproc(arguments: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def joined_processes(timeout: float, gpu_id: int) -> Iterator[tuple["Ranks", int]]:
+def joined_processes(
+    timeout: float, gpu_id: int, compress_gradients: bool
+) -> Iterator[tuple["Ranks", int]]:
     """Join the processes that torchrun has started with this one, for a with block; if it has
     started none, this one is alone.
+
+    compress_gradients: send them in bfloat16.
 
     Gives the ranks, and the number of this process's GPU: with several, it is that of the process
     on its machine; -1 for none.
     """
+    import torch
+
     from spacy_bertcrf.training.distributed import (
         ProcessRanks,
         RankError,
@@ -61,7 +67,7 @@ def joined_processes(timeout: float, gpu_id: int) -> Iterator[tuple["Ranks", int
         return
     try:
         with join(timeout, use_gpu=gpu_id >= 0) as group:
-            ranks = ProcessRanks(group)
+            ranks = ProcessRanks(group, torch.bfloat16 if compress_gradients else torch.float32)
             if not ranks.is_first:
                 msg.no_print = True
                 warnings.simplefilter("ignore")

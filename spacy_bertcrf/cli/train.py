@@ -54,6 +54,10 @@ def train_cli(
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait for a process that does not answer", min=1)
     ] = 600.0,
+    compress_gradients: Annotated[
+        bool,
+        typer.Option("--compress-gradients", help="Several processes: send gradients in bfloat16"),
+    ] = False,
     rehearse: Annotated[
         Path | None,
         typer.Option(help="Pipeline to go on from, whose knowledge is kept on the --raw texts"),
@@ -107,6 +111,8 @@ def train_cli(
             check_gpus(gpu_id, nproc or 1)
         except MissingGPUError as error:
             msg.fail("Nothing was trained", str(error), exits=1)
+    if compress_gradients and nproc is None and not started_as_rank():
+        msg.fail("--compress-gradients is for several processes: give --nproc, too.", exits=1)
     if nproc is not None and not started_as_rank():
         if str(config) == "-":
             msg.fail("Several processes cannot read one standard input: give a file.", exits=1)
@@ -139,7 +145,7 @@ def train_cli(
     except ValueError as error:
         msg.fail("Nothing was trained", str(error), exits=1)
     try:
-        with joined_processes(timeout, gpu_id) as (ranks, gpu):
+        with joined_processes(timeout, gpu_id, compress_gradients) as (ranks, gpu):
             if output is not None:
                 output.mkdir(parents=True, exist_ok=True)
                 msg.info(f"Saving to output directory: {output}")
