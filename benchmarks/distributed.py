@@ -19,6 +19,7 @@ import socket
 import statistics
 import time
 from contextlib import ExitStack, closing
+from functools import cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -69,6 +70,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--freeze", action="store_true", help="do not train BERT")
     parser.add_argument("--mixed-precision", action="store_true")
+    parser.add_argument(
+        "--multiples", type=int, nargs="+", help="of the batches of one process; else 1 and n"
+    )
     parser.add_argument("--gbit", type=float, help="of a link between two processes, Gbit/s")
     args = parser.parse_args()
     setting = setting_of(args)._replace(threads=1)
@@ -76,7 +80,8 @@ def main() -> None:
     if args.gbit and n != 2:
         parser.error("--gbit is for two processes")
     turns = [Turn(1, MAX_PIECES, AFTER)]
-    turns += [Turn(n, size, way) for size in (MAX_PIECES, n * MAX_PIECES) for way in WAYS]
+    multiples = args.multiples or [1, n]
+    turns += [Turn(n, times * MAX_PIECES, way) for times in multiples for way in WAYS]
     seconds: dict[Turn, list[float]] = {turn: [] for turn in turns}
     options = Options(args.freeze, args.mixed_precision)
     with ExitStack() as stack:
@@ -176,16 +181,17 @@ def _serve(
                 for shim in node.shims:
                     shim._model.requires_grad_(False)
         ranks[DURING].begin(nlp)
-        batches = {
-            max_pieces: list(batch_by_pieces(max_pieces, setting.bert)(examples_for(nlp, docs)))
-            for max_pieces in (MAX_PIECES, size * MAX_PIECES)
-        }
+        batches = cache(
+            lambda max_pieces: list(
+                batch_by_pieces(max_pieces, setting.bert)(examples_for(nlp, docs))
+            )
+        )
         optimizer = AdamW(1e-5)
         sent: dict[Turn, int] = {}
         connection.send("ready")
         while turn := connection.recv():
             begin = time.perf_counter()
-            _train(nlp, batches[turn.max_pieces], ranks[turn.exchange], turn.exchange, optimizer)
+            _train(nlp, batches(turn.max_pieces), ranks[turn.exchange], turn.exchange, optimizer)
             connection.send(time.perf_counter() - begin)
             sent[turn] = getattr(ranks[turn.exchange], "bytes_sent", 0)
         parameters = [
