@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MADE_BY = "distill.json"
 TOKENS_AT_ONCE = 4096  # that a teacher reads before they are kept
+TEXTS_COMPARED = 100  # whose tokens have to be those that the teachers make
 SPEED_TEXTS = 1000
 SPEED_ROUNDS = 3
 
@@ -178,7 +179,7 @@ def _ask(teachers: "Teachers", nlp: "Language", name: str, config: Any, raw: Pat
     msg.info(f"{len(missing):,} of {len(docs):,} texts are still to be read")
     missing.sort(key=len)
     with counting("Asking the teacher") as bar:
-        for doc in missing[:100]:
+        for doc in missing[:: 1 + len(missing) // TEXTS_COMPARED]:
             for member in teachers.members:
                 member.check_tokens(nlp.make_doc(doc.text))
         while missing:

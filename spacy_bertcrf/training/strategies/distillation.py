@@ -12,7 +12,7 @@ from torch import Tensor
 from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.models.resumable import State
 from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
-from spacy_bertcrf.models.teaching.beliefs import tags_of
+from spacy_bertcrf.models.teaching.beliefs import Belief, tags_of
 from spacy_bertcrf.models.teaching.divergence import divergence
 from spacy_bertcrf.training.strategies.loss_weights import LossWeight
 from spacy_bertcrf.training.strategies.teachers import Teachers
@@ -79,17 +79,13 @@ class Distillation(Strategy):
         self._n_compared = 0
 
     def loss(self, batch: ScoredBatch) -> Tensor:
-        self._compare_tokens(batch.docs)
         learner = tags_of(batch.model)
-        beliefs = self.teachers.beliefs(batch.docs, learner)
-        n_sequences = len(beliefs[0]) * len(batch.docs)
-        beliefs = beliefs * (len(batch.lengths) // n_sequences)
-        if not self.annotated:
-            is_raw = _is_raw(batch, len(beliefs))
-            beliefs = [
-                belief if raw else [None] * len(belief)
-                for belief, raw in zip(beliefs, is_raw, strict=True)
-            ]
+        docs = batch.docs if self.annotated else _raw_texts(batch)
+        asked = dict(zip(map(id, docs), self.teachers.beliefs(docs, learner), strict=True))
+        self._compare_tokens(docs)
+        n_chains = len(learner.labels) if learner.scheme is None else 1
+        beliefs: list[Belief] = [asked.get(id(doc), [None] * n_chains) for doc in batch.docs]
+        beliefs = beliefs * (len(batch.lengths) // (n_chains * len(batch.docs)))
         self._n_batches += 1
         return self.weight.value * divergence(
             batch.crf,
@@ -127,27 +123,32 @@ class Distillation(Strategy):
         self._n_batches = state["n_batches"]
 
     def _compare_tokens(self, docs: list[Doc]) -> None:
-        """The first texts as the two tokenizers make them, where the pipeline is known."""
+        """The first texts as the two tokenizers make them, where the pipeline is known, and the
+        teacher was asked: what is kept is of just these tokens."""
         nlp: Any = current_training()
-        if nlp is None or self._n_compared >= _COMPARED:
+        asked = [member for member in self.teachers.members if member.is_loaded]
+        if nlp is None or not asked or self._n_compared >= _COMPARED:
             return
         for doc in docs:
-            for member in self.teachers.members:
+            for member in asked:
                 member.check_tokens(nlp.make_doc(doc.text))
         self._n_compared += len(docs)
 
 
-def _is_raw(batch: ScoredBatch, n_texts: int) -> list[bool]:
-    """Of which texts nothing is annotated: of no token but spaces there is one tag alone."""
-    lengths = batch.lengths[:n_texts]
+def _raw_texts(batch: ScoredBatch) -> list[Doc]:
+    """Those of the Docs in which nothing is annotated: of no token but spaces is there one
+    fitting tag alone. Where each label has its own CRF, it is the first label's annotation that
+    tells."""
     if batch.targets.allowed is None:
-        return [False] * n_texts
-    docs = batch.docs * (n_texts // len(batch.docs))
-    known = batch.targets.allowed.sum(1) == 1
-    n_labels = len(batch.lengths) // n_texts
-    known = known.reshape(n_labels, -1).all(0)
-    ends = np.cumsum(lengths)
-    return [
-        not any(known[end - length + i] and not token.is_space for i, token in enumerate(doc))
-        for doc, length, end in zip(docs, lengths, ends, strict=True)
-    ]
+        return []
+    # All readings of all Docs, label by label where each has its own CRF.
+    is_known = batch.targets.allowed.sum(1) == 1
+    n_tokens = int(np.sum(batch.lengths))
+    assert n_tokens == len(is_known)
+    found, end = [], 0
+    for doc, length in zip(batch.docs, batch.lengths, strict=False):
+        start, end = end, end + int(length)
+        of_text = is_known[start:end]
+        if not any(known and not token.is_space for known, token in zip(of_text, doc, strict=True)):
+            found.append(doc)
+    return found

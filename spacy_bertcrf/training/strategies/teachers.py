@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import load_config
 
 from spacy_bertcrf.layers.chains import mixture
 from spacy_bertcrf.models.teaching.beliefs import Belief, Tags, beliefs, tags_of
 from spacy_bertcrf.training.strategies.kept_beliefs import FLOOR, KeptBeliefs
 
+_FACTORIES = ("bertcrf", "bertcrf_spans")
 _BYTES = 1 << 20  # of a file, read at a time
 
 
@@ -22,8 +25,8 @@ class Teacher:
 
     path: its folder, or the name of an installed package.
 
-    Nothing is loaded before it is asked for; then whatever is asked raises OSError if there is
-    no such pipeline, and ValueError if it has not just one such component.
+    It is not loaded before something is asked that its files do not say. Whatever is asked raises
+    OSError if there is no such pipeline, and ValueError if it has not just one such component.
     """
 
     def __init__(self, path: str):
@@ -34,14 +37,17 @@ class Teacher:
         """The pipeline."""
         return spacy.load(self.path)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it was asked for anything that its files do not say."""
+        return "nlp" in vars(self)
+
     @cached_property
     def fingerprint(self) -> str:
         """Of the pipeline's files: another one has another."""
         digest = hashlib.sha256()
-        folder = self.nlp.path
-        assert folder is not None
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
+        for file in sorted(path for path in self._folder.rglob("*") if path.is_file()):
+            digest.update(file.relative_to(self._folder).as_posix().encode() + b"\0")
             with file.open("rb") as opened:
                 while part := opened.read(_BYTES):
                     digest.update(part)
@@ -63,9 +69,17 @@ class Teacher:
             )
         return found[0]
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """The labels that it knows."""
+        config = load_config(self._folder / "config.cfg")
+        names = [
+            name
+            for name in config["nlp"]["pipeline"]
+            if config["components"][name].get("factory") in _FACTORIES
+        ]
+        if len(names) == 1 and not self.is_loaded:
+            return tuple(srsly.read_json(self._folder / names[0] / "cfg")["labels"])
         return tags_of(self.component.model).labels
 
     def check_tokens(self, doc: Doc) -> None:
@@ -99,6 +113,13 @@ class Teacher:
             return beliefs(self.component.model, read, learner, temperature, floor)
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}") from error
+
+    @property
+    def _folder(self) -> Path:
+        if Path(self.path).is_dir():
+            return Path(self.path)
+        assert self.nlp.path is not None
+        return self.nlp.path
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}

@@ -167,8 +167,8 @@ def test_a_second_training_needs_no_teacher(teacher, make_student, tmp_path, mon
     losses = taught(make_student(), Distillation(teacher, kept_in=file), 3)
     again = Distillation(teacher, kept_in=file)
     monkeypatch.setattr(
-        "spacy_bertcrf.training.strategies.teachers.beliefs",
-        lambda *_: pytest.fail("the teacher was asked"),
+        "spacy_bertcrf.training.strategies.teachers.spacy.load",
+        lambda *_: pytest.fail("the teacher was loaded"),
     )
     assert taught(make_student(), again, 3) == pytest.approx(losses, rel=1e-4)
     monkeypatch.undo()
@@ -209,12 +209,17 @@ def test_a_file_that_keeps_something_else_is_an_error(tmp_path):
 
 
 def test_annotated_text_can_be_left_to_the_annotation(teacher, make_student, make_examples):
+    """The teacher is not even asked for it, which would take its time."""
     student = make_student()
     component = student.get_pipe("bertcrf")
-    component.learning.strategies = {"teacher": Distillation(teacher, annotated=False)}
-    losses = student.update(make_examples(student))
-    assert losses["bertcrf/teacher"] == 0
-    assert student.update(raw_examples(student))["bertcrf/teacher"] > 0
+    strategy = Distillation(teacher, annotated=False)
+    component.learning.strategies = {"teacher": strategy}
+    assert component.update(make_examples(student))["bertcrf/teacher"] == 0
+    assert not strategy.teachers.members[0].is_loaded
+    both = component.update([*make_examples(student), *raw_examples(student)])["bertcrf/teacher"]
+    alone = component.update(raw_examples(student))["bertcrf/teacher"]
+    n_raw, n_all = len(TEXTS), len(TEXTS) + len(make_examples(student))
+    assert both == pytest.approx(alone * n_raw / n_all, rel=1e-3)
 
 
 def test_another_tokenizer_is_an_error(teacher):
@@ -246,3 +251,32 @@ def test_a_pipeline_loads_without_its_teacher(teacher, make_student, tmp_path):
 def test_settings_that_cannot_be_are_errors(settings, problem):
     with pytest.raises(ValueError, match=problem):
         Distillation(**settings)
+
+
+@pytest.mark.slow
+def test_with_a_crf_for_each_label_too(make_nlp, tmp_path):
+    """Labels in another order, and one that the teacher does not know and that costs nothing."""
+    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    settings = {"components.bertcrf_spans.model.tok2vec.transformer_config": no_dropout}
+
+    def pipeline(labels, seed):
+        nlp = make_nlp("bert_spans", **settings)
+        for label in labels:
+            nlp.get_pipe("bertcrf_spans").add_label(label)
+        fix_random_seed(seed)
+        nlp.initialize(lambda: raw_examples(nlp))
+        return nlp
+
+    def loss(student):
+        pipe = student.get_pipe("bertcrf_spans")
+        pipe.learning.strategies = {"teacher": Distillation(tmp_path / "teacher")}
+        return student.update(raw_examples(student), sgd=None)["bertcrf_spans/teacher"]
+
+    teacher = pipeline(["name", "place"], 0)
+    teacher.to_disk(tmp_path / "teacher")
+    other = pipeline(["place", "name"], 1)
+    assert loss(other) > 0.01
+    same = spacy.load(tmp_path / "teacher")
+    assert loss(same) == pytest.approx(0, abs=1e-4)
+    same.get_pipe("bertcrf_spans").add_label("verb")
+    assert loss(same) == pytest.approx(0, abs=1e-4)
