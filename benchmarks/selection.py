@@ -1,15 +1,15 @@
 """What choosing the texts to annotate is worth: CLUENER2020, its gold standard for an annotator.
 
     export SPACY_BERTCRF_REAL=FOLDER   # with data/cluener/ and models/zh-char-bert-4l
-    python benchmarks/selection.py random entropy --threads 1
+    python benchmarks/selection.py random:250,500,1000,2000 entropy --threads 1
 
 Of a random part of train.json, --first texts chosen at random are annotated; then, in rounds, a
 pipeline is trained on what is annotated and chooses texts of the rest up to the next of --sizes, as
 `python -m spacy bertcrf select` does. A ranking with "/plain" behind it does without variety.
 "random" takes texts in a random order. Each pipeline is trained from the start for --steps
 steps, whatever its texts, without a sequence layer; what is scored, strictly, is the pipeline of
-the last step. --judge train scores on 1,000 texts of train.json that are in no part, and is for
-choosing a ranking; --judge dev scores on dev.json.
+the last step: F1 on 1,000 further texts of train.json, by which a ranking is chosen, and precision,
+recall and F1 on dev.json.
 """
 
 import argparse
@@ -45,74 +45,67 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     real = Path(os.environ["SPACY_BERTCRF_REAL"])
     recipe = Recipe(str(real / "models" / "zh-char-bert-4l"), PIECES, 1, RATE, -1, True)
-    print(
-        f"CLUENER2020, {args.pool} texts to choose from, {args.first} at first, {args.steps}",
-        end="",
-    )
-    print(f" steps of {PIECES} wordpieces, bfloat16, judged on {args.judge}; {platform.machine()},")
+    print(f"CLUENER2020, {args.pool} texts to choose from, {args.first} at first,")
+    print(f"{args.steps} steps of {PIECES} wordpieces, bfloat16; {platform.machine()},")
     print(f"{args.threads} threads, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}")
-    print("\n| ranking | seed | texts | characters | entities | P | R | F1 | minutes |")
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    columns = ["ranking", "seed", "texts", "characters", "entities", "F1 held out", *"PR", "F1"]
+    print(f"\n| {' | '.join([*columns, 'minutes'])} |\n{'|---' * 10}|", flush=True)
+    dev = read(real, "dev")
     for seed in args.seeds:
-        pool, judged = corpora(real, args, seed)
-        start = trained(pool[: args.first], recipe, args.steps, seed)
-        for ranking in args.rankings:
-            simulate(ranking, start, pool, judged, recipe, args, seed)
+        docs = read(real, "train")
+        random.Random(seed).shuffle(docs)
+        pool, held_out = docs[: args.pool], docs[args.pool : args.pool + N_HELD_OUT]
+        start = None
+        for told in args.rankings:
+            ranking, _, sizes = told.partition(":")
+            wanted = list(map(int, sizes.split(","))) if sizes else args.sizes
+            if ranking != RANDOM and start is None:
+                start = trained(pool[: args.first], recipe, args.steps, seed)
+            annotated, rest, nlp = pool[: args.first], pool[args.first :], start
+            for size in wanted:
+                begin = time.perf_counter()
+                chosen = choose(ranking, nlp, rest, size - len(annotated))
+                annotated = [*annotated, *(rest[i] for i in chosen)]
+                taken = set(chosen)
+                rest = [doc for i, doc in enumerate(rest) if i not in taken]
+                nlp = trained(annotated, recipe, args.steps, seed)
+                row = [ranking, seed, *described(annotated), *scores(nlp, held_out, dev)]
+                row.append(f"{(time.perf_counter() - begin) / 60:.1f}")
+                print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("rankings", nargs="+", help=f"{RANDOM}, {', '.join(RANKINGS)}")
+    names = f"{RANDOM}, {', '.join(RANKINGS)}; with its own sizes: {RANDOM}:250,500"
+    parser.add_argument("rankings", nargs="+", help=names)
     parser.add_argument("--sizes", type=int, nargs="+", default=[250, 500, 600, 1000, 2000])
     parser.add_argument("--first", type=int, default=100, help="texts chosen at random")
     parser.add_argument("--pool", type=int, default=5000, help="texts to choose from")
     parser.add_argument("--steps", type=int, default=600, help="of each training")
-    parser.add_argument("--judge", choices=["train", "dev"], default="dev")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
-
-
-def corpora(real: Path, args: argparse.Namespace, seed: int) -> tuple[list[Doc], list[Doc]]:
-    """The texts to choose from in a random order, and those that are scored on."""
-    docs = read(real, "train")
-    random.Random(seed).shuffle(docs)
-    held_out = docs[args.pool : args.pool + N_HELD_OUT]
-    return docs[: args.pool], held_out if args.judge == "train" else read(real, "dev")
 
 
 def read(real: Path, part: str) -> list[Doc]:
     return read_corpus(real / "data" / "cluener" / f"{part}.json", "cluener", lang="zh").docs
 
 
-def simulate(
-    ranking: str,
-    nlp: Language,
-    pool: Sequence[Doc],
-    judged: Sequence[Doc],
-    recipe: Recipe,
-    args: argparse.Namespace,
-    seed: int,
-) -> None:
-    """nlp: trained on the first texts of the pool."""
-    annotated, rest = list(pool[: args.first]), list(pool[args.first :])
-    for size in args.sizes:
-        begin = time.perf_counter()
-        for i in choose(ranking, nlp, rest, size - len(annotated)):
-            annotated.append(rest[i])
-        taken = set(map(id, annotated))
-        rest = [doc for doc in rest if id(doc) not in taken]
-        nlp = trained(annotated, recipe, args.steps, seed)
-        scores = nlp.evaluate(examples_for(nlp, judged))
-        row = [ranking, seed, size, sum(map(len, annotated)), sum(len(d.ents) for d in annotated)]
-        row += [f"{scores[f'ents_{key}']:.1%}" for key in "prf"]
-        row.append(f"{(time.perf_counter() - begin) / 60:.1f}")
-        print(f"| {' | '.join(map(str, row))} |", flush=True)
+def described(docs: Sequence[Doc]) -> tuple[int, int, int]:
+    return len(docs), sum(len(doc.text) for doc in docs), sum(len(doc.ents) for doc in docs)
 
 
-def choose(ranking: str, nlp: Language, rest: Sequence[Doc], n: int) -> list[int]:
+def scores(nlp: Language, held_out: Sequence[Doc], dev: Sequence[Doc]) -> list[str]:
+    by_choice = nlp.evaluate(examples_for(nlp, held_out))
+    found = nlp.evaluate(examples_for(nlp, dev))
+    values = [by_choice["ents_f"], *(found[f"ents_{key}"] for key in "prf")]
+    return [f"{value:.1%}" for value in values]
+
+
+def choose(ranking: str, nlp: Language | None, rest: Sequence[Doc], n: int) -> list[int]:
     if ranking == RANDOM:
         return list(range(n))
+    assert nlp is not None
     found = list(survey(nlp, [doc.text for doc in rest]))
     texts = [text for text in found if isinstance(text, Surveyed)]
     assert len(texts) == len(found)

@@ -128,11 +128,11 @@ def raw_rows(
     return rows
 
 
-def warn_of_failed(failed: "Sequence[tuple[str, str]]") -> None:
+def warn_of_failed(failed: "Sequence[tuple[str, str]]", what_then: str = "are left out") -> None:
     """Warn of texts that cannot be read: place and reason of each."""
     if failed:
         shown = "\n".join(f"{place}: {reason}" for place, reason in failed[:SHOWN])
-        msg.warn(f"{len(failed):,} texts cannot be read and are left out", shown)
+        msg.warn(f"{len(failed):,} texts cannot be read and {what_then}", shown)
 
 
 @contextmanager

@@ -190,7 +190,8 @@ def _teaching(
     by = None if order == FILE_ORDER else order
     with reading_bar(len(rows)) as tell:
         teaching = Teaching(nlp, rows, file, labels=labels, by=by, tell=tell)
-    warn_of_failed([(row.place, reason) for row, reason in teaching.failed])
+    failed = [(row.place, reason) for row, reason in teaching.failed]
+    warn_of_failed(failed, "come last, without suggestions")
     if retrain is not None:
         teaching.train_with(retrain, retrain_output or save.with_suffix(""), str(nlp.lang), gpu_id)
     done, skipped, left = teaching.queue.counts()

@@ -3,8 +3,9 @@
 import hashlib
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from spacy_bertcrf.annotation.rows import Row
@@ -64,14 +65,16 @@ class TeachingQueue:
         self._rows = {key_of(row): row for row in rows}
         self._tabs: dict[str, tuple[str, float]] = {}  # by the text's key
         begun = [key for key, row in self._rows.items() if self._is_begun(row)]
-        self._waiting = [*begun, *(key for key in self._rows if key not in set(begun))]
+        self._waiting = deque(dict.fromkeys([*begun, *self._rows]))
+        self._n = Counter(self._status(row) for row in self._rows.values())
 
     def next(self, tab: str) -> Given | None:
         """The text that a tab has, or else the next one; None if there is none."""
         with self._lock:
-            self._waiting = [key for key in self._waiting if not self._is_done(key)]
+            while self._waiting and self._is_done(self._waiting[0]):
+                self._waiting.popleft()
             own = [key for key, (holder, _) in self._tabs.items() if holder == tab]
-            for key in [*own, *self._waiting]:
+            for key in chain(own, self._waiting):
                 if not self._is_done(key) and self._may_have(tab, key):
                     return self._give(tab, key)
             return None
@@ -97,7 +100,7 @@ class TeachingQueue:
             if not self._may_have(tab, key) or (self._is_done(key) and key not in self._tabs):
                 raise TakenError
             check(decision, self.labels)
-            self._file.append(decision)
+            self._append(row, decision)
             if status == OPEN:
                 self._tabs[key] = tab, self._clock()
             else:
@@ -115,11 +118,12 @@ class TeachingQueue:
                 raise TakenError
             before = self._file.last.get(row.text or "")
             if before is not None and before.status != OPEN:
-                self._file.append(before._replace(status=OPEN))
+                self._append(row, before._replace(status=OPEN))
+            self._waiting.appendleft(key)  # for another tab, should this one be closed
             for own in [own for own, (holder, _) in self._tabs.items() if holder == tab]:
                 del self._tabs[own]
-                if own != key and own not in self._waiting[:1]:
-                    self._waiting.insert(0, own)
+                if own != key:
+                    self._waiting.appendleft(own)
             return self._give(tab, key)
 
     def is_alive(self, tab: str) -> None:
@@ -153,11 +157,7 @@ class TeachingQueue:
             first = [key_of(row) for row in rows]
             begun = [key for key in self._waiting if self._is_begun(self._rows[key])]
             keys = dict.fromkeys([*begun, *first, *self._waiting])
-            self._waiting = [key for key in keys if key in self._rows]
-
-    def row(self, key: str) -> Row:
-        """Raises UnknownTextError."""
-        return self._row(key)
+            self._waiting = deque(key for key in keys if key in self._rows)
 
     def _row(self, key: str) -> Row:
         if key not in self._rows:
@@ -184,10 +184,15 @@ class TeachingQueue:
     def _is_done(self, key: str) -> bool:
         return self._status(self._rows[key]) in (ACCEPTED, SKIPPED)
 
+    def _append(self, row: Row, decision: Decision) -> None:
+        before = self._status(row)
+        self._file.append(decision)
+        self._n[before] -= 1
+        self._n[decision.status] += 1
+
     def _counts(self) -> Counts:
-        found = Counter(self._status(row) for row in self._rows.values())
-        n_done = found[ACCEPTED] + found[SKIPPED]
-        return Counts(found[ACCEPTED], found[SKIPPED], len(self._rows) - n_done)
+        n_accepted, n_skipped = self._n[ACCEPTED], self._n[SKIPPED]
+        return Counts(n_accepted, n_skipped, len(self._rows) - n_accepted - n_skipped)
 
 
 def key_of(row: Row) -> str:

@@ -141,9 +141,9 @@ class Retraining:
         settings = ["--paths.train", str(corpus)]
         files = {corpus / "annotated.spacy": docs}
         if not paths.get("dev"):
-            dev, train = docs[::DEV_EVERY], _but_every(docs, DEV_EVERY)
-            if not train:
+            if len(docs) < 2:
                 raise ValueError("One text alone is annotated, and the config has no dev corpus.")
+            train, dev = _without_every(docs, DEV_EVERY)
             files = {corpus / "annotated.spacy": train, self._run / "dev.spacy": dev}
             settings += ["--paths.dev", str(self._run / "dev.spacy")]
         write_docbins(files)
@@ -196,8 +196,11 @@ class Retraining:
         return lines[-SHOWN_LINES:]
 
 
-def _but_every(docs: Sequence[Doc], n: int) -> list[Doc]:
-    return [doc for i, doc in enumerate(docs) if i % n]
+def _without_every(docs: Sequence[Doc], n: int) -> tuple[list[Doc], list[Doc]]:
+    """The others, and each n-th; if they are fewer, the last one."""
+    chosen = set(range(n - 1, len(docs), n)) or {len(docs) - 1}
+    train = [doc for i, doc in enumerate(docs) if i not in chosen]
+    return train, [docs[i] for i in sorted(chosen)]
 
 
 def _copy(given: Path, folder: Path) -> None:

@@ -258,6 +258,7 @@ $("train").addEventListener("click", async () => {
     showTraining();
   } catch (error) { say(error.message, true); }
 });
+$("locked").addEventListener("submit", (event) => { event.preventDefault(); $("token").blur(); });
 $("accept").addEventListener("click", () => decide("accepted"));
 $("skip").addEventListener("click", () => decide("skipped"));
 $("undo").addEventListener("click", undo);

@@ -17,6 +17,9 @@ export class View {
     this.labels = [];
     this.picked = null; // [start, end] in characters, or null
     document.addEventListener("selectionchange", () => this.#pick());
+    // A mark that takes the focus would keep text from being selected inside of it.
+    $("text").addEventListener("mousedown", () => this.#letFocus(false));
+    document.addEventListener("mouseup", () => this.#letFocus(true));
   }
 
   colour(label) { return `c${Math.max(this.labels.indexOf(label), 0) % N_COLOURS}`; }
@@ -97,6 +100,13 @@ export class View {
   }
 
   clear() { getSelection().removeAllRanges(); this.picked = null; }
+
+  #letFocus(may) {
+    for (const mark of $("text").querySelectorAll("mark")) {
+      if (may) mark.tabIndex = 0;
+      else mark.removeAttribute("tabindex");
+    }
+  }
 
   #text(start, end) { return this.task.chars.slice(start, end).join(""); }
 
