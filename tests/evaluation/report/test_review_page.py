@@ -40,6 +40,8 @@ def test_each_card_has_what_a_decision_is_about():
 def test_it_is_the_same_for_the_same_texts_and_says_what_is_left_out():
     assert page() == page()
     assert "1 more are left out" in page(limit=1)
+    assert "2 more are left out" in page(limit=0)
+    assert "None: the pipeline reads all" not in page(limit=0)
     assert "None: the pipeline reads all" in page(TEXTS[2:])
 
 
