@@ -1,6 +1,7 @@
 """`python -m spacy bertcrf report`: what a pipeline gets wrong, as a page."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from spacy.language import Language
 
+    from spacy_bertcrf.evaluation.explained import Asked
     from spacy_bertcrf.evaluation.judged import JudgedText
     from spacy_bertcrf.evaluation.known_mentions import KnownMentions
     from spacy_bertcrf.evaluation.report.tables import Report
@@ -43,6 +45,20 @@ def report_cli(
     json_output: Annotated[
         Path | None, typer.Option("--json", help="Write the same tables here, as JSON")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say of errors why: what else it could be, what it rests on (needs the extra "
+            "`explain`), and, with --train, what is like it there",
+        ),
+    ] = False,
+    explain_limit: Annotated[
+        int, typer.Option(help="Errors to explain, the surest first: each takes a second", min=0)
+    ] = 200,
+    explain_language: Annotated[
+        str, typer.Option(help="The language that an explanation is in: en or zh")
+    ] = "en",
     component: Annotated[
         str | None,
         typer.Option(
@@ -64,6 +80,7 @@ def report_cli(
     documents and pipeline give the same page.
     """
     from spacy_bertcrf.evaluation.figure_file import write_whole
+    from spacy_bertcrf.evaluation.report.excerpts import excerpts, to_explain
     from spacy_bertcrf.evaluation.report.page import report_page
     from spacy_bertcrf.evaluation.report.tables import tables
 
@@ -71,7 +88,13 @@ def report_cli(
         if output.is_dir() or output.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"The report is written as .html, not as {output}.")
         use_device(gpu_id)
-        report = _judged(model, data, train, against, component, spans_key)
+        if explain_language not in ("en", "zh"):
+            raise ValueError(f"Explanations are in en or zh, not in {explain_language}.")
+        report, recognizer = _judged(model, data, train, against, component, spans_key)
+        if explain:
+            shown = excerpts(report)[:limit]
+            asked = to_explain(shown, explain_limit)
+            report = _explained(report, asked, recognizer, data, train, explain_language)
         write_whole(output, report_page(report, limit).encode("utf8", "surrogatepass"))
         if json_output is not None:
             content = json.dumps(tables(report), ensure_ascii=False, indent=1)
@@ -89,18 +112,40 @@ def _judged(
     against: str | None,
     component: str | None,
     spans_key: str | None,
-) -> "Report":
+) -> "tuple[Report, tuple[Language, str | None]]":
+    """The report, and the pipeline with the name of the component that knows probabilities."""
     from spacy_bertcrf.evaluation.report.tables import Report
 
-    nlp, texts = _judged_by(model, data, component, spans_key)
+    nlp, name, texts = _judged_by(model, data, component, spans_key)
     known = None if train is None else _known(nlp, train, spans_key)
-    others = None if against is None else _judged_by(against, data, None, spans_key)[1]
-    return Report(_name(model), data.stem, texts, known, against and _name(against), others)
+    others = None if against is None else _judged_by(against, data, None, spans_key)[2]
+    report = Report(_name(model), data.stem, texts, known, against and _name(against), others)
+    return report, (nlp, name)
+
+
+def _explained(
+    report: "Report",
+    asked: "Sequence[Asked]",
+    recognizer: "tuple[Language, str | None]",
+    data: Path,
+    train: Path | None,
+    lang: str,
+) -> "Report":
+    from spacy_bertcrf.evaluation.explained import explain_spans
+
+    nlp, name = recognizer
+    if name is None:
+        raise ValueError(
+            "--explain asks a bertcrf or a bertcrf_spans, and the pipeline has none: leave it out."
+        )
+    read_train = None if train is None else partial(read_examples, nlp, train)
+    found = explain_spans(asked, nlp, name, partial(read_examples, nlp, data), read_train, lang)
+    return replace(report, explanations=dict(counted(found, "explanations")))
 
 
 def _judged_by(
     model: str, data: Path, component: str | None, spans_key: str | None
-) -> "tuple[Language, Sequence[JudgedText]]":
+) -> "tuple[Language, str | None, Sequence[JudgedText]]":
     from spacy import load
 
     from spacy_bertcrf.evaluation.judging import add_probabilities, judge
@@ -113,7 +158,7 @@ def _judged_by(
     if name is not None:
         found = add_probabilities(texts, nlp, name, read)
         texts = list(counted(found, f"{_name(model)}, probabilities"))
-    return nlp, texts
+    return nlp, name, texts
 
 
 def _recognizer(nlp: "Language", component: str | None, spans_key: str | None) -> str | None:

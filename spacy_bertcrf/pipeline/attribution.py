@@ -15,7 +15,7 @@ from spacy_bertcrf.tagging import EntitySpan
 
 GAP = 0.01  # of the difference of log probability, as a share of it
 FEWEST_STEPS = 16
-MOST_PIECES = 4096  # wordpieces of all steps that are read at once
+MOST_PIECES = 1024  # wordpieces of all steps that are read at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +51,8 @@ def attributions(
     posterior: that of the Doc alone.
     max_steps: steps are doubled from 16 on until the gap is at most 1 %, or until they are so many.
 
-    Raises ImportError, with the extra, if captum is not installed, and ValueError if the encoder
-    does not read wordpieces by their embeddings alone.
+    Raises ImportError, with the extra, if captum is not installed, and NotByEmbeddings if the
+    encoder does not read wordpieces by their embeddings alone.
     """
     gradients = _integrated_gradients()
     text = EmbeddedText(model.get_ref("tok2vec"), doc, span.start, span.end)

@@ -8,6 +8,7 @@ from spacy.training import Example
 from thinc.api import Model
 
 from spacy_bertcrf.models.bert.bert_encoder import is_bert_encoder
+from spacy_bertcrf.models.bert.embedded_text import NotByEmbeddings
 from spacy_bertcrf.models.bridge.torch_shim import torch_shim
 from spacy_bertcrf.pipeline.annotations import entity_spans
 from spacy_bertcrf.pipeline.attribution import Attributions, attributions
@@ -40,7 +41,10 @@ def what_it_rests_on(
         return None, NO_BERT
     if torch_shim(tok2vec).packed or torch_shim(model.get_ref("sequence_tagger")).packed:
         return None, QUANTISED
-    found = attributions(model, posterior, doc, span, max_steps)
+    try:
+        found = attributions(model, posterior, doc, span, max_steps)
+    except NotByEmbeddings as error:
+        return None, str(error)
     return found, "" if found is not None else IMPOSSIBLE
 
 

@@ -49,6 +49,12 @@ class Explanation:
         """The text of the span."""
         return self._written(self.span.start, self.span.end)
 
+    @property
+    def is_most_probable(self) -> bool:
+        """Whether neither an alternative nor no entity at all is more probable."""
+        others = [other.probability for other in self.alternatives[:1]]
+        return self.probability >= max([*others, self.outside or 0.0])
+
     def rests_on(self, n: int = N_STRETCHES) -> list[str]:
         """What the entity rests on most, at most `n` stretches of the text, the strongest first: a
         token, with its neighbours that add half as much at least."""
@@ -116,7 +122,9 @@ def _english(found: Explanation) -> str:
         parts.append(f"{_number(found.outside)} no entity")
     clauses = [", ".join(parts)]
     if found.rests_on():
-        clauses.append("rests most on " + " and ".join(f"“{part}”" for part in found.rests_on()))
+        parts = [f"“{part}”" for part in found.rests_on()]
+        says = "rests most on {}" if found.is_most_probable else "what speaks for it most is {}"
+        clauses.append(says.format(" and ".join(parts)))
     if found.speaks_against(1):
         clauses.append(f"“{found.speaks_against(1)[0]}” speaks against it")
     if found.nearest:
@@ -133,7 +141,9 @@ def _chinese(found: Explanation) -> str:
         parts.append(f"不是实体的概率为 {_number(found.outside)}")
     clauses = [",".join(parts)]
     if found.rests_on():
-        clauses.append("主要依据是" + "和".join(f"“{part}”" for part in found.rests_on()))
+        parts = [f"“{part}”" for part in found.rests_on()]
+        says = "主要依据是{}" if found.is_most_probable else "最支持这一判断的是{}"
+        clauses.append(says.format("和".join(parts)))
     if found.speaks_against(1):
         clauses.append(f"“{found.speaks_against(1)[0]}”使这一概率降低")
     if found.nearest:

@@ -147,18 +147,15 @@ class PosteriorPipe(LabelledPipe):
             Otherwise they are passed over, for they usually are what is to be explained.
 
         The pipeline is left as it is, and any number of threads may explain at a time. Raises
-        ValueError before the component is initialized, if the Doc is of another vocabulary or the
-        Span of another Doc, and if the span does not lie in the Doc or has a label that the
-        component does not know; ImportError if captum is needed and not installed.
+        ValueError before the component is initialized, if the Span is one of another Doc, if the
+        span does not lie in the Doc or has a label that the component does not know, and if there
+        are no steps; ImportError if captum is needed and not installed.
         """
         self._require_initialized()
-        if doc.vocab is not self.vocab:
-            raise ValueError(
-                f"The Doc has another vocabulary than '{self.name}': it comes from another "
-                "pipeline. Make it with this one: nlp.make_doc(text)."
-            )
         if isinstance(span, Span) and span.doc is not doc:
             raise ValueError(f"The Span '{span.text}' is one of another Doc than the one given.")
+        if max_steps < 1:
+            raise ValueError(f"max_steps is {max_steps}; it must be at least 1.")
         (asked,) = asked_spans(doc, [span], self.labels, self.name)
         posterior = self._posterior([doc], overwrite=not given_entities)
         others = other_spans(asked, len(doc), self.labels, REACH)

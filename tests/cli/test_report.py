@@ -110,3 +110,32 @@ def test_a_corpus_without_entities_has_a_page(model, tmp_path):
     code, output = run(model, corpus(tmp_path / "empty.spacy", [("天气很好", [])]), page)
     assert code == 0, output
     assert page.exists()
+
+
+def test_errors_are_explained(model, test, tmp_path):
+    """With what is like them in training, as many as are asked for, and the same each time."""
+    page, other = tmp_path / "report.html", tmp_path / "other.html"
+    train = corpus(tmp_path / "train.spacy", GOLD[:2])
+    args = ("--train", train, "--explain", "--explain-language", "zh")
+    exit_code, output = run(model, test, page, *args)
+    assert exit_code == 0, output
+    html = page.read_text(encoding="utf8")
+    assert html.count('<details class="why">') > 1
+    assert "的概率为" in html
+    assert "训练语料中最接近的是" in html
+    assert run(model, test, other, *args)[0] == 0
+    assert other.read_text(encoding="utf8") == html
+    assert run(model, test, other, "--explain", "--explain-limit", "1")[0] == 0
+    assert other.read_text(encoding="utf8").count('<details class="why">') == 1
+
+
+def test_what_cannot_be_explained_is_said(model, test, tmp_path):
+    page = tmp_path / "report.html"
+    spacy.blank("zh").to_disk(tmp_path / "empty")
+    exit_code, output = run(tmp_path / "empty", test, page, "--explain")
+    assert exit_code == 1
+    assert "--explain asks a bertcrf or a bertcrf_spans" in output
+    exit_code, output = run(model, test, page, "--explain", "--explain-language", "fr")
+    assert exit_code == 1
+    assert "en or zh, not in fr" in output
+    assert not page.exists()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_bertcrf.pipeline.alternatives import Alternative
 from spacy_bertcrf.pipeline.attribution import Attributions
@@ -219,6 +220,32 @@ def test_a_shared_transformer_is_explained_but_for_what_it_rests_on(trained_as):
         component.explain(nlp.make_doc(TEXT), SPAN)
 
 
+def test_a_doc_of_another_vocabulary_is_the_same_text(bert, nlp):
+    """A component that comes from another pipeline keeps the vocabulary of that one."""
+    words = {"words": list(TEXT), "spaces": [False] * len(TEXT)}
+    found, expected = (bert.explain(Doc(v, **words), SPAN) for v in (Vocab(), nlp.vocab))
+    assert found.sentence() == expected.sentence()
+    assert found.attributions.values.tolist() == expected.attributions.values.tolist()
+
+
+def test_an_encoder_that_reads_more_than_embeddings_is_not_explained(changeable, monkeypatch):
+    """Else the reasons would be those of another prediction."""
+    component = changeable.get_pipe("bertcrf")
+    bert = component.model.get_ref("tok2vec").shims[0].module.bert
+    forward = type(bert).forward
+
+    def reads_ids(self, input_ids=None, inputs_embeds=None, **settings):
+        found = forward(self, input_ids=input_ids, inputs_embeds=inputs_embeds, **settings)
+        if input_ids is not None:
+            found.last_hidden_state = found.last_hidden_state + 1
+        return found
+
+    monkeypatch.setattr(type(bert), "forward", reads_ids)
+    found = component.explain(as_doc(changeable, TEXT), SPAN)
+    assert found.attributions is None
+    assert "does not read wordpieces by their embeddings alone" in found.no_attributions
+
+
 def test_quantised_layers_have_no_gradient(changeable):
     import torch
 
@@ -239,7 +266,7 @@ def test_without_captum_the_extra_is_named(bert, nlp, monkeypatch):
     assert bert.explain(doc, SPAN, attributions=False).alternatives
 
 
-def test_what_cannot_be_explained_is_an_error(bert, nlp, trained):
+def test_what_cannot_be_explained_is_an_error(bert, nlp):
     """Else a slip would be explained in the place of what was meant."""
     doc, other = as_doc(nlp, TEXT), as_doc(nlp, TEXT)
     for span in [(4, 8, "movie"), (3, 3, "name"), (9, 12, "name"), (-1, 1, "name"), doc[4:8]]:
@@ -247,8 +274,8 @@ def test_what_cannot_be_explained_is_an_error(bert, nlp, trained):
             bert.explain(doc, span)
     with pytest.raises(ValueError, match="one of another Doc"):
         bert.explain(doc, Span(other, *SPAN))
-    with pytest.raises(ValueError, match="another vocabulary"):
-        bert.explain(as_doc(trained, TEXT), SPAN)
+    with pytest.raises(ValueError, match="max_steps is 0"):
+        bert.explain(doc, SPAN, max_steps=0)
     with pytest.raises(ValueError, match="lang is 'de'; it can be en or zh"):
         bert.explain(doc, SPAN, attributions=False).sentence("de")
 
@@ -328,6 +355,19 @@ def test_the_sentence_says_it_in_words():
         "“招商银行行长”是 position 的概率为 0.20,不是实体的概率为 0.04;"
         "主要依据是“银行”;“行”使这一概率降低;"
         "训练语料中最接近的是“建设银行”(昨日,建设银行宣布降息。)。"
+    )
+
+
+def test_the_sentence_does_not_say_that_what_is_improbable_rests_on_something():
+    """Nobody would understand on what an entity rests that was not found."""
+    missed = explanation(probability=0.02, outside=0.64, alternatives=[], nearest=[])
+    assert missed.sentence() == (
+        "“招商银行”: 0.02 company, 0.64 no entity; what speaks for it most is “银行”; "
+        "“行” speaks against it."
+    )
+    assert missed.sentence("zh") == (
+        "“招商银行”是 company 的概率为 0.02,不是实体的概率为 0.64;"
+        "最支持这一判断的是“银行”;“行”使这一概率降低。"
     )
 
 

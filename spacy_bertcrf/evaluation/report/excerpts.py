@@ -1,10 +1,13 @@
 """The errors of a corpus with the parts of the texts that they are in."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from spacy_bertcrf.evaluation.explained import Asked, Explained
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText, Kind, Pair
 from spacy_bertcrf.evaluation.known_mentions import KnownMentions
+from spacy_bertcrf.evaluation.report.shading import Shade, shaded
 from spacy_bertcrf.evaluation.report.tables import (
     Report,
     gold_label,
@@ -37,6 +40,8 @@ class Fault(NamedTuple):
     sureness: see `tables.sureness`.
     seen: one of SEEN, or empty if there is no training corpus.
     other_is_right: whether the other pipeline has it right; None if there is none.
+    asked: what an explanation is of: the predicted entity, or the gold one that is missed.
+    explained: why it is an error, if that was asked, with the text that is shaded by it.
     """
 
     kind: str
@@ -50,6 +55,9 @@ class Fault(NamedTuple):
     sureness: float | None
     seen: str
     other_is_right: bool | None
+    asked: Asked
+    explained: Explained | None = None
+    shades: Sequence[Shade] = ()
 
 
 class Excerpt(NamedTuple):
@@ -84,7 +92,7 @@ def excerpts(report: Report) -> list[Excerpt]:
             missed = set(text.gold) & set(text.predicted) - set(other.predicted)
             pairs += [Pair(Kind.RIGHT, span, span) for span in sorted(missed)]
         for start, end, inside in _parts(text, sorted(pairs, key=lambda pair: pair.span)):
-            found.append(_excerpt(i + 1, text, other, start, end, inside, report.known))
+            found.append(_excerpt(report, i, other, start, end, inside))
     # Python's sort keeps the order of the corpus where the model is as sure.
     return sorted(found, key=lambda excerpt: -(_rank(excerpt.faults[0])))
 
@@ -123,6 +131,13 @@ def widened(start: int, end: int, spans: Iterable[CharSpan], length: int) -> tup
     return start, end
 
 
+def to_explain(found: Iterable[Excerpt], limit: int) -> list[Asked]:
+    """What the first errors of excerpts are explained by, at most `limit` of them."""
+    faults = (fault for excerpt in found for fault in excerpt.faults)
+    wrong = dict.fromkeys(fault.asked for fault in faults if fault.kind != Kind.RIGHT.value)
+    return list(islice(wrong, limit))
+
+
 def _rank(fault: Fault) -> float:
     if fault.kind == Kind.RIGHT.value:
         return -1.0
@@ -153,18 +168,21 @@ def _parts(text: JudgedText, pairs: Sequence[Pair]) -> Iterable[tuple[int, int, 
 
 
 def _excerpt(
-    document: int,
-    text: JudgedText,
+    report: Report,
+    index: int,
     other: JudgedText | None,
     start: int,
     end: int,
     pairs: Sequence[Pair],
-    known: KnownMentions | None,
 ) -> Excerpt:
-    faults = [_fault(text, other, pair, known) for pair in pairs]
+    text = report.texts[index]
+    faults = [
+        _with_reasons(_fault(text, other, pair, report.known, index), report, text.text, start, end)
+        for pair in pairs
+    ]
     gold, predicted = set(text.gold), set(text.predicted)
     return Excerpt(
-        document=document,
+        document=index + 1,
         start=start,
         is_whole=(start, end) == (0, len(text.text)),
         gold=pieces(text.text, start, end, text.gold, predicted),
@@ -180,8 +198,19 @@ def _excerpt(
     )
 
 
+def _with_reasons(fault: Fault, report: Report, text: str, start: int, end: int) -> Fault:
+    found = report.explanations.get(fault.asked)
+    if found is None:
+        return fault
+    return fault._replace(explained=found, shades=shaded(found, text, start, end))
+
+
 def _fault(
-    text: JudgedText, other: JudgedText | None, pair: Pair, known: KnownMentions | None
+    text: JudgedText,
+    other: JudgedText | None,
+    pair: Pair,
+    known: KnownMentions | None,
+    index: int,
 ) -> Fault:
     mention = text.text[pair.span.start : pair.span.end]
     gold_mention = text.text[pair.gold.start : pair.gold.end] if pair.gold else ""
@@ -203,6 +232,7 @@ def _fault(
         sureness=None if pair.kind is Kind.RIGHT else sureness(text, pair),
         seen=known.seen(mention, pair.span.label) if known is not None else "",
         other_is_right=other_is_right,
+        asked=(index, predicted or pair.span),
     )
 
 

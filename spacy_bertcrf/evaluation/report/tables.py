@@ -1,8 +1,8 @@
 """All tables of a report, as plain values: what `--json` writes and the page shows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
 
@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 
 from spacy_bertcrf.evaluation.bands import Bands
 from spacy_bertcrf.evaluation.calibration import calibration_of
+from spacy_bertcrf.evaluation.explained import Asked, Explained
 from spacy_bertcrf.evaluation.intervals import Measures, Score, score, score_difference
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText, Kind, Pair
 from spacy_bertcrf.evaluation.known_mentions import SEEN, Found, KnownMentions, found_by
@@ -31,6 +32,8 @@ class Report:
     texts: judged.
     known: what the training corpus has shown, if that is given.
     other_name, others: of a second pipeline, on the same documents.
+    explanations: of errors, by the place of their text and the entity that was predicted, or that
+        was missed.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Report:
     known: KnownMentions | None = None
     other_name: str | None = None
     others: Sequence[JudgedText] | None = None
+    explanations: Mapping[Asked, Explained] = field(default_factory=dict)
 
     @property
     def has_probabilities(self) -> bool:

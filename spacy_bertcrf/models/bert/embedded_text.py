@@ -1,5 +1,6 @@
 """The token vectors of a text as a function of the vectors of its wordpieces."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from spacy_bertcrf.models.types import Tok2Vec
 
 MARGIN = 32  # wordpieces on each side of a span that are read from the windows they belong to
 TOLERANCE = 1e-3  # of the difference between vectors of ids and of embeddings, rounding alone
+
+
+class NotByEmbeddings(ValueError):
+    """For an encoder that reads something else than the embeddings of wordpieces."""
 
 
 class EmbeddedText:
@@ -30,7 +35,7 @@ class EmbeddedText:
         special tokens.
     baseline: the same of a text of nothing but [MASK], or, where the tokenizer has none, [PAD].
 
-    Raises ValueError if the encoder does not read wordpieces by their embeddings alone.
+    Raises NotByEmbeddings if the encoder does not read wordpieces by their embeddings alone.
     """
 
     def __init__(self, model: Tok2Vec, doc: Doc, start: int, end: int):
@@ -136,20 +141,24 @@ class EmbeddedText:
         return embedded[None]
 
     def _check(self, ids: list[int]) -> None:
-        """Raise ValueError if the first window has other vectors by its embeddings than by ids."""
-        on_device = torch.tensor([ids], device=self._device)
-        begin, end = int(self._windows.begins[0]), int(self._windows.ends[0])
+        """Raise NotByEmbeddings if the first window has other vectors by its embeddings than by its
+        ids."""
+        bert = self._encoder.bert
+        takes_them = "inputs_embeds" in inspect.signature(bert.forward).parameters
+        if not takes_them or not self._is_same(torch.tensor([ids], device=self._device)):
+            raise NotByEmbeddings(
+                f"A {type(bert).__name__} does not read wordpieces by their embeddings alone, so "
+                "that it is not known what its predictions rest on"
+            )
+
+    def _is_same(self, ids: torch.Tensor) -> bool:
+        n_inside = int(self._windows.ends[0] - self._windows.begins[0])
+        embedded = torch.cat([self._prefix, self.embeddings[:, :n_inside], self._suffix], dim=1)
         with torch.no_grad():
-            expected = self._encoder.bert(input_ids=on_device).last_hidden_state
-            embedded = torch.cat(
-                [self._prefix, self.embeddings[:, : end - begin], self._suffix], dim=1
-            )
+            expected = self._encoder.bert(input_ids=ids).last_hidden_state
             found = self._encoder.bert(inputs_embeds=embedded).last_hidden_state
-        if not torch.linalg.norm(found - expected) <= TOLERANCE * torch.linalg.norm(expected):
-            raise ValueError(
-                f"A {type(self._encoder.bert).__name__} does not read wordpieces by their "
-                "embeddings alone, so it cannot be said what its predictions rest on."
-            )
+        difference, size = torch.linalg.norm(found - expected), torch.linalg.norm(expected)
+        return bool(difference <= TOLERANCE * size)
 
 
 def _around(windows: Windows, starts: np.ndarray, ends: np.ndarray) -> Windows:

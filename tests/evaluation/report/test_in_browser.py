@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from spacy_bertcrf.evaluation.explained import Explained, Near
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText
 from spacy_bertcrf.evaluation.report.page import report_page
 from spacy_bertcrf.evaluation.report.tables import Report
@@ -21,7 +22,12 @@ TEXTS = [
     JudgedText("<script>boom()</script>", (), (TAG,), {TAG: 0.5}),
     JudgedText("שלום 👍 张三", (CharSpan(7, 9, "PER"),), ()),
 ]  # fmt: skip
-REPORT = Report("first", "test", TEXTS)
+WHY = Explained(
+    "“<b>”: 0.50 PER.", [("Köln" * 40, "ORG", 0.7), ("Köln", "LOC", 0.2)], 0.05,
+    [(0, 4, -1.0), (14, 18, 3.0)], "", 2.0, 0.002, 16,
+    [Near("x" * 40, "<script>boom()</script>", "y" * 40, 0.8)],
+)  # fmt: skip
+REPORT = Report("first", "test", TEXTS, explanations={(0, ORG): WHY})
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +98,19 @@ def test_it_is_read_by_keyboard(page):
     assert shown(page) == ["Document 2"]
     page.keyboard.press("Escape")
     page.wait_for_function("document.getElementById('count').textContent === '4 of 4'")
+
+
+def test_an_explanation_unfolds(page):
+    """Both signs are told apart by where their line is, whatever the colours."""
+    assert page.locator(".shades").is_hidden()
+    page.focus(".why summary")
+    page.keyboard.press("Enter")
+    assert page.locator(".why").inner_text().count("<script>boom()</script>") == 1
+    lines = "e => [getComputedStyle(e).borderTopStyle, getComputedStyle(e).borderBottomStyle]"
+    assert page.locator(".shades .adds").evaluate(lines) == ["none", "solid"]
+    assert page.locator(".shades .takes").evaluate(lines) == ["dashed", "none"]
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0
 
 
 def test_nothing_is_wider_than_the_screen(page):

@@ -5,10 +5,12 @@ import re
 
 import pytest
 import spacy
+from spacy.training import Example
 
+from spacy_bertcrf.evaluation.explained import Explained, Near, explain_spans
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText
 from spacy_bertcrf.evaluation.known_mentions import KnownMentions
-from spacy_bertcrf.evaluation.report.excerpts import excerpts
+from spacy_bertcrf.evaluation.report.excerpts import excerpts, to_explain
 from spacy_bertcrf.evaluation.report.page import report_page
 from spacy_bertcrf.evaluation.report.tables import Report, known_mentions, tables
 
@@ -129,3 +131,85 @@ def test_a_training_corpus_without_entities_is_an_error():
 def test_seen_is_by_text_and_label():
     known = KnownMentions([])
     assert known.seen("Anna", "PER") == "not seen"
+
+
+def explained(**changed):
+    found = Explained(
+        sentence="“Köln”: 0.60 LOC, 0.30 ORG.",
+        alternatives=[("Köln", "LOC", 0.6), ("Köln.", "ORG", 0.3)],
+        outside=0.05,
+        values=[(0, 4, 0.01), (5, 10, -1.0), (11, 13, 2.0), (14, 18, 4.0)],
+        no_values="",
+        sums_to=5.0,
+        gap=0.004,
+        n_steps=32,
+        nearest=[Near("lives in ", "Bonn", " now", 0.9)],
+    )
+    return found._replace(**changed)
+
+
+def test_an_error_says_why():
+    """Shaded is what counts, both signs with marks of their own."""
+    invented = judged([], [LOC], probabilities={LOC: 0.6})
+    found = report(invented, explanations={(0, LOC): explained()})
+    page = report_page(found)
+    assert page.count('<details class="why">') == 1
+    assert "“Köln”: 0.60 LOC, 0.30 ORG." in page
+    shades = excerpts(found)[0].faults[0].shades
+    assert "".join(shade.text for shade in shades) == TEXT
+    assert [(s.text, s.share) for s in shades if s.share] == [
+        ("lives", -0.25), ("in", 0.5), ("Köln", 1.0)
+    ]  # fmt: skip
+    assert '<i class="takes" style="--v:0.25" title="-1.0">lives</i>' in page
+    assert '<i class="adds" style="--v:1.00" title="+4.0">Köln</i>' in page
+    assert "lives in <b>Bonn</b> now" in page
+    assert report_page(found) == page
+
+
+def test_what_an_explanation_says_is_escaped():
+    evil = "<script>alert(1)</script>"
+    span = CharSpan(0, len(evil), "PER")
+    found = explained(
+        sentence=evil,
+        alternatives=[(evil, evil, 0.5)],
+        values=[(0, len(evil), 1.0)],
+        nearest=[Near(evil, evil, evil, 0.5)],
+    )
+    page = report_page(report(judged([span], [], evil), explanations={(0, span): found}))
+    assert page.count("<script>") == 1
+    without = explained(values=[], no_values=evil)
+    page = report_page(report(judged([span], [], evil), explanations={(0, span): without}))
+    assert page.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;." in page
+
+
+def test_the_surest_errors_are_explained():
+    """By what was predicted, or by what was missed; not by what another pipeline has wrong."""
+    missed = judged([PER], [], probabilities={PER: 0.9})
+    label = judged([LOC], [CharSpan(14, 18, "ORG")], probabilities={CharSpan(14, 18, "ORG"): 0.8})
+    found = excerpts(report(missed, label, judged([PER], [PER])))
+    assert to_explain(found, 5) == [(1, CharSpan(14, 18, "ORG")), (0, PER)]
+    assert to_explain(found, 1) == [(1, CharSpan(14, 18, "ORG"))]
+    others = report(judged([PER], [PER]), other_name="second", others=[judged([PER], [])])
+    assert to_explain(excerpts(others), 5) == []
+
+
+def test_explanations_are_those_of_the_component(trained, make_examples):
+    """On the characters of the text; of labels that the component does not know there are none."""
+    text = "王小明在北京大学工作。"
+    span, unknown = CharSpan(4, 8, "organization"), CharSpan(0, 3, "movie")
+
+    def read():
+        return [Example(trained.make_doc(text), trained.make_doc(text))]
+
+    asked = [(0, span), (0, unknown), (0, CharSpan(0, 3, "name"))]
+    corpus = lambda: make_examples(trained)  # noqa: E731
+    found = dict(explain_spans(asked, trained, "bertcrf", read, corpus, "zh"))
+    assert list(found) == [(0, span), (0, CharSpan(0, 3, "name"))]
+    of_span = found[0, span]
+    component = trained.get_pipe("bertcrf")
+    exact = component.span_probabilities(trained.make_doc(text), [(4, 8, "organization")])
+    assert of_span.alternatives[0] == ("北京大学", "organization", pytest.approx(exact[0]))
+    assert of_span.sentence.startswith("“北京大学”是 organization 的概率为")
+    assert of_span.nearest[0].mention in ("上海大学", "广州大学")
+    assert (of_span.values, "BertEncoder" in of_span.no_values) == ([], True)
