@@ -115,7 +115,8 @@ def test_a_corpus_without_entities_has_a_page(model, tmp_path):
 def test_errors_are_explained(model, test, tmp_path):
     """With what is like them in training, as many as are asked for, and the same each time."""
     page, other = tmp_path / "report.html", tmp_path / "other.html"
-    train = corpus(tmp_path / "train.spacy", GOLD[:2])
+    trained_on = [("上海大学的王芳来自广州。", [(0, 4, "organization"), (5, 7, "name")])]
+    train = corpus(tmp_path / "train.spacy", trained_on)
     args = ("--train", train, "--explain", "--explain-language", "zh")
     exit_code, output = run(model, test, page, *args)
     assert exit_code == 0, output
