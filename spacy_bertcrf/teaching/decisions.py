@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 from filelock import FileLock, Timeout
 
 from spacy_bertcrf.annotation.results import json_line
+from spacy_bertcrf.annotation.whole_file import whole_file
 from spacy_bertcrf.corpora.formats.taught import NAME, STATUSES
 
 
@@ -81,6 +82,7 @@ class DecisionFile:
     path: made if it is not there. No other process may write to it meanwhile.
 
     last: what is known of each text that is in it, by the text.
+    tabs: which tab had which text when the service ended, by the text's key; in a file beside it.
     cut_off: what was taken off the end of the file, a line that a crash had left unfinished.
 
     Raises ValueError if the file holds something else, or another process writes to it.
@@ -101,6 +103,7 @@ class DecisionFile:
                 _sync_folder(path.parent)
             self.cut_off = self._mended()
             self.last = {decision.text: decision for decision in self._decisions()}
+            self.tabs = self._known_tabs()
         except BaseException:
             self._lock.release()
             raise
@@ -119,10 +122,27 @@ class DecisionFile:
             raise
         self.last[decision.text] = decision
 
+    def note_tabs(self, tabs: Mapping[str, str]) -> None:
+        """Keep who has which text, for the next service."""
+        self.tabs = dict(tabs)
+        with whole_file(self._tabs_path) as file:
+            file.write(json.dumps(self.tabs).encode())
+
     def close(self) -> None:
         """Let others write to the file."""
         self._file.close()
         self._lock.release()
+
+    @property
+    def _tabs_path(self) -> Path:
+        return Path(f"{self.path}.tabs")
+
+    def _known_tabs(self) -> dict[str, str]:
+        try:
+            found: dict[str, str] = json.loads(self._tabs_path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
 
     def _mended(self) -> str | None:
         self._file.seek(0)

@@ -63,7 +63,8 @@ class TeachingQueue:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows = {key_of(row): row for row in rows}
-        self._tabs: dict[str, tuple[str, float]] = {}  # by the text's key
+        # By the text's key. Tabs have lived through the restart of a service, or are closed.
+        self._tabs = {key: (tab, clock()) for key, tab in file.tabs.items() if key in self._rows}
         begun = [key for key, row in self._rows.items() if self._is_begun(row)]
         self._waiting = deque(dict.fromkeys([*begun, *self._rows]))
         self._n = Counter(self._status(row) for row in self._rows.values())
@@ -102,7 +103,7 @@ class TeachingQueue:
             check(decision, self.labels)
             self._append(row, decision)
             if status == OPEN:
-                self._tabs[key] = tab, self._clock()
+                self._hold(tab, key)
             else:
                 self._tabs.pop(key, None)
             return self._counts()
@@ -164,8 +165,14 @@ class TeachingQueue:
             raise UnknownTextError
         return self._rows[key]
 
-    def _give(self, tab: str, key: str) -> Given:
+    def _hold(self, tab: str, key: str) -> None:
         self._tabs[key] = tab, self._clock()
+        holders = {key: holder for key, (holder, _) in self._tabs.items()}
+        if holders != self._file.tabs:
+            self._file.note_tabs(holders)
+
+    def _give(self, tab: str, key: str) -> Given:
+        self._hold(tab, key)
         row = self._rows[key]
         known = self._file.last.get(row.text or "", Decision(row.id, row.text or "", OPEN))
         return Given(key, row, known)

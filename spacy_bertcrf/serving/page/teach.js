@@ -294,6 +294,7 @@ const tellAlive = async () => {
     try {
       counts = (await call("v1/teach/alive", { tab }, true)).counts;
       showCounts();
+      if (!task && !busy && counts.left) await next(); // a tab that had it may be closed
     } catch { /* the next decision will say it */ }
   }
 };

@@ -15,7 +15,7 @@ export class View {
   constructor(on) {
     this.on = on;
     this.labels = [];
-    this.picked = null; // [start, end] in characters, or null
+    this.last = null; // what was selected last in this text
     document.addEventListener("selectionchange", () => this.#pick());
     // A mark that takes the focus would keep text from being selected inside of it.
     $("text").addEventListener("mousedown", () => this.#letFocus(false));
@@ -23,6 +23,12 @@ export class View {
   }
 
   colour(label) { return `c${Math.max(this.labels.indexOf(label), 0) % N_COLOURS}`; }
+
+  // [start, end] in characters, whole tokens, or null. The event of a change comes after the change.
+  get picked() {
+    this.#pick();
+    return this.last;
+  }
 
   labelOf(key) { return this.labels[KEYS.indexOf(key.toLowerCase())]; }
 
@@ -51,7 +57,7 @@ export class View {
   // task: {chars, tokens, entities, rejected}
   show(task) {
     this.task = task;
-    this.picked = null;
+    this.last = null;
     const parts = [];
     let at = 0;
     task.entities.forEach((entity, index) => {
@@ -89,7 +95,7 @@ export class View {
   move(step, extend) {
     const { tokens } = this.task;
     if (!tokens.length) return;
-    const [first, last] = this.#pickedTokens();
+    const [first, last] = this.#tokensIn(this.picked);
     let from, to;
     if (first === null) from = to = step > 0 ? 0 : tokens.length - 1;
     else if (extend) [from, to] = [first, Math.max(first, Math.min(last + step, tokens.length - 1))];
@@ -99,7 +105,7 @@ export class View {
     $("text").focus();
   }
 
-  clear() { getSelection().removeAllRanges(); this.picked = null; }
+  clear() { getSelection().removeAllRanges(); this.last = null; }
 
   #letFocus(may) {
     for (const mark of $("text").querySelectorAll("mark")) {
@@ -110,9 +116,9 @@ export class View {
 
   #text(start, end) { return this.task.chars.slice(start, end).join(""); }
 
-  #pickedTokens() {
-    if (!this.picked || !this.task) return [null, null];
-    const inside = this.task.tokens.map(([start, end], i) => [i, start < this.picked[1] && end > this.picked[0]]).filter(([, is]) => is);
+  #tokensIn(range) {
+    if (!range || !this.task) return [null, null];
+    const inside = this.task.tokens.map(([start, end], i) => [i, start < range[1] && end > range[0]]).filter(([, is]) => is);
     return inside.length ? [inside[0][0], inside.at(-1)[0]] : [null, null];
   }
 
@@ -121,12 +127,12 @@ export class View {
     const text = $("text");
     if (!this.task || !selection.rangeCount || !text.contains(selection.anchorNode)) return;
     const range = selection.getRangeAt(0);
-    this.picked = null;
+    this.last = null;
     if (selection.isCollapsed) return;
     const inside = text.contains(range.endContainer);
-    this.picked = [this.#offset(range.startContainer, range.startOffset), inside ? this.#offset(range.endContainer, range.endOffset) : this.task.chars.length];
-    const [first, last] = this.#pickedTokens();
-    this.picked = first === null ? null : [this.task.tokens[first][0], this.task.tokens[last][1]];
+    const end = inside ? this.#offset(range.endContainer, range.endOffset) : this.task.chars.length;
+    const [first, last] = this.#tokensIn([this.#offset(range.startContainer, range.startOffset), end]);
+    this.last = first === null ? null : [this.task.tokens[first][0], this.task.tokens[last][1]];
   }
 
   #offset(node, offset) {
