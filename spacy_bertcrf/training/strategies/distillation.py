@@ -78,7 +78,9 @@ class Distillation(Strategy):
         self._n_batches = 0
         self._n_compared = 0
 
-    def loss(self, batch: ScoredBatch) -> Tensor:
+    def loss(self, batch: ScoredBatch) -> Tensor | None:
+        if not self.weight.value:
+            return None
         learner = tags_of(batch.model)
         docs = batch.docs if self.annotated else _raw_texts(batch)
         asked = dict(zip(map(id, docs), self.teachers.beliefs(docs, learner), strict=True))

@@ -222,6 +222,14 @@ def test_annotated_text_can_be_left_to_the_annotation(teacher, make_student, mak
     assert both == pytest.approx(alone * n_raw / n_all, rel=1e-3)
 
 
+def test_a_weight_of_zero_asks_nobody(make_student):
+    """It is what rehearsal is compared with, and has to cost nothing."""
+    student = make_student()
+    strategy = Distillation("nowhere/at/all", weight=0)
+    student.get_pipe("bertcrf").learning.strategies = {"teacher": strategy}
+    assert "bertcrf/teacher" not in student.update(raw_examples(student))
+
+
 def test_another_tokenizer_is_an_error(teacher):
     nlp = Distillation(teacher).teachers.members[0].nlp
     with pytest.raises(ValueError, match="makes other tokens"):
