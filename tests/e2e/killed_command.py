@@ -4,6 +4,7 @@ ARGUMENTS: of `python -m spacy`.
 PRINTED: the file to which all goes that it prints.
 KILL_AT: the number of the change to files and folders at which the process kills itself, or None.
 SIZE_LIMIT: no file becomes larger than so many bytes, as on a full disk; or None.
+ENVIRONMENT: more variables.
 """
 
 import os
@@ -15,8 +16,8 @@ from spacy.cli import app
 
 import spacy_bertcrf.cli  # noqa: F401
 
-GIVEN = ("ARGUMENTS", "PRINTED", "KILL_AT", "SIZE_LIMIT")
-ARGUMENTS, PRINTED, KILL_AT, SIZE_LIMIT = (globals()[name] for name in GIVEN)
+GIVEN = ("ARGUMENTS", "PRINTED", "KILL_AT", "SIZE_LIMIT", "ENVIRONMENT")
+ARGUMENTS, PRINTED, KILL_AT, SIZE_LIMIT, ENVIRONMENT = (globals()[name] for name in GIVEN)
 CHANGES = ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree", "os.truncate")
 n_changes = 0
 
@@ -30,6 +31,7 @@ def watch(event, args):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+os.environ.update(ENVIRONMENT)
 if KILL_AT is not None:
     sys.addaudithook(watch)
 if SIZE_LIMIT is not None:

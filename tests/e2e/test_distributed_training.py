@@ -65,22 +65,63 @@ def started(arguments, **environment):
         process.wait()
 
 
-@contextmanager
-def two_ranks(arguments, address="127.0.0.1", prefixes=((), ())):
-    """Both ranks of a training, as torchrun would start them.
+def variables(rank, port, address="127.0.0.1"):
+    """What torchrun would tell one of two processes."""
+    where = {"MASTER_ADDR": address, "MASTER_PORT": str(port)}
+    return {"WORLD_SIZE": "2", "RANK": str(rank), **where}
 
-    prefixes: of the commands, for ranks on other machines.
-    """
+
+def free_port():
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": address, "MASTER_PORT": port}
-    commands = [[*prefix, sys.executable, *MODULE, *arguments] for prefix in prefixes]
-    with (
-        started(commands[0], RANK="0", **common) as first,
-        started(commands[1], RANK="1", **common) as second,
-    ):
-        yield first, second
+        return probe.getsockname()[1]
+
+
+class Forked:
+    """A process of `start_command`, as a `Popen`."""
+
+    def __init__(self, process, printed):
+        self._process = process
+        self._printed = printed
+        self.pid = process.pid
+
+    @property
+    def returncode(self):
+        return self._process.exitcode
+
+    def poll(self):
+        return self._process.exitcode
+
+    def wait(self):
+        self._process.join()
+
+    def end(self):
+        self._process.kill()
+        self._process.join()
+
+    def communicate(self, timeout=None):
+        self._process.join(timeout)
+        assert self.poll() is not None, f"not over after {timeout} seconds"
+        return self._printed.read_text("utf-8"), None
+
+
+@pytest.fixture
+def two_ranks(start_command, tmp_path):
+    """Start both ranks of a training, as torchrun would."""
+    started = []
+
+    def start(arguments):
+        port = free_port()
+        for rank in range(2):
+            printed = tmp_path / f"printed-{rank}.txt"
+            environment = variables(rank, port)
+            process = start_command("bertcrf", *arguments, printed=printed, environment=environment)
+            started.append(Forked(process, printed))
+        return started
+
+    yield start
+    for process in started:
+        process.end()
 
 
 def wait_for_checkpoint(process, folder, seconds=120):
@@ -104,25 +145,25 @@ def assert_is_whole(folder):
     assert not list(folder.rglob("*.tmp"))
 
 
-def test_a_killed_process_ends_the_others_with_its_name(command, tmp_path):
+def test_a_killed_process_ends_the_others_with_its_name(command, two_ranks, tmp_path):
     """Else they would wait, and cost, until somebody looks."""
-    with two_ranks(command()) as (first, second):
-        wait_for_checkpoint(first, tmp_path / "output")
-        os.kill(second.pid, signal.SIGKILL)
-        second.wait()
-        output = output_of(first)
+    first, second = two_ranks(command())
+    wait_for_checkpoint(first, tmp_path / "output")
+    os.kill(second.pid, signal.SIGKILL)
+    second.wait()
+    output = output_of(first)
     assert first.returncode == 1
     assert f"Rank 1 (process {second.pid} on {socket.gethostname()})" in output
     assert "it has died" in output
     assert_is_whole(tmp_path / "output")
 
 
-def test_a_process_that_hangs_trips_the_timeout(command, tmp_path):
+def test_a_process_that_hangs_trips_the_timeout(command, two_ranks, tmp_path):
     """Nothing else would ever end such a training."""
-    with two_ranks([*command(), "--timeout", "4"]) as (first, second):
-        wait_for_checkpoint(first, tmp_path / "output")
-        os.kill(second.pid, signal.SIGSTOP)
-        output = output_of(first)
+    first, second = two_ranks([*command(), "--timeout", "4"])
+    wait_for_checkpoint(first, tmp_path / "output")
+    os.kill(second.pid, signal.SIGSTOP)
+    output = output_of(first)
     assert first.returncode == 1
     assert f"Rank 1 (process {second.pid}" in output
     assert "it is stopped" in output
@@ -140,7 +181,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("when", FAILURES)
-def test_an_error_in_one_process_is_told_by_the_others(command, tmp_path, when):
+def test_an_error_in_one_process_is_told_by_the_others(command, two_ranks, tmp_path, when):
     """The log of one process is enough to find out what happened in another, also where this
     one has begun to send its gradients."""
     config = tmp_path / "config.cfg"
@@ -161,9 +202,9 @@ def test_an_error_in_one_process_is_told_by_the_others(command, tmp_path, when):
         f"{FAILURES[when]}"
         "    return before_update\n"
     )
-    with two_ranks([*command(config), "--code", code]) as (first, second):
-        output = output_of(first, 120)
-        second.communicate()
+    first, second = two_ranks([*command(config), "--code", code])
+    output = output_of(first, 120)
+    second.wait()
     assert first.returncode == second.returncode == 1
     assert "Rank 1" in output
     assert "ended with ValueError: something is wrong" in output
@@ -230,8 +271,13 @@ def test_a_machine_that_is_lost_ends_the_training(command, machines, tmp_path):
     """Two machines, each with a network of its own; the cable of one is pulled, then no message
     ever says that it is gone."""
     names, address = machines
-    prefixes = [["ip", "netns", "exec", name] for name in names]
-    with two_ranks([*command(), "--timeout", "4"], address, prefixes) as (first, second):
+    ranks = [["ip", "netns", "exec", name, sys.executable, *MODULE] for name in names]
+    arguments = [*command(), "--timeout", "4"]
+    port = free_port()
+    with (
+        started([*ranks[0], *arguments], **variables(0, port, address)) as first,
+        started([*ranks[1], *arguments], **variables(1, port, address)) as second,
+    ):
         wait_for_checkpoint(first, tmp_path / "output")
         subprocess.run(f"ip -n {names[1]} link set cable1 down".split(), check=True)
         os.killpg(second.pid, signal.SIGKILL)

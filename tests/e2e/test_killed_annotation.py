@@ -1,32 +1,25 @@
 """`bertcrf annotate` as a process that is killed, stopped, or out of disk, and started again."""
 
 import json
-import multiprocessing
 import os
 import random
 import re
-import runpy
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import spacy
 
-SCRIPT = Path(__file__).with_name("killed_command.py")
-IMPORTS = [
-    "spacy_transformers",
-    "spacy_bertcrf.cli.annotate",
-    "spacy_bertcrf.annotation.engine_local",
-    "spacy_bertcrf.annotation.run",
-    "spacy_bertcrf.models.bert.bert_encoder",
-    "spacy_bertcrf.models.tagger.crf_tagger",
-]
 N_TEXTS = 400
 N_KILLS = 4
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +40,9 @@ def arguments(pipeline, tmp_path):
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start the command in a new process; what it imports is imported only once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTS)
-
-    def start(*arguments, kill_at=None, size_limit=None):
-        given = {
-            "ARGUMENTS": ["bertcrf", "annotate", *arguments],
-            "PRINTED": tmp_path / "printed.txt",
-            "KILL_AT": kill_at,
-            "SIZE_LIMIT": size_limit,
-        }
-        process = context.Process(target=runpy.run_path, args=(str(SCRIPT), given))
-        process.start()
-        return process
-
-    return start
+def start(start_command, tmp_path):
+    """Start the command in a new process."""
+    return partial(start_command, "bertcrf", "annotate", printed=tmp_path / "printed.txt")
 
 
 def printed(folder):

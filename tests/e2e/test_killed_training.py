@@ -1,11 +1,9 @@
 """`bertcrf train` as a process that is killed, stopped, or out of disk, and resumed."""
 
 import json
-import multiprocessing
 import os
 import random
 import re
-import runpy
 import signal
 import sys
 import time
@@ -16,17 +14,7 @@ from spacy.util import load_config
 from thinc.api import Config
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).with_name("killed_command.py")
 N_KILLS = 4
-IMPORTS = [
-    "spacy.lang.zh",
-    "spacy.ml.models",
-    "spacy_transformers",
-    "spacy_bertcrf.cli.train",
-    "spacy_bertcrf.models.bert.bert_encoder",
-    "spacy_bertcrf.pipeline.factory",
-    "spacy_bertcrf.training.loop",
-]
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,25 +23,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def start():
-    """Start a training in a new process; what it imports is imported only once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTS)
-    first = context.Process(target=len, args=("",))
-    first.start()
-    first.join()
+def start(start_command):
+    """Start a training in a new process."""
 
-    def start(*arguments, kill_at=None, size_limit=None):
+    def start(*arguments, **settings):
         output = Path(arguments[arguments.index("--output") + 1])
-        given = {
-            "ARGUMENTS": ["bertcrf", "train", *arguments],
-            "PRINTED": output.parent / "printed.txt",
-            "KILL_AT": kill_at,
-            "SIZE_LIMIT": size_limit,
-        }
-        process = context.Process(target=runpy.run_path, args=(str(SCRIPT), given))
-        process.start()
-        return process
+        printed = output.parent / "printed.txt"
+        return start_command("bertcrf", "train", *arguments, printed=printed, **settings)
 
     return start
 

@@ -1,7 +1,8 @@
 """The commands that a user types, from a corpus to a pipeline that `spacy.load` opens.
 
-Those that make something start a new Python, where nothing but entry points brings our names;
-those that only look at it run in this one, which saves the start.
+Those that only entry points bring our names to (`convert`, `fill-config`, `train`, and loading a
+package) start a new Python each; the others run in this one, which saves the start. The quick start
+of `.ci/run` goes through all of them in new ones.
 """
 
 import json
@@ -9,11 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from spacy.cli import app
 from typer.testing import CliRunner
+
+import spacy_bertcrf.cli  # noqa: F401  # spaCy itself loads it by its entry point
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -35,17 +39,19 @@ def run(*args: object, cwd: Path, env: dict[str, str] | None = None) -> str:
     return output
 
 
-@pytest.fixture
-def run_here(work: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Run `spacy ARGS` in the folder `work`; its output, or a failure that shows it."""
-    monkeypatch.chdir(work)
-
-    def run_here(*args: object) -> str:
+def run_in(folder: Path, *args: object) -> str:
+    """Run `spacy ARGS` in this process; its output, or a failure that shows it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         result = CliRunner().invoke(app, [*map(str, args)])
-        assert result.exit_code == 0, result.output
-        return result.output
+    assert result.exit_code == 0, result.output
+    return result.output
 
-    return run_here
+
+@pytest.fixture
+def run_here(work: Path) -> Callable[..., str]:
+    """Run `spacy ARGS` in the folder `work`; its output, or a failure that shows it."""
+    return partial(run_in, work)
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +61,17 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, n_lines in (("train", 200), ("dev", 50)):
         lines = (SAMPLE / f"{part}.json").read_text(encoding="utf-8").splitlines()[:n_lines]
         (folder / f"{part}.json").write_text("\n".join(lines), encoding="utf-8")
-        run(
-            "spacy",
-            "bertcrf",
-            "convert",
-            f"{part}.json",
-            f"{part}.spacy",
-            "--lang",
-            "zh",
-            cwd=folder,
-        )
+    convert = "bertcrf", "convert"
+    run("spacy", *convert, "train.json", "train.spacy", "--lang", "zh", cwd=folder)
+    run_in(folder, *convert, "dev.json", "dev.spacy", "--lang", "zh")
     return folder
 
 
 @pytest.fixture(scope="module")
 def model_best(work: Path) -> Path:
     """model-best of a short `spacy train` with a BERT that `pretrain --new` made."""
-    run("spacy", "bertcrf", "pretrain", "train.spacy", "--new", "tiny", "--layers", 1, "--width",
-        32, "--heads", 2, "--epochs", 0, "--output", "bert", cwd=work)  # fmt: skip
+    run_in(work, "bertcrf", "pretrain", "train.spacy", "--new", "tiny", "--layers", 1, "--width",
+           32, "--heads", 2, "--epochs", 0, "--output", "bert")  # fmt: skip
     run("spacy", "train", ROOT / "configs" / "bert_tcn_crf.cfg", "--output", "training",
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
         "--training.max_epochs", 0, "--training.max_steps", 120, "--training.eval_frequency", 60,
@@ -124,7 +123,7 @@ def test_a_trained_pipeline_is_evaluated_applied_and_timed(
     work: Path, model_best: Path, run_here: Callable[..., str]
 ) -> None:
     """The commands that users run on a trained pipeline take ours as they take any."""
-    run("spacy", "evaluate", model_best, "dev.spacy", "--output", "metrics.json", cwd=work)
+    run_here("evaluate", model_best, "dev.spacy", "--output", "metrics.json")
     metrics = json.loads((work / "metrics.json").read_text())
     assert 0.0 < metrics["ents_f"] <= 1.0
     assert "company" in metrics["ents_per_type"]
@@ -136,11 +135,11 @@ def test_a_trained_pipeline_is_evaluated_applied_and_timed(
 
 
 def test_a_packaged_pipeline_is_installed_and_loaded(
-    work: Path, model_best: Path, tmp_path: Path
+    work: Path, model_best: Path, tmp_path: Path, run_here: Callable[..., str]
 ) -> None:
     """What is handed on is a package: it must load by name where only it was installed."""
-    run("spacy", "package", model_best, tmp_path, "--name", "tiny", "--version", "1.2.3",
-        "--build", "none", cwd=work)  # fmt: skip
+    run_here("package", model_best, tmp_path, "--name", "tiny", "--version", "1.2.3",
+             "--build", "none")  # fmt: skip
     site = tmp_path / "site"
     run("pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", site,
         tmp_path / "zh_tiny-1.2.3", cwd=work)  # fmt: skip
