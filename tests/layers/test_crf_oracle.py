@@ -137,7 +137,6 @@ def test_marginals_are_shares_of_all_paths(case):
     torch.testing.assert_close(marginals, expected)
 
 
-@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES, st.sampled_from([1.0, 3.0]))
 def test_entropies_are_those_of_the_distribution_over_all_paths(case, temperature):
@@ -150,6 +149,7 @@ def test_entropies_are_those_of_the_distribution_over_all_paths(case, temperatur
     torch.testing.assert_close(found, torch.stack(expected), atol=1e-9, rtol=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES, st.data())
 def test_path_marginals_are_shares_of_all_paths(case, data):
