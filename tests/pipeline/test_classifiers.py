@@ -246,9 +246,9 @@ def test_exclusive_classes_refuse_texts_with_several(pipeline):
         **{
             "components.textcat.factory": "textcat_multilabel",
             "components.textcat.scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
-            "initialize.after_init": None,
         }
     )
+    nlp.config["initialize"]["after_init"] = None
     two = {"cats": cats(*LABELS[:2])}
     both = [Example.from_dict(nlp.make_doc(text), two) for text, _ in TEXTS]
     with pytest.raises(ValueError, match=r"several classes\. Set exclusive_classes = false"):

@@ -101,6 +101,6 @@ def test_a_corpus_of_which_max_length_leaves_nothing_is_an_error_that_says_so(
 
 @pytest.mark.slow
 def test_few_evaluations_are_told_in_both_loops(told):
-    without = {"initialize.after_init": None, "training.eval_frequency": 200}
+    without = {"initialize.after_init.evaluations": 1, "training.eval_frequency": 200}
     (warned,) = told(**without, **{"training.max_steps": 19})
     assert "is evaluated after step 0" in warned

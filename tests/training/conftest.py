@@ -20,7 +20,7 @@ SMALL = {
     "training.max_epochs": 0,
     "training.max_steps": 7,
     "training.eval_frequency": 3,
-    "initialize.after_init": None,
+    "initialize.after_init.evaluations": 1,
     "training.optimizer.learn_rate.warmup": 0,
     "training.optimizer.learn_rate.initial_rate": 0.01,
 }

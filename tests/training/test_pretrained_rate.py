@@ -46,7 +46,7 @@ def told(wide_bert, train_corpus, recwarn):
             "training.max_epochs": 0,
             "training.max_steps": n_steps,
             "training.eval_frequency": 100,
-            "initialize.after_init": None,
+            "initialize.after_init.evaluations": 1,
             **overrides,
         }
         nlp = init_nlp(load_config(f"configs/{config}.cfg", overrides=overrides))
