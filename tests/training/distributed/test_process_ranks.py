@@ -62,6 +62,7 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
         strategies=None,
         dropout=0.0,
         gradient_dtype="float32",
+        folder="",
         **overrides,
     ):
         settings = {
@@ -90,8 +91,11 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
             "strategies": strategies or {},
             "dropout": bool(dropout),
             "gradient_dtype": gradient_dtype,
+            "folder": folder,
         }
 
+    folder = tmp_path_factory.mktemp("ranks")
+    killed = {"training.before_update": {"@callbacks": "tests.killing.v1"}}
     accumulated = {"training.accumulate_gradient": 2}
     small = {"components.bertcrf.model.encoder.hidden_width": 16}
     token_mean = {"components.bertcrf.loss_reduction": "token_mean"}
@@ -123,12 +127,14 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
         ),
         "adversarial": case(2, "bert_bilstm_crf", strategies=PGD, **small, **accumulated),
         "compressed": case(2, "bert_bilstm_crf", gradient_dtype="bfloat16", **small),
+        "resumed": case(
+            3, "bert_bilstm_crf", 5, dropout=0.2, folder=str(folder), **small, **killed
+        ),
         "one text a batch": case(3, "shared_transformer", batch=1, **small),
         "random": case(
             3, "bert_bilstm_crf", 2, strategies=RANDOM, dropout=0.2, **small, **averages
         ),
     }
-    folder = tmp_path_factory.mktemp("ranks")
     (folder / "cases.json").write_text(json.dumps(cases))
     environment = {
         **os.environ,
@@ -200,6 +206,13 @@ def test_gradients_are_sent_during_the_backward_pass(results, name):
     assert results[name]["different between ranks"] == []
     assert results[name]["sent early"] > 3
     assert results[name]["sent too early"] == 0
+
+
+def test_a_training_goes_on_after_a_kill_as_if_there_had_been_none(results):
+    """Bit for bit: of three processes, the sums depend on how gradients are put together, which
+    is learned in the first steps."""
+    assert "after 2 steps" in " ".join(results["resumed"]["printed"].split())
+    assert results["resumed"]["difference"] == 0
 
 
 def test_compressed_gradients_are_half_as_large(results):

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from thinc.api import PyTorchShim
 
+from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
 from spacy_bertcrf.training.distributed import ProcessRanks, early_exchange, join
 from spacy_bertcrf.training.distributed.weights import different_weights
 from spacy_bertcrf.training.loop import train
@@ -42,8 +44,23 @@ class Kept:
         return log_step, lambda: None
 
 
-kept = Kept()
+class Killed(RuntimeError):
+    """Ends a training as a crash of all processes does."""
+
+
+class Killing:
+    """A callback that ends the training before a step; None for never."""
+
+    step = None
+
+    def __call__(self, nlp, info):
+        if info["step"] == self.step:
+            raise Killed
+
+
+kept, killing = Kept(), Killing()
 spacy.registry.loggers.register("tests.kept.v1", func=lambda: kept)
+spacy.registry.callbacks.register("tests.killing.v1", func=lambda: killing)
 
 
 def pipeline(case):
@@ -96,14 +113,21 @@ def weights(nlp):
     return found
 
 
-def trained(case, ranks):
+def trained(case, ranks, checkpoints=None, *, resume=False):
     kept.infos = []
     nlp = pipeline(case)
     if ranks.rank > 0:
         spoil(nlp)
     before = weights(nlp)
     stdout = io.StringIO()
-    train(nlp, None, ranks=ranks, stdout=stdout, stderr=stdout)
+    train(
+        nlp,
+        ranks=ranks,
+        checkpoints=checkpoints,
+        resume=resume,
+        stdout=stdout,
+        stderr=stdout,
+    )
     return nlp, before, list(kept.infos), stdout.getvalue()
 
 
@@ -123,7 +147,8 @@ def main(cases, output, rank):
             with join(timeout=60, use_gpu=False) as group:
                 for name, case in cases.items():
                     if case["n"] == n:
-                        results[name] = compared(case, group)
+                        look = resumed if case["folder"] else compared
+                        results[name] = look(case, group)
                         group.meet("go on")
     if rank == 0:
         Path(output).write_text(json.dumps(results, default=float))
@@ -154,6 +179,19 @@ def compared(case, group):
         },
         "printed": printed,
     }
+
+
+def resumed(case, group):
+    """A training that is killed and goes on, beside one that was not."""
+    folder = Path(case["folder"])
+    whole, *_ = trained(case, ProcessRanks(group), Checkpoints(folder / "whole", frequency=2))
+    checkpoints = Checkpoints(folder / "killed", frequency=2)
+    killing.step = 3
+    with suppress(Killed):
+        trained(case, ProcessRanks(group), checkpoints)
+    killing.step = None
+    again, *_, printed = trained(case, ProcessRanks(group), checkpoints, resume=True)
+    return {"difference": difference(weights(again), weights(whole)), "printed": printed}
 
 
 if __name__ == "__main__":
