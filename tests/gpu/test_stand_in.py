@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from torch.utils import backend_registration
 
-N_PROCESSES = {"fast": 1, "slow": 1, "processes": 2}
+pytestmark = pytest.mark.slow
+N_PROCESSES = {"alone": 1, "together": 2}
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("stand_in_trainings.py")
 
@@ -109,7 +110,7 @@ FAULTS = {
 
 
 def cases(bert: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """By group, the cases that one process goes through."""
+    """By group, the cases that its processes go through."""
 
     def case(config: str, **settings: Any) -> dict[str, Any]:
         overrides = {} if config == "cpu_cnn_crf" else {"paths.transformer": str(bert)}
@@ -127,30 +128,30 @@ def cases(bert: Path) -> dict[str, dict[str, dict[str, Any]]]:
             settings["optimizer"].setdefault("eps", 1e-2)
         return {"config": config, "overrides": overrides, **settings}
 
-    fast = {
+    alone = {
         "bert_bilstm_crf": case("bert_bilstm_crf", features=True),
         "cpu_cnn_crf": case("cpu_cnn_crf"),
         "crf": {"kind": "crf", "size": (128, 64, 41)},
     }
-    slow = {name: case(name) for name in MORE_CONFIGS}
+    alone |= {name: case(name) for name in MORE_CONFIGS}
     for pooling in ("mean", "attention"):
-        slow[f"bert_classifier, {pooling}"] = case(
+        alone[f"bert_classifier, {pooling}"] = case(
             "bert_classifier", overrides={"components.textcat.model.pooling": pooling}
         )
-    slow["bert_spans, pointer"] = case(
+    alone["bert_spans, pointer"] = case(
         "bert_spans",
         overrides={
             "components.bertcrf_spans.model.head": {"@layers": "spacy-bertcrf.GlobalPointer.v1"}
         },
     )
     for name, strategies in STRATEGIES.items():
-        slow[name] = case("bert_bilstm_crf", strategies=strategies)
+        alone[name] = case("bert_bilstm_crf", strategies=strategies)
     for name, optimizer in OPTIMIZERS.items():
-        slow[name] = case("bert_crf", optimizer=optimizer)
+        alone[name] = case("bert_crf", optimizer=optimizer)
     for name, overrides in SETTINGS.items():
-        slow[name] = case("bert_bilstm_crf", overrides=overrides)
-    slow["partly annotated"] = case("bert_bilstm_crf", missing=True)
-    slow["incorrect spans"] = case(
+        alone[name] = case("bert_bilstm_crf", overrides=overrides)
+    alone["partly annotated"] = case("bert_bilstm_crf", missing=True)
+    alone["incorrect spans"] = case(
         "bert_bilstm_crf",
         missing=True,
         incorrect=True,
@@ -175,11 +176,10 @@ def cases(bert: Path) -> dict[str, dict[str, dict[str, Any]]]:
             "weights": misc("UncertaintyWeights"),
         },
     }
-    slow["resumed"] = going_on
-    slow["resumed, wrong device"] = {**going_on, "fault": "state_restored_to_the_cpu"}
-    processes = {"processes": {**going_on, "kind": "processes"}}
-    slow["faults"] = {"kind": "fault", **case("bert_bilstm_crf"), "faults": [*FAULTS]}
-    return {"fast": fast, "slow": slow, "processes": processes}
+    alone["resumed"] = going_on
+    alone["resumed, wrong device"] = {**going_on, "fault": "state_restored_to_the_cpu"}
+    alone["faults"] = {"kind": "fault", **case("bert_bilstm_crf"), "faults": [*FAULTS]}
+    return {"alone": alone, "together": {"processes": {**going_on, "kind": "processes"}}}
 
 
 @pytest.fixture(scope="session")
@@ -230,13 +230,7 @@ def free_port() -> int:
         return port
 
 
-def fast_and_slow(names: list[str]) -> list[Any]:
-    return [
-        name if name in CONFIGS else pytest.param(name, marks=pytest.mark.slow) for name in names
-    ]
-
-
-@pytest.mark.parametrize("name", fast_and_slow(TWINS))
+@pytest.mark.parametrize("name", TWINS)
 def test_a_gpu_learns_and_predicts_what_the_cpu_does(on_stand_in, name):
     """A value left on the CPU, or a copy where memory should be shared, shows itself in an error
     or in other numbers, and mostly not in the first step."""
@@ -249,7 +243,7 @@ def test_a_gpu_learns_and_predicts_what_the_cpu_does(on_stand_in, name):
 
 
 @pytest.mark.parametrize(
-    "name", fast_and_slow(["bert_bilstm_crf", "bert_bilstm_crf_en", "bert_tcn_crf", "bert_crf"])
+    "name", ["bert_bilstm_crf", "bert_bilstm_crf_en", "bert_tcn_crf", "bert_crf"]
 )
 @pytest.mark.parametrize(
     ("part", "budget"), [("step", TRAINING_WAITS), ("prediction", PREDICTION_WAITS)]
@@ -283,7 +277,6 @@ def test_all_that_a_trained_pipeline_can_do_is_the_same(on_stand_in):
     assert on_stand_in("bert_bilstm_crf")["different features"] == []
 
 
-@pytest.mark.slow
 def test_a_training_goes_on_after_a_kill(on_stand_in):
     """From a checkpoint all comes back to where it was: weights, moments, averages, strategies."""
     found = on_stand_in("resumed")
@@ -291,7 +284,6 @@ def test_a_training_goes_on_after_a_kill(on_stand_in):
     assert found["elsewhere"] == []
 
 
-@pytest.mark.slow
 def test_two_processes_learn_what_one_does(on_stand_in):
     """Under NCCL's rules: on GPUs alone, of these types, in one piece."""
     found = on_stand_in("processes")
@@ -299,20 +291,17 @@ def test_two_processes_learn_what_one_does(on_stand_in):
     assert found["elsewhere"] == []
 
 
-@pytest.mark.slow
 def test_processes_do_not_draw_the_same_numbers(on_stand_in):
     """Else dropout would take the same values away from the parts of a batch."""
     first, second = on_stand_in("processes")["drawn"]
     assert first != second
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_are_found(on_stand_in, fault):
     """Else these tests would pass whatever is wrong on a GPU."""
     assert on_stand_in("faults")[fault].startswith(FAULTS[fault])
 
 
-@pytest.mark.slow
 def test_what_a_checkpoint_brings_to_the_wrong_device_is_found(on_stand_in):
     assert "on the same device" in on_stand_in("resumed, wrong device")["found"]
