@@ -13,7 +13,10 @@ import pytest
 from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_processes
 from spacy_bertcrf.annotation.run import opened
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise"),
+]
 
 
 def annotate(job, archive, n=2):
