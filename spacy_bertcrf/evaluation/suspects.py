@@ -158,7 +158,7 @@ def _weigh(text: JudgedText, pair: Pair) -> tuple[float, float]:
     known = text.probabilities
     nothing = None
     if pair.gold is None or pair.predicted is None:
-        nothing = max(1 - sum(_touching(known.items(), pair.span)), CLOSEST)
+        nothing = _nothing(known.items(), pair.span)
     before = nothing if pair.gold is None else known[pair.gold]
     after = nothing if pair.predicted is None else known[pair.predicted]
     assert before is not None
@@ -166,7 +166,10 @@ def _weigh(text: JudgedText, pair: Pair) -> tuple[float, float]:
     return math.log(max(before, SMALLEST)), math.log(max(after, SMALLEST))
 
 
-def _touching(known: Iterable[tuple[CharSpan, float]], span: CharSpan) -> Iterator[float]:
-    for other, probability in known:
-        if other.start < span.end and span.start < other.end:
-            yield probability
+def _nothing(known: Iterable[tuple[CharSpan, float]], place: CharSpan) -> float:
+    """How probable it is at most that no entity is at a place. That different entities are at one
+    character excludes each other, so there their probabilities add up."""
+    covered = np.zeros(place.end - place.start)
+    for span, probability in known:
+        covered[max(span.start - place.start, 0) : max(span.end - place.start, 0)] += probability
+    return max(1 - float(covered.max()), CLOSEST)

@@ -37,6 +37,14 @@ def test_each_kind_has_its_suggestion_and_its_odds(text, doubt, gold, suggested,
     assert found.probability / found.gold_probability == pytest.approx(odds)
 
 
+def test_entities_side_by_side_are_not_counted_as_excluding_each_other():
+    """Else a place where two of them are likely would be held to be an entity for certain."""
+    first, second, both = CharSpan(0, 4, "PER"), CharSpan(5, 10, "PER"), LONGER
+    text = JudgedText(TEXT, (), (both,), {first: 0.4, second: 0.4, both: 0.5})
+    (found,) = suspects([text]).suggestions
+    assert found.gold_probability == pytest.approx(0.1)
+
+
 def test_the_kinds_have_one_rank():
     texts = [
         of([PER, OTHER], [PER, OTHER], per=0.6, other=0.9),
