@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import spacy_bertcrf
 
@@ -41,6 +41,12 @@ class Journal:
 
     def wait(self, what: str) -> None:
         self.waits[place(), what] += 1
+
+    def noted(self) -> dict[str, Any]:
+        """What the device has done since the journal was cleared: how many launches, and the waits
+        by place and operation."""
+        waits = sorted((*place, what, n) for (place, what), n in self.waits.items())
+        return {"launches": sum(self.launches.values()), "waits": waits}
 
 
 def place() -> Place:

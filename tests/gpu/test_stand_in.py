@@ -179,7 +179,9 @@ def cases(bert: Path) -> dict[str, dict[str, dict[str, Any]]]:
     alone["resumed"] = going_on
     alone["resumed, wrong device"] = {**going_on, "fault": "state_restored_to_the_cpu"}
     alone["faults"] = {"kind": "fault", **case("bert_bilstm_crf"), "faults": [*FAULTS]}
-    return {"alone": alone, "together": {"processes": {**going_on, "kind": "processes"}}}
+    nothing_drawn = {**going_on["strategies"], "context": misc("TokenCrossEntropy")}
+    of_processes = {"kind": "processes", "strategies drawing nothing": nothing_drawn}
+    return {"alone": alone, "together": {"processes": {**going_on, **of_processes}}}
 
 
 @pytest.fixture(scope="session")
@@ -285,10 +287,13 @@ def test_a_training_goes_on_after_a_kill(on_stand_in):
 
 
 def test_two_processes_learn_what_one_does(on_stand_in):
-    """Under NCCL's rules: on GPUs alone, of these types, in one piece."""
+    """Under NCCL's rules: on GPUs alone, of these types, in one piece. What one process of a CPU
+    learns from the same batches is the truth."""
     found = on_stand_in("processes")
     assert found["different"] == []
     assert found["elsewhere"] == []
+    assert found["sent early"] > 0
+    assert found["difference to the CPU"] < 1e-5
 
 
 def test_processes_do_not_draw_the_same_numbers(on_stand_in):
