@@ -197,6 +197,8 @@ def test_a_training_swaps_its_pipeline_in(serve, teach, tmp_path):
     config = load_config(ROOT / "configs" / "cpu_cnn_crf.cfg")
     config["training"].update(max_epochs=0, max_steps=4, eval_frequency=2, patience=0)
     config.to_disk(tmp_path / "good.cfg")
+    config["training"]["max_steps"] = 10**6
+    config.to_disk(tmp_path / "long.cfg")
     config["training"]["optimizer"] = {"@optimizers": "no such optimizer"}
     config.to_disk(tmp_path / "bad.cfg")
     teaching, readers = teach(KNOWN, NEW, "一切都好。", labels=["time"])
@@ -221,6 +223,13 @@ def test_a_training_swaps_its_pipeline_in(serve, teach, tmp_path):
             labels = server.get("/v1/pipelines").json()["pipelines"][0]["labels"]
             assert ("time" in labels) == (name == "good")
             assert server.post({"text": KNOWN}).status_code == 200
+        teaching.train_with(tmp_path / "long.cfg", tmp_path / "long", "zh")
+        assert server.session.post(url, json={}).status_code == 200
+        while teaching.retraining.progress()["state"] != "training":
+            time.sleep(0.05)
+    ended = teaching.retraining.progress()
+    assert ended["state"] == "failed", "a training ends with its service"
+    assert "ended with the service" in ended["error"]
     assert set(before.labels) >= {"name", "address"}
     (trained,) = (tmp_path / "good").glob("*/model-best")
     assert spacy.load(trained).get_pipe("bertcrf").incorrect_spans_key == "incorrect_spans"
