@@ -164,7 +164,7 @@ def _ask(teachers: "Teachers", nlp: "Language", name: str, config: Any, raw: Pat
     from spacy.util import resolve_dot_names
 
     from spacy_bertcrf.cli.progress import counting
-    from spacy_bertcrf.models.teaching.beliefs import tags_of
+    from spacy_bertcrf.models.distillation.beliefs import tags_of
 
     pipe: Any = nlp.get_pipe(name)
     learner = tags_of(pipe.model)

@@ -127,7 +127,7 @@ class Recognizer(PosteriorPipe):
     ) -> dict[str, float]:
         """Learn to believe of some texts what the model believed when `nlp.resume_training` was
         called: the loss is the divergence of its distribution over whole tag sequences from that
-        of then. Labels that were added since are summed out (`models.teaching.divergence`).
+        of then. Labels that were added since are summed out (`models.distillation.divergence`).
         `nlp.rehearse` calls it, in turn with `nlp.update`, with raw texts of the kind that the
         model is not to forget; annotations are not looked at.
 

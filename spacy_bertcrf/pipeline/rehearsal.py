@@ -8,16 +8,16 @@ from thinc.api import torch2xp, xp2torch
 from thinc.types import Ragged
 
 from spacy_bertcrf.models.bridge.torch_shim import torch_shim
+from spacy_bertcrf.models.distillation.beliefs import beliefs, tags_of
+from spacy_bertcrf.models.distillation.divergence import divergence
 from spacy_bertcrf.models.spans.label_crfs import one_label_each
-from spacy_bertcrf.models.teaching.beliefs import beliefs, tags_of
-from spacy_bertcrf.models.teaching.divergence import divergence
 from spacy_bertcrf.models.types import CRFTaggerModel
 
 
 def rehearse(
     model: CRFTaggerModel, earlier: CRFTaggerModel, docs: Sequence[Doc], weight: float
 ) -> float:
-    """Add the gradients of `models.teaching.divergence` from an earlier model to this one.
+    """Add the gradients of `models.distillation.divergence` from an earlier model to this one.
 
     weight: what the sum over the Docs is multiplied by.
 

@@ -10,10 +10,10 @@ from thinc.api import Optimizer
 from torch import Tensor
 
 from spacy_bertcrf.models.current_training import current_training
+from spacy_bertcrf.models.distillation.beliefs import Belief, tags_of
+from spacy_bertcrf.models.distillation.divergence import divergence
 from spacy_bertcrf.models.resumable import State
 from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
-from spacy_bertcrf.models.teaching.beliefs import Belief, tags_of
-from spacy_bertcrf.models.teaching.divergence import divergence
 from spacy_bertcrf.training.strategies.loss_weights import LossWeight
 from spacy_bertcrf.training.strategies.teachers import Teachers
 
@@ -30,7 +30,7 @@ class Distillation(Strategy):
     annotation teach the CRF nothing, and are what the teacher knows beyond the annotated ones.
     Schemes (BIO, BIOES) and orders of labels may differ, as may all that reads the tokens, which
     must be the same. Labels that the teacher does not know are summed out, as
-    `models.teaching.divergence` says; labels that only the teacher knows are an error.
+    `models.distillation.divergence` says; labels that only the teacher knows are an error.
 
     teacher: the folder of a pipeline, or several: of these, the mean (their mixture).
     weight: a number, or a schedule over the optimizer's steps.

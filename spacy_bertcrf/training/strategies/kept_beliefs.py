@@ -10,7 +10,7 @@ import srsly
 from spacy.util import minibatch
 
 from spacy_bertcrf.layers.chains import TagChain
-from spacy_bertcrf.models.teaching.beliefs import Belief
+from spacy_bertcrf.models.distillation.beliefs import Belief
 
 FLOOR = 1e-4  # probabilities up to it are not kept
 _AT_ONCE = 500  # keys of one query

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from spacy.util import load_config
 
 from spacy_bertcrf.layers.chains import mixture
-from spacy_bertcrf.models.teaching.beliefs import Belief, Tags, beliefs, tags_of
+from spacy_bertcrf.models.distillation.beliefs import Belief, Tags, beliefs, tags_of
 from spacy_bertcrf.training.strategies.kept_beliefs import FLOOR, KeptBeliefs
 
 _FACTORIES = ("bertcrf", "bertcrf_spans")
@@ -96,7 +96,7 @@ class Teacher:
     def beliefs(
         self, docs: Sequence[Doc], learner: Tags, temperature: float, floor: float
     ) -> list[Belief]:
-        """As of `models.teaching.beliefs`, of Docs of another pipeline."""
+        """As of `models.distillation.beliefs`, of Docs of another pipeline."""
         read = [
             Doc(
                 self.nlp.vocab,

@@ -11,8 +11,8 @@ import torch
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
-from spacy_bertcrf.models.teaching.beliefs import beliefs, tags_of
-from spacy_bertcrf.models.teaching.divergence import divergence
+from spacy_bertcrf.models.distillation.beliefs import beliefs, tags_of
+from spacy_bertcrf.models.distillation.divergence import divergence
 from spacy_bertcrf.tagging import TagSet
 from spacy_bertcrf.training.strategies.distillation import Distillation
 from spacy_bertcrf.training.strategies.kept_beliefs import KeptBeliefs

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spacy_bertcrf.layers import LinearChainCRF, mask_of, pad
 from spacy_bertcrf.layers.chains import TagChain, cross_entropy
-from spacy_bertcrf.models.teaching.beliefs import Belief, Tags
+from spacy_bertcrf.models.distillation.beliefs import Belief, Tags
 from spacy_bertcrf.models.types import Array
 from spacy_bertcrf.tagging import TagSet
 

@@ -11,8 +11,8 @@ from thinc.api import xp2torch
 from spacy_bertcrf.layers import mask_of, pad
 from spacy_bertcrf.layers.chains import TagChain
 from spacy_bertcrf.models.bridge.torch_shim import torch_shim
+from spacy_bertcrf.models.distillation.tag_names import check_labels, ids_in, in_bioes
 from spacy_bertcrf.models.spans.label_crfs import TAGS, one_label_each
-from spacy_bertcrf.models.teaching.tag_names import check_labels, ids_in, in_bioes
 from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.tagging import TagSet
 
