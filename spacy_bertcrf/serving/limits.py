@@ -10,9 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The page asks for the token itself.
 OPEN_PATHS = (
-    "/healthz", "/readyz", "/", "/page.js", "/page.css",
-    "/teach", "/teach.js", "/teach_view.js", "/teach.css",
-)  # fmt: skip
+    *("/healthz", "/readyz", "/docs"),
+    *("/", "/page.js", "/page.css"),
+    *("/teach", "/teach.js", "/teach_view.js", "/teach_words.js", "/teach.css"),
+)
 
 SECURITY_HEADERS = {
     # No script or style but the page's own files, and nothing from elsewhere.

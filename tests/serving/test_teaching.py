@@ -13,6 +13,7 @@ from spacy.util import load_config
 
 from spacy_bertcrf.annotation.rows import Row
 from spacy_bertcrf.corpora.reading import read_corpus
+from spacy_bertcrf.serving.app import PAGE, TEACHING_PAGE
 from spacy_bertcrf.serving.readings import Reader
 from spacy_bertcrf.teaching.decisions import DecisionFile
 from spacy_bertcrf.teaching.retraining import Retraining, RunningError
@@ -128,7 +129,8 @@ def test_another_site_cannot_decide(session):
 def test_the_token_is_asked_for(serve, teach):
     teaching, readers = teach(KNOWN)
     with serve(readers, teaching=teaching, token="s3cret") as server:
-        assert server.get("/teach").status_code == 200
+        for path in [*PAGE, *TEACHING_PAGE, "/docs"]:
+            assert server.get(path).status_code == 200, "the page asks for the token itself"
         assert "script-src 'self'" in server.get("/teach").headers["Content-Security-Policy"]
         answer = requests.post(f"{server.url}/v1/teach/next", json={"tab": TAB})
         assert answer.status_code == 401
