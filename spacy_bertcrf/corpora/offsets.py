@@ -6,6 +6,7 @@ file. Where it has none, word borders may speak; where nothing does, the tool's 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, product
@@ -289,7 +290,17 @@ def _on_borders(text: str, mention: Mention, counting: Counting) -> bool:
 
 
 def _is_border(text: str, at: int) -> bool:
-    return at in (0, len(text)) or not (text[at - 1].isalnum() and text[at].isalnum())
+    """Whether a word may begin or end here. A mark belongs to the character that it stands on."""
+    if at in (0, len(text)):
+        return True
+    before = at - 1
+    while before and _is_mark(text[before]):
+        before -= 1
+    return not (_is_mark(text[at]) or (text[before].isalnum() and text[at].isalnum()))
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char).startswith("M")
 
 
 def _span(text: str, mention: Mention, counting: Counting) -> tuple[int, int] | None:

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bertcrf.corpora.offsets import (
     ALL,
     CODE_POINTS,
+    GRAPHEMES,
     UTF_16,
     Counting,
     OffsetRule,
@@ -59,6 +61,25 @@ def test_word_borders_speak_where_there_is_no_surface():
     assert decide([record], rule, FILE).counting == Counting(unit=UTF_16)
     right = Record(1, text=text, entities=[Mention(2, 6, "PER"), Mention(16, 20, "LOC")])
     assert decide([right], rule, FILE).counting == Counting(unit=CODE_POINTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("वह दिल्ली में रहती है", "दिल्ली"),
+        ("il e\u0301tait a\u0300 Gene\u0300ve", "Gene\u0300ve"),
+    ],
+)
+def test_a_mark_is_no_word_border(text, name):
+    """Else offsets that count what the reader sees as one letter, read as code points, fall on
+    vowel signs and accents, which look like borders as good as any: the name is moved."""
+    start, end = text.index(name), text.index(name) + len(name)
+    seen = [len(regex.findall(r"\X", text[:at])) for at in (start, end)]
+    record = Record(1, text=text, entities=[Mention(*seen, "LOC")])
+    rule = OffsetRule(Counting(), without_surface=(Counting(unit=GRAPHEMES),))
+    decision = decide([record], rule, FILE)
+    convert(record, decision.counting, ProblemLog(FILE))
+    assert [text[mention.start : mention.end] for mention in record.entities] == [name]
 
 
 def test_one_that_does_not_fit_is_reported_and_its_places_are_unknown():
