@@ -4,10 +4,8 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
-import spacy
 import torch
 from spacy.tokens import Doc
-from spacy.training import Example
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
@@ -28,17 +26,19 @@ class PlainTagger:
             bert, num_labels=len(self.tags)
         )
 
-    def train(self, docs: Sequence[Doc], *, pieces: int, epochs: int, rate: float, seed: int):
-        """Learn from the entities of Docs, in batches of as many wordpieces as the pipelines'."""
+    def train(
+        self, docs: Sequence[Doc], *, pieces: int, epochs: int, rate: float, seed: int
+    ) -> int:
+        """Learn from the entities of Docs, in batches of as many wordpieces as the pipelines'; the
+        number of steps."""
         torch.manual_seed(seed)
         rng = random.Random(seed)
-        blank = spacy.blank("zh", config={"nlp": {"tokenizer": {"segmenter": "char"}}})
         batches = []
         batcher = batch_by_pieces(pieces, self.bert)
         for _ in range(epochs):
-            examples = [Example(blank.make_doc(doc.text), doc) for doc in docs]
-            rng.shuffle(examples)
-            batches += [[example.reference for example in batch] for batch in batcher(examples)]
+            shuffled = list(docs)
+            rng.shuffle(shuffled)
+            batches += list(batcher(shuffled))
         head = list(self.model.classifier.parameters())
         body = [p for name, p in self.model.named_parameters() if "classifier" not in name]
         groups = [{"params": body, "lr": rate}, {"params": head, "lr": HEAD_RATE * rate}]
@@ -60,6 +60,7 @@ class PlainTagger:
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
+        return len(batches)
 
     def probabilities(self, docs: Sequence[Doc]) -> list[np.ndarray]:
         """For each Doc (n_tokens, n_tags); a token without wordpieces is outside."""
