@@ -15,6 +15,7 @@ from spacy_bertcrf.annotation.run import opened
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("start_python"),  # whose imports need not be done once more
     pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise"),
 ]
 

@@ -1,9 +1,8 @@
 """From files of texts and labels to a pipeline that classifies, with the user's commands."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -17,21 +16,6 @@ ROOT = Path(__file__).parents[2]
 LINES = ["今天天气很好\t0", "明天天气不好\t0", "他去了上海\t1", '他说"去广州\t1'] * 8
 
 
-def run(*args: object, cwd: Path) -> str:
-    """Run `python -m spacy ARGS` in a new process; its output, or a failure that shows it."""
-    result = subprocess.run(
-        [sys.executable, "-m", "spacy", *map(str, args)],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output
-    return output
-
-
 def run_here(*args: object) -> str:
     """Run `spacy ARGS` in this process, which saves the start of another."""
     result = CliRunner().invoke(app, [*map(str, args)])
@@ -40,7 +24,9 @@ def run_here(*args: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def model_best(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_best(
+    start_command: Callable[..., Any], tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """model-best of a short `spacy train` of the classifier, with batches of wordpieces, and
     training steps that are counted."""
     folder = tmp_path_factory.mktemp("work")
@@ -48,12 +34,18 @@ def model_best(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     (folder / "train.txt").write_text("\n".join(LINES), encoding="utf8")
     run_here("bertcrf", "convert", folder / "train.txt", folder / "train.spacy",
              "--classes", folder / "class.txt")  # fmt: skip
-    output = run("train", ROOT / "configs" / "bert_classifier.cfg", "--output", "training",
-                 "--paths.train", "train.spacy", "--paths.dev", "train.spacy",
-                 "--paths.transformer", tiny_bert, "--training.batcher.size", 64,
-                 "--training.optimizer.learn_rate.initial_rate", 0.01,
-                 "--training.max_epochs", 6, "--training.eval_frequency", 10,
-                 "--components.textcat.model.class_weights", "balanced", cwd=folder)  # fmt: skip
+    corpus = folder / "train.spacy"
+    process = start_command(
+        "train", ROOT / "configs" / "bert_classifier.cfg", "--output", folder / "training",
+        "--paths.train", corpus, "--paths.dev", corpus,
+        "--paths.transformer", tiny_bert, "--training.batcher.size", 64,
+        "--training.optimizer.learn_rate.initial_rate", 0.01,
+        "--training.max_epochs", 6, "--training.eval_frequency", 10,
+        "--components.textcat.model.class_weights", "balanced",
+        printed=folder / "printed.txt", environment={"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
     assert "not known how many there will be" not in output
     return folder / "training" / "model-best"
 

@@ -77,34 +77,6 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Forked:
-    """A process of `start_command`, as a `Popen`."""
-
-    def __init__(self, process, printed):
-        self._process = process
-        self._printed = printed
-        self.pid = process.pid
-
-    @property
-    def returncode(self):
-        return self._process.exitcode
-
-    def poll(self):
-        return self._process.exitcode
-
-    def wait(self):
-        self._process.join()
-
-    def end(self):
-        self._process.kill()
-        self._process.join()
-
-    def communicate(self, timeout=None):
-        self._process.join(timeout)
-        assert self.poll() is not None, f"not over after {timeout} seconds"
-        return self._printed.read_text("utf-8"), None
-
-
 @pytest.fixture
 def two_ranks(start_command, tmp_path):
     """Start both ranks of a training, as torchrun would."""
@@ -116,12 +88,13 @@ def two_ranks(start_command, tmp_path):
             printed = tmp_path / f"printed-{rank}.txt"
             environment = variables(rank, port)
             process = start_command("bertcrf", *arguments, printed=printed, environment=environment)
-            started.append(Forked(process, printed))
+            started.append(process)
         return started
 
     yield start
     for process in started:
-        process.end()
+        process.kill()
+        process.wait()
 
 
 def wait_for_checkpoint(process, folder, seconds=120):
@@ -210,7 +183,7 @@ def test_an_error_in_one_process_is_told_by_the_others(command, two_ranks, tmp_p
     assert "ended with ValueError: something is wrong" in output
 
 
-def test_torchrun_restarts_from_the_newest_checkpoint(command, tmp_path):
+def test_torchrun_restarts_from_the_newest_checkpoint(command, few_imports, tmp_path):
     """A machine that fails at night costs some steps, not the night."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     launcher += ["--max-restarts=1"]
@@ -221,7 +194,7 @@ def test_torchrun_restarts_from_the_newest_checkpoint(command, tmp_path):
         *command(**{"training.max_steps": 150}),
         "--resume",
     ]
-    with started(arguments) as torchrun:
+    with started(arguments, **few_imports) as torchrun:
         wait_for_checkpoint(torchrun, tmp_path / "output")
         os.kill(worker_of(torchrun.pid, rank=1), signal.SIGKILL)
         output = output_of(torchrun, 180)
@@ -267,16 +240,17 @@ def machines():
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
-def test_a_machine_that_is_lost_ends_the_training(command, machines, tmp_path):
+def test_a_machine_that_is_lost_ends_the_training(command, few_imports, machines, tmp_path):
     """Two machines, each with a network of its own; the cable of one is pulled, then no message
     ever says that it is gone."""
     names, address = machines
     ranks = [["ip", "netns", "exec", name, sys.executable, *MODULE] for name in names]
     arguments = [*command(), "--timeout", "4"]
     port = free_port()
+    settings = [{**few_imports, **variables(rank, port, address)} for rank in range(2)]
     with (
-        started([*ranks[0], *arguments], **variables(0, port, address)) as first,
-        started([*ranks[1], *arguments], **variables(1, port, address)) as second,
+        started([*ranks[0], *arguments], **settings[0]) as first,
+        started([*ranks[1], *arguments], **settings[1]) as second,
     ):
         wait_for_checkpoint(first, tmp_path / "output")
         subprocess.run(f"ip -n {names[1]} link set cable1 down".split(), check=True)

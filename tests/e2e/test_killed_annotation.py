@@ -59,7 +59,7 @@ def parts(folder):
 
 def wait_for_parts(folder, process, n):
     while len(list((folder / "output" / "parts").glob("part-*"))) < n:
-        assert process.is_alive(), printed(folder)
+        assert process.poll() is None, printed(folder)
         time.sleep(0.005)
 
 
@@ -81,14 +81,14 @@ def test_kills_while_files_are_written_lose_and_double_nothing(start, arguments,
     for _ in range(N_KILLS):
         before = parts(tmp_path) if (tmp_path / "output").exists() else {}
         process = start(*arguments, kill_at=rng.randint(1, 60))
-        process.join()
-        assert process.exitcode == -signal.SIGKILL, printed(tmp_path)
+        process.wait()
+        assert process.returncode == -signal.SIGKILL, printed(tmp_path)
         after = parts(tmp_path) if (tmp_path / "output").exists() else {}
         assert all(len(ids) >= 9 for ids in after.values())
         assert before.items() <= after.items()
     process = start(*arguments)
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     check_complete(tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_the_first_process_is_killed_and_takes_the_others_along(start, arguments
     children = [int(pid) for pid in descendants(process.pid)]
     assert children
     os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    process.wait()
     deadline = time.monotonic() + 10
     while any(is_alive(pid) for pid in children) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -109,8 +109,8 @@ def test_the_first_process_is_killed_and_takes_the_others_along(start, arguments
         path: path.stat().st_mtime_ns for path in (tmp_path / "output" / "parts").glob("part-*")
     }
     process = start(*arguments)
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     check_complete(tmp_path)
     again = [path for path, when in changed.items() if path.stat().st_mtime_ns != when]
     assert len(again) <= len(changed) - len(done) <= 2
@@ -141,16 +141,16 @@ def test_ctrl_c_ends_it_in_good_order(options, start, arguments, tmp_path):
     process = start(*arguments, *options)
     wait_for_parts(tmp_path, process, 2)
     os.kill(process.pid, signal.SIGINT)
-    process.join()
-    if process.exitcode != 0:  # It may have been in the last shard.
-        assert process.exitcode == 130, printed(tmp_path)
+    process.wait()
+    if process.returncode != 0:  # It may have been in the last shard.
+        assert process.returncode == 130, printed(tmp_path)
         assert "The same command goes on" in printed(tmp_path)
         manifest = json.loads((tmp_path / "output" / "manifest.json").read_text())
         assert manifest["status"] == "stopped"
         assert 0 < manifest["texts"] < N_TEXTS
     process = start(*arguments)
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     check_complete(tmp_path)
 
 
@@ -158,15 +158,15 @@ def test_a_full_disk_is_an_error_and_no_harm(start, arguments, tmp_path):
     """With some space freed, the same command goes on."""
     large = [*arguments, "--save-texts", "--shard-size", 50]
     process = start(*large, kill_at=30)
-    process.join()
+    process.wait()
     before = parts(tmp_path)
     assert before
     process = start(*large, size_limit=4000)
-    process.join()
-    assert process.exitcode == 1
+    process.wait()
+    assert process.returncode == 1
     assert re.search(r"File too large.*part-0000", printed(tmp_path))
     assert parts(tmp_path) == before
     process = start(*large)
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     check_complete(tmp_path, shard_size=50)

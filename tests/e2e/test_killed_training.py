@@ -5,8 +5,10 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -79,8 +81,8 @@ def unharmed(start, config, tmp_path_factory):
     )  # fmt: skip
     wait_until_it_trains(folder, process, n_earlier=0)
     began = time.monotonic()
-    process.join()
-    assert process.exitcode == 0, printed(folder)
+    process.wait()
+    assert process.returncode == 0, printed(folder)
     return outcome(folder), time.monotonic() - began
 
 
@@ -101,7 +103,7 @@ def outcome(folder):
 def wait_until_it_trains(folder, process, n_earlier):
     path = folder / "printed.txt"
     while not path.exists() or path.read_text().count("Training pipeline") <= n_earlier:
-        assert process.is_alive(), printed(folder)
+        assert process.poll() is None, printed(folder)
         time.sleep(0.02)
 
 
@@ -126,15 +128,16 @@ def test_kills_at_random_moments_change_nothing(start, arguments, unharmed, tmp_
     while True:
         process = start(*arguments, "--resume")
         wait_until_it_trains(tmp_path, process, n_earlier=n_kills)
-        process.join(rng.uniform(0, 0.4) * seconds if n_kills < N_KILLS else None)
-        if process.exitcode is not None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0, 0.4) * seconds if n_kills < N_KILLS else None)
+        if process.returncode is not None:
             break
         os.kill(process.pid, signal.SIGKILL)
-        process.join()
+        process.wait()
         n_kills += 1
         whole_pipelines(tmp_path)
     assert n_kills
-    assert process.exitcode == 0, printed(tmp_path)
+    assert process.returncode == 0, printed(tmp_path)
     assert outcome(tmp_path) == expected
 
 
@@ -143,12 +146,12 @@ def test_kills_while_files_are_written_change_nothing(start, arguments, unharmed
     rng = random.Random()
     for _ in range(N_KILLS):
         process = start(*arguments, "--resume", kill_at=rng.randint(1, 120))
-        process.join()
-        assert process.exitcode in (-signal.SIGKILL, 0), printed(tmp_path)
+        process.wait()
+        assert process.returncode in (-signal.SIGKILL, 0), printed(tmp_path)
         whole_pipelines(tmp_path)
     process = start(*arguments, "--resume")
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     assert outcome(tmp_path) == unharmed[0]
     left = [path.name for path in (tmp_path / "output").rglob(".*")]
     assert left == []
@@ -161,57 +164,57 @@ def test_a_signal_ends_it_with_a_checkpoint(number, code, start, arguments, unha
     process = start(*slow)
     while not (tmp_path / "output" / "model-last").exists():
         time.sleep(0.01)
-        assert process.is_alive(), printed(tmp_path)
+        assert process.poll() is None, printed(tmp_path)
     os.kill(process.pid, number)
-    process.join()
-    if process.exitcode != 0:  # The signal may come in the last step.
-        assert process.exitcode == code, printed(tmp_path)
+    process.wait()
+    if process.returncode != 0:  # The signal may come in the last step.
+        assert process.returncode == code, printed(tmp_path)
         assert "--resume" in printed(tmp_path)
         steps = sorted(path.name for path in (tmp_path / "output" / "checkpoints").iterdir())
         assert steps[0] == "step-0"
         assert len(steps) == 2
     process = start(*slow, "--resume")
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     assert outcome(tmp_path) == unharmed[0]
 
 
 def test_a_full_disk_loses_no_checkpoint(start, arguments, unharmed, tmp_path):
     """Else the user frees some space and finds that there is nothing to go on with."""
     process = start(*arguments, kill_at=100)
-    process.join()
+    process.wait()
     folder = tmp_path / "output" / "checkpoints"
     before = sorted(folder.glob("step-*"))
     process = start(*arguments, "--resume", size_limit=30_000)
-    process.join()
-    assert process.exitcode == 1
+    process.wait()
+    assert process.returncode == 1
     assert "could not be written" in printed(tmp_path)
     assert sorted(folder.iterdir()) == before
     whole_pipelines(tmp_path)
     process = start(*arguments, "--resume")
-    process.join()
-    assert process.exitcode == 0, printed(tmp_path)
+    process.wait()
+    assert process.returncode == 0, printed(tmp_path)
     assert outcome(tmp_path) == unharmed[0]
 
 
 def test_an_earlier_training_is_not_lost_by_mistake(start, arguments, tmp_path):
     """Without --resume, one more call of the same command would erase days of training."""
     process = start(*arguments, kill_at=100)
-    process.join()
+    process.wait()
     folder = tmp_path / "output" / "checkpoints"
     before = sorted(folder.glob("step-*"))
     process = start(*arguments)
-    process.join()
-    assert process.exitcode == 1
+    process.wait()
+    assert process.returncode == 1
     assert "--resume" in printed(tmp_path)
     process = start(*arguments, "--resume", "--training.dropout", 0.2)
-    process.join()
-    assert process.exitcode == 1
+    process.wait()
+    assert process.returncode == 1
     assert "training.dropout was 0.3 and is 0.2" in printed(tmp_path)
     for path in before:
         (path / "state.json").write_text("{}")
     process = start(*arguments, "--resume")
-    process.join()
-    assert process.exitcode == 1
+    process.wait()
+    assert process.returncode == 1
     assert "is whole" in printed(tmp_path)
     assert sorted(folder.glob("step-*")) == before

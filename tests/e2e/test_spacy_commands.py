@@ -1,8 +1,8 @@
 """The commands that a user types, from a corpus to a pipeline that `spacy.load` opens.
 
-Those that only entry points bring our names to (`convert`, `fill-config`, `train`, and loading a
-package) start a new Python each; the others run in this one, which saves the start. The quick start
-of `.ci/run` goes through all of them in new ones.
+Those that only entry points bring our names to (`fill-config`, `train`, and loading a package)
+start a new Python each; the others run in this one, which saves the start. The quick start of
+`.ci/run` goes through all of them in new ones.
 """
 
 import json
@@ -61,14 +61,12 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part, n_lines in (("train", 200), ("dev", 50)):
         lines = (SAMPLE / f"{part}.json").read_text(encoding="utf-8").splitlines()[:n_lines]
         (folder / f"{part}.json").write_text("\n".join(lines), encoding="utf-8")
-    convert = "bertcrf", "convert"
-    run("spacy", *convert, "train.json", "train.spacy", "--lang", "zh", cwd=folder)
-    run_in(folder, *convert, "dev.json", "dev.spacy", "--lang", "zh")
+        run_in(folder, "bertcrf", "convert", f"{part}.json", f"{part}.spacy", "--lang", "zh")
     return folder
 
 
 @pytest.fixture(scope="module")
-def model_best(work: Path) -> Path:
+def model_best(work: Path, few_imports: dict[str, str]) -> Path:
     """model-best of a short `spacy train` with a BERT that `pretrain --new` made."""
     run_in(work, "bertcrf", "pretrain", "train.spacy", "--new", "tiny", "--layers", 1, "--width",
            32, "--heads", 2, "--epochs", 0, "--output", "bert")  # fmt: skip
@@ -76,7 +74,7 @@ def model_best(work: Path) -> Path:
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
         "--training.max_epochs", 0, "--training.max_steps", 120, "--training.eval_frequency", 60,
         "--training.optimizer.learn_rate.initial_rate", 0.003,
-        "--training.optimizer.learn_rate.warmup", 0, cwd=work)  # fmt: skip
+        "--training.optimizer.learn_rate.warmup", 0, cwd=work, env=few_imports)  # fmt: skip
     return work / "training" / "model-best"
 
 
@@ -89,13 +87,13 @@ def test_every_shipped_config_is_complete(config: str, run_here: Callable[..., s
     assert "Config is valid" in output
 
 
-def test_the_defaults_of_the_factory_fill_a_config(work: Path) -> None:
+def test_the_defaults_of_the_factory_fill_a_config(work: Path, few_imports: dict[str, str]) -> None:
     """A config that names nothing but the factory is what `init fill-config` is given."""
     (work / "partial.cfg").write_text(
         '[nlp]\nlang = "zh"\npipeline = ["bertcrf"]\n\n'
         '[components]\n\n[components.bertcrf]\nfactory = "bertcrf"\n'
     )
-    run("spacy", "init", "fill-config", "partial.cfg", "filled.cfg", cwd=work)
+    run("spacy", "init", "fill-config", "partial.cfg", "filled.cfg", cwd=work, env=few_imports)
     filled = (work / "filled.cfg").read_text()
     assert "spacy-bertcrf.CRFTagger.v1" in filled
     assert "spacy-bertcrf.BiLSTM.v1" in filled
@@ -135,7 +133,11 @@ def test_a_trained_pipeline_is_evaluated_applied_and_timed(
 
 
 def test_a_packaged_pipeline_is_installed_and_loaded(
-    work: Path, model_best: Path, tmp_path: Path, run_here: Callable[..., str]
+    work: Path,
+    model_best: Path,
+    few_imports: dict[str, str],
+    tmp_path: Path,
+    run_here: Callable[..., str],
 ) -> None:
     """What is handed on is a package: it must load by name where only it was installed."""
     run_here("package", model_best, tmp_path, "--name", "tiny", "--version", "1.2.3",
@@ -148,10 +150,11 @@ def test_a_packaged_pipeline_is_installed_and_loaded(
         "doc = nlp('王小明在北京工作。'); "
         "print(nlp.meta['version'], nlp.pipe_names, type(doc.ents).__name__)"
     )
+    path = os.pathsep.join([str(site), few_imports["PYTHONPATH"]])
     result = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site), "HF_HUB_OFFLINE": "1"},
+        env={**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
         timeout=120,

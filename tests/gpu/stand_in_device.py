@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from stand_in_journal import journal
-from torch.utils._pytree import tree_map
 from torch.utils.backend_registration import (
     _DummyBackendModule,
     _setup_privateuseone_for_python_backend,
@@ -121,7 +120,7 @@ def run(op: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     if target is not None:
         kwargs = {**kwargs, "device": torch.device("cpu")}
     with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.Python)):
-        result = op(*tree_map(_raw, args), **tree_map(_raw, kwargs))
+        result = op(*_mapped(_raw, args), **{k: _mapped(_raw, v) for k, v in kwargs.items()})
     if not to_device:
         return result
     # What is written to stays the same object.
@@ -137,7 +136,7 @@ def run(op: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
             return same.get(id(value), value)
         return DeviceTensor(value)
 
-    return tree_map(on_the_device, result)
+    return _mapped(on_the_device, result)
 
 
 def _check_devices(name: str, args: tuple, on_cpu: list[torch.Tensor]) -> None:
@@ -201,6 +200,13 @@ def _tensors(values: Any) -> Iterator[torch.Tensor]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _tensors(value)
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """The value, or each of the values that a list or tuple holds."""
+    if isinstance(value, list | tuple):
+        return type(value)([_mapped(function, part) for part in value])
+    return function(value)
 
 
 def _raw(value: Any) -> Any:

@@ -1,10 +1,14 @@
 """Trainings on a stand-in for a GPU, beside the same on the CPU: a script that the tests start in
 a process of its own, for such a device is there for good once it is there.
 
-    python stand_in_trainings.py CASES.json OUTPUT.json
+    python stand_in_trainings.py GROUPS.json
+
+Each group is a list of processes that run at the same time, forked from this one after its imports,
+which take longest. Of each: its environment, the file with its cases, and that for its output.
 """
 
 import json
+import os
 import sys
 import traceback
 import warnings
@@ -49,14 +53,37 @@ KINDS = {
 }
 
 
-def main(cases: str, output: str) -> None:
-    found = {}
-    for name, case in json.loads(Path(cases).read_text()).items():
-        try:
-            found[name] = KINDS[case.get("kind", "twin")](case)
-        except Exception:
-            found[name] = {"error": traceback.format_exc()}
-    Path(output).write_text(json.dumps(found))
+def main(groups: str) -> None:
+    for group in json.loads(Path(groups).read_text()):
+        started = []
+        for process in group:
+            pid = os.fork()
+            if pid == 0:
+                run(**process)
+            started.append(pid)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in started]
+        if any(codes):
+            sys.exit(f"processes ended with {codes}")
+
+
+def run(environment: dict[str, str], cases: str, output: str) -> None:
+    """Go through the cases, and end this process."""
+    code = 1
+    try:
+        os.environ.update(environment)
+        found = {}
+        for name, case in json.loads(Path(cases).read_text()).items():
+            try:
+                found[name] = KINDS[case.get("kind", "twin")](case)
+            except Exception:
+                found[name] = {"error": traceback.format_exc()}
+        Path(output).write_text(json.dumps(found))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

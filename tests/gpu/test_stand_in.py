@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -188,37 +187,41 @@ def cases(bert: Path) -> dict[str, dict[str, dict[str, Any]]]:
 def on_stand_in(
     tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], dict[str, Any]]:
-    """What was found out in a case. All those of a group run in one process, for its start takes
-    longest."""
+    """What was found out in a case. All run from one start, for it takes longest."""
     if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
         pytest.skip("this torch has no devices that are written in Python")
-    groups = cases(tiny_bert)
-
-    @cache
-    def run(group: str) -> dict[str, Any]:
-        folder = tmp_path_factory.mktemp("stand_in")
-        (folder / "cases.json").write_text(json.dumps(groups[group]))
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(free_port()),
-            "WORLD_SIZE": str(N_PROCESSES[group]),
-        }
-        started = []
-        for rank in range(N_PROCESSES[group]):
-            output = folder / f"found-{rank}.json"
-            command = [sys.executable, SCRIPT, folder / "cases.json", output]
-            own = {**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=own))
-        errors = [process.communicate()[1] for process in started]
-        assert not any(process.returncode for process in started), "\n".join(errors)
-        found: dict[str, Any] = json.loads((folder / "found-0.json").read_text())
-        return found
+    if not hasattr(os, "fork"):
+        pytest.skip("Windows does not fork")
+    folder = tmp_path_factory.mktemp("stand_in")
+    groups = []
+    for group, of_group in cases(tiny_bert).items():
+        (folder / f"{group}.json").write_text(json.dumps(of_group))
+        n, port = N_PROCESSES[group], free_port()
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(n)}
+        groups.append(
+            [
+                {
+                    "environment": {**where, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    "cases": str(folder / f"{group}.json"),
+                    "output": str(folder / f"{group}-{rank}.json"),
+                }
+                for rank in range(n)
+            ]
+        )
+    (folder / "groups.json").write_text(json.dumps(groups))
+    result = subprocess.run(
+        [sys.executable, SCRIPT, folder / "groups.json"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    outcome: dict[str, Any] = {}
+    for group in N_PROCESSES:
+        outcome |= json.loads((folder / f"{group}-0.json").read_text())
 
     def found(name: str) -> Any:
-        group = next(group for group, named in groups.items() if name in named)
-        of_case = run(group)[name]
+        of_case = outcome[name]
         assert "error" not in of_case, of_case["error"]
         return of_case
 

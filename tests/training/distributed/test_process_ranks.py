@@ -1,10 +1,7 @@
 """Trainings by two and three real processes, over gloo, beside the same by one."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -51,8 +48,8 @@ UNFREEZING = {"@callbacks": "spacy-bertcrf.gradual_unfreezing.v1", "unit": "step
 
 
 @pytest.fixture(scope="session")
-def results(tagged_corpus, tiny_bert, tmp_path_factory):
-    """What rank 0 found out of each case: all in one start, for starting takes longest."""
+def results(start_python, tagged_corpus, tiny_bert, tmp_path_factory):
+    """What rank 0 found out of each case, in three processes that go through all of them."""
 
     def case(
         n,
@@ -137,21 +134,18 @@ def results(tagged_corpus, tiny_bert, tmp_path_factory):
     }
     (folder / "cases.json").write_text(json.dumps(cases))
     environment = {
-        **os.environ,
         "OMP_NUM_THREADS": "1",
         "MASTER_ADDR": "127.0.0.1",
         "PORT_2": str(free_port()),
         "PORT_3": str(free_port()),
     }
-    arguments = [sys.executable, SCRIPT, folder / "cases.json", folder / "results.json"]
+    arguments = [SCRIPT, folder / "cases.json", folder / "results.json"]
     processes = [
-        subprocess.Popen(
-            [*arguments, str(rank)], env=environment, stderr=subprocess.PIPE, text=True
-        )
+        start_python(*arguments, rank, printed=folder / f"{rank}.txt", environment=environment)
         for rank in range(3)
     ]
-    errors = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(errors)
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(said)
     return json.loads((folder / "results.json").read_text())
 
 
