@@ -132,11 +132,15 @@ def no_waiting_for_the_disk() -> Iterator[None]:
 
 
 class Forked:
-    """A process that was forked from one with all imported, as a `subprocess.Popen`."""
+    """A process that was forked from one with all imported: as a `subprocess.Popen`, and as the
+    `multiprocessing.Process` that it is."""
 
     def __init__(self, process: BaseProcess, args: Sequence[str], printed: Path):
         self._process, self.args, self._printed = process, args, printed
         self.pid = process.pid
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._process, name)
 
     @property
     def returncode(self) -> int | None:
