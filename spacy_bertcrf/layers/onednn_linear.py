@@ -1,10 +1,12 @@
 """Linear layers whose float32 products are oneDNN's, on CPUs where that is faster."""
 
-from types import MethodType
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from spacy_bertcrf.layers.half_precision_casts import half_precision_product
 
 # torch multiplies float32 matrices by MKL, which on an AMD CPU is as fast as AVX2 and no faster;
 # there oneDNN, which torch has inside as well, does more than twice as much by AVX-512. With AVX2
@@ -25,25 +27,37 @@ def multiply_by_onednn(module: nn.Module) -> None:
         for layer in module.modules():
             # Not those of a derived class, which may compute something else.
             if type(layer) is nn.Linear:
-                vars(layer)["forward"] = MethodType(_forward, layer)
+                # No bound method, for it would not pickle.
+                vars(layer)["forward"] = partial(_forward, layer)
 
 
 def _forward(layer: nn.Linear, input: Tensor) -> Tensor:
     if _is_for_onednn(input, layer.weight):
         output: Tensor = _Linear.apply(input.flatten(0, -2), layer.weight, layer.bias)
         return output.unflatten(0, input.shape[:-1])
+    if _is_plain(input, layer.weight):
+        half = half_precision_product(input, layer.weight, layer.bias)
+        if half is not None:
+            return half
     return nn.Linear.forward(layer, input)
 
 
 def _is_for_onednn(input: Tensor, weight: Tensor) -> bool:
     return (
-        # Those that quantise weights in place, as torchao does, put tensors of their own there.
-        type(weight) in (nn.Parameter, Tensor)
-        and input.device.type == weight.device.type == "cpu"
-        and input.dtype == weight.dtype == torch.float32
+        _is_plain(input, weight)
+        and input.dtype == torch.float32
         and input.dim() > 1
         and input.numel() > 0
         and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _is_plain(input: Tensor, weight: Tensor) -> bool:
+    return (
+        # Those that quantise weights in place, as torchao does, put tensors of their own there.
+        type(weight) in (nn.Parameter, Tensor)
+        and input.device.type == weight.device.type == "cpu"
+        and weight.dtype == torch.float32
     )
 
 

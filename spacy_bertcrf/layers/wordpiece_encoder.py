@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spacy_bertcrf.layers.half_precision_casts import sharing_casts
 from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
 from spacy_bertcrf.layers.recomputation import recomputed
 
@@ -66,12 +67,13 @@ class WordpieceEncoder(nn.Module):
         rows = [self.pieceless[None]]
         if n_recomputed and not self._learns():
             n_recomputed = 0
-        for i, (ids, mask) in enumerate(zip(input_ids, attention_masks, strict=True)):
-            # The backward pass begins with the last batches, so that what they kept is free again
-            # when the first are computed again.
-            is_recomputed = i < n_recomputed
-            encode = partial(recomputed, self.encode) if is_recomputed else self.encode
-            rows.append(encode(ids, mask).flatten(0, 1))
+        with sharing_casts(keep_weights=len(input_ids) > 1):
+            for i, (ids, mask) in enumerate(zip(input_ids, attention_masks, strict=True)):
+                # The backward pass begins with the last batches, so that what they kept is free
+                # again when the first are computed again.
+                is_recomputed = i < n_recomputed
+                encode = partial(recomputed, self.encode) if is_recomputed else self.encode
+                rows.append(encode(ids, mask).flatten(0, 1))
         flat = torch.cat(rows)
         if bags is None:
             return flat.index_select(0, pieces)
@@ -111,8 +113,8 @@ class WordpieceEncoder(nn.Module):
     def _autocast(self, device: torch.device) -> AbstractContextManager:
         enabled = self.autocast_dtype is not None
         # All threads share torch's cache of weights in half precision, and what one has put there
-        # outlives a step of training that another takes. A forward pass reads each weight once,
-        # so that it has nothing to gain from the cache.
+        # outlives a step of training that another takes. `sharing_casts` keeps what one pass
+        # without gradients can use again.
         return torch.autocast(
             device.type, dtype=self.autocast_dtype, enabled=enabled, cache_enabled=False
         )

@@ -1,6 +1,8 @@
 """Linear layers by oneDNN: the same function, gradients and parameters as torch's own."""
 
 import copy
+import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -122,10 +124,12 @@ def test_modules_are_changed_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @requires_onednn
-def test_a_copy_multiplies_by_its_own_weights() -> None:
-    """Else what learns would be another module than what it is a copy of."""
+@pytest.mark.parametrize("copied_by", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_multiplies_by_its_own_weights(copied_by: Callable) -> None:
+    """Else what learns would be another module than what it is a copy of, and so would what
+    `nlp.pipe(n_process=2)` sends to processes that are spawned."""
     module = onednns(nn.Sequential(nn.Linear(3, 3)))
-    copied = copy.deepcopy(module)
+    copied = copied_by(module)
     assert is_onednns(copied[0])
     with torch.no_grad():
         copied[0].weight.zero_()

@@ -1,0 +1,68 @@
+"""Casts to half precision that several products share, in a forward pass without gradients."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@contextmanager
+def sharing_casts(keep_weights: bool) -> Iterator[None]:
+    """Let `half_precision_product` cast no tensor twice, in this thread and inside a with block.
+
+    torch's autocast casts each input anew for queries, keys and values, and each weight anew for
+    every batch, or else keeps weights for all threads, beyond a step of training that another one
+    takes.
+
+    keep_weights: whether several batches read them.
+    """
+    token = _present.set(_Casts(keep_weights))
+    try:
+        yield
+    finally:
+        _present.reset(token)
+
+
+def half_precision_product(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """What a linear layer gives under autocast on a CPU, bit for bit; None where no casts are
+    shared, or there is nothing to cast to."""
+    casts = _present.get()
+    if casts is None or not torch.is_autocast_enabled("cpu") or torch.is_grad_enabled():
+        return None
+    dtype = torch.get_autocast_dtype("cpu")
+    return F.linear(
+        casts.of_input(input, dtype),
+        casts.of_weight(weight, dtype),
+        None if bias is None else casts.of_weight(bias, dtype),
+    )
+
+
+class _Casts:
+    """Each cast with what it is of, so that nothing else comes to have its id."""
+
+    def __init__(self, keep_weights: bool):
+        self._keep_weights = keep_weights
+        self._weights: dict[int, tuple[Tensor, Tensor]] = {}
+        self._input: tuple[Tensor, int, Tensor] | None = None
+
+    def of_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        if not self._keep_weights:
+            return weight.to(dtype)
+        if id(weight) not in self._weights:
+            self._weights[id(weight)] = weight, weight.to(dtype)
+        return self._weights[id(weight)][1]
+
+    def of_input(self, input: Tensor, dtype: torch.dtype) -> Tensor:
+        """Of the last one alone."""
+        if input.dtype == dtype or input.is_inference():  # which has no version
+            return input.to(dtype)
+        last = self._input
+        if last is None or last[0] is not input or last[1] != input._version:
+            last = self._input = input, input._version, input.to(dtype)
+        return last[2]
+
+
+_present: ContextVar[_Casts | None] = ContextVar("half_precision_casts", default=None)
