@@ -30,8 +30,8 @@ from spacy_bertcrf.training.piece_batches import batch_by_pieces
 PREDICTION = [
     (WordpieceEncoder, "encode", "BERT's forward"),
     (bert_encoder, "_read", "wordpieces, windows and batches"),
-    (BiLSTM, "forward", "BiLSTM"),
-    (SequenceTagger, "forward", "padding, projection"),
+    (BiLSTM, "read_packed", "BiLSTM"),
+    (SequenceTagger, "forward", "projection"),
     (Posterior, "best_paths", "CRF, decoding"),
     (CRFEntityRecognizer, "set_annotations", "entities in the Docs"),
 ]

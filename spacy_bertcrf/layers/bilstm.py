@@ -55,10 +55,7 @@ class BiLSTM(nn.Module):
         if longest == 0 or batch == 0:
             return padded.new_zeros(batch, longest, self.output_width)
         padded = self.dropout(padded)
-        # One that torch.ao.quantization has put in its place keeps its weights to itself.
-        shows_weights = isinstance(self.lstm, nn.LSTM)
-        on_cpu = padded.device.type == "cpu"
-        if shows_weights and on_cpu and mask.numel() <= MAX_PADDING * mask.sum():
+        if padded.device.type == "cpu" and self._can_scan(mask.numel(), int(mask.sum())):
             return self._scan(padded, mask)
         # torch packs no sequence of length 0: an empty one is read as one padding token, and
         # what comes of that is erased below.
@@ -69,8 +66,9 @@ class BiLSTM(nn.Module):
         return torch.where(mask.unsqueeze(2), hidden, 0.0)
 
     def read_packed(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """What `forward` computes, without padding: for a GPU, which then has nothing to wait for
-        and needs one operation for all lengths.
+        """What `forward` computes, of tokens without padding: for a GPU, which then has nothing to
+        wait for and needs one operation for all lengths, and for prediction on a CPU, where each
+        vector is then copied once for each direction.
 
         vectors: (n_tokens, input_width), sequence after sequence, at least one. lengths: (batch,)
         int64 on the CPU.
@@ -82,6 +80,9 @@ class BiLSTM(nn.Module):
                 f"the sequences are {int(lengths.sum())} tokens long together, and there are "
                 f"{len(vectors)}: pass one row for each token"
             )
+        n_positions = len(lengths) * int(lengths.max())
+        if vectors.device.type == "cpu" and self._can_scan(n_positions, len(vectors)):
+            return self._scan_rows(self.dropout(vectors), lengths)
         layout = time_major(lengths.numpy())
         indices = np.concatenate([layout.tokens, np.argsort(layout.tokens)])
         there, back = torch.from_numpy(indices).to(vectors.device, non_blocking=True).chunk(2)
@@ -90,6 +91,42 @@ class BiLSTM(nn.Module):
         output, _ = self.lstm(PackedSequence(packed, sizes))
         hidden: Tensor = output.data.index_select(0, back)
         return hidden
+
+    def _can_scan(self, n_positions: int, n_tokens: int) -> bool:
+        # One that torch.ao.quantization has put in its place keeps its weights to itself.
+        return isinstance(self.lstm, nn.LSTM) and n_positions <= MAX_PADDING * n_tokens
+
+    def _scan_rows(self, rows: Tensor, lengths: Tensor) -> Tensor:
+        """What `_scan` computes. What is read in the place of padding comes last in each direction,
+        so that it may be anything.
+
+        rows: (n_tokens, input_width), sequence after sequence. lengths: (batch,) on the CPU.
+
+        Returns (n_tokens, hidden_width).
+        """
+        begins = lengths.cumsum(0) - lengths
+        steps = torch.arange(int(lengths.max()))[:, None]
+        forth = torch.where(steps < lengths, begins + steps, 0).flatten()
+        back = torch.where(steps < lengths, begins + lengths - 1 - steps, 0).flatten()
+        sequences = torch.arange(len(lengths)).repeat_interleave(lengths)
+        positions = torch.arange(len(rows)) - begins[sequences]
+        from_forth = positions * len(lengths) + sequences
+        from_back = (lengths[sequences] - 1 - positions) * len(lengths) + sequences
+        shape = len(steps), len(lengths)
+        for layer in range(self.lstm.num_layers):
+            if layer > 0:
+                rows = functional.dropout(rows, self.lstm.dropout, self.training)
+            states = [
+                self._read(rows.index_select(0, there).unflatten(0, shape), weights, False)
+                .flatten(0, 1)
+                .index_select(0, here)
+                for there, here, weights in (
+                    (forth, from_forth, self.lstm.all_weights[2 * layer]),
+                    (back, from_back, self.lstm.all_weights[2 * layer + 1]),
+                )
+            ]
+            rows = torch.cat(states, dim=1)
+        return rows
 
     def _scan(self, padded: Tensor, mask: Tensor) -> Tensor:
         """Each direction by itself, from the first token that it reads on, so that padding comes
@@ -101,16 +138,16 @@ class BiLSTM(nn.Module):
             if layer > 0:
                 padded = functional.dropout(padded, self.lstm.dropout, self.training)
             padded = padded.where(mask.unsqueeze(2), 0.0)
-            forth = self._read(padded, self.lstm.all_weights[2 * layer])
-            back = self._read(_take(padded, mirrored), self.lstm.all_weights[2 * layer + 1])
+            forth = self._read(padded, self.lstm.all_weights[2 * layer], True)
+            back = self._read(_take(padded, mirrored), self.lstm.all_weights[2 * layer + 1], True)
             padded = torch.cat([forth, _take(back, mirrored)], dim=2)
         return padded.where(mask.unsqueeze(2), 0.0)
 
-    def _read(self, padded: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    def _read(self, padded: Tensor, weights: Sequence[Tensor], batch_first: bool) -> Tensor:
         """The states of one layer in one direction."""
-        start = padded.new_zeros(1, len(padded), self.lstm.hidden_size)
+        start = padded.new_zeros(1, padded.shape[1 - batch_first], self.lstm.hidden_size)
         states: Tensor = torch.lstm(
-            padded, (start, start), list(weights), True, 1, 0.0, self.training, False, True
+            padded, (start, start), list(weights), True, 1, 0.0, self.training, False, batch_first
         )[0]
         return states
 

@@ -13,7 +13,8 @@ class SequenceTagger(nn.Module):
     encoder: a module that maps padded vectors (batch, max_len, input_width) and a mask
         (batch, max_len) to (batch, max_len, encoder.output_width), such as `BiLSTM` or `TCN`;
         None puts the projection on the token vectors themselves. One that has a method
-        `read_packed`, as `BiLSTM` does, is given vectors on a GPU without padding.
+        `read_packed`, as `BiLSTM` does, is given vectors without padding on a GPU, and in
+        evaluation mode.
     input_width: width of the token vectors.
     num_tags: number of tags.
     dropout: share of the values dropped before the projection.
@@ -45,7 +46,9 @@ class SequenceTagger(nn.Module):
     def _encoded(self, encoder: nn.Module, vectors: Tensor, lengths: Tensor) -> Tensor:
         read_packed: Callable[[Tensor, Tensor], Tensor] | None
         read_packed = getattr(encoder, "read_packed", None)
-        if read_packed is not None and vectors.device.type != "cpu" and len(vectors):
+        # In training on a CPU, dropout would draw other numbers than it has drawn so far.
+        is_packed = not self.training or vectors.device.type != "cpu"
+        if read_packed is not None and is_packed and len(vectors):
             return read_packed(vectors, lengths)
         padded, mask = pad(vectors, lengths)
         return unpad(encoder(padded, mask), lengths)
