@@ -10,6 +10,7 @@ import torch
 from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, torch2xp, xp2torch
 from thinc.util import convert_recursive
 
+from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
 from spacy_bertcrf.models.bridge import adam
 from spacy_bertcrf.models.bridge.pretrained_rate import watch_rate
 from spacy_bertcrf.models.bridge.trained_parameters import torch_shims, trained_parameters
@@ -74,6 +75,7 @@ def begin_step(
 def predict(shim: PyTorchShim, inputs: ArgsKwargs) -> Any:
     """What PyTorchShim.predict does, but leaves the module in evaluation mode: thinc's own sets it
     to training mode at the end, which puts dropout into what other threads predict meanwhile."""
+    _use_onednn(shim)
     shim._model.eval()
     with torch.no_grad(), torch.autocast("cuda", enabled=shim._mixed_precision):
         return shim._model(*inputs.args, **inputs.kwargs)
@@ -83,6 +85,7 @@ def begin_update(
     shim: PyTorchShim, inputs: ArgsKwargs
 ) -> tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
     """What PyTorchShim.begin_update does, also where all parameters are frozen."""
+    _use_onednn(shim)
     outputs, backprop = type(shim).begin_update(shim, inputs)
 
     def backprop_if_needed(gradients: ArgsKwargs) -> ArgsKwargs:
@@ -161,6 +164,13 @@ class _Reference:
 
     def __reduce__(self) -> tuple[type["_Reference"], tuple[()]]:
         return _Reference, ()
+
+
+def _use_onednn(shim: PyTorchShim) -> None:
+    """Let spacy-transformers' encoder multiply as `BertEncoder` does. Asked for each time, since
+    the shim gets another module when it is initialized and when it is loaded."""
+    if getattr(shim, "_hfmodel", None) is not None and shim._model is not None:
+        multiply_by_onednn(shim._model)
 
 
 def _step(optimizer: Optimizer, key: tuple[int, str], parameter: torch.nn.Parameter) -> None:
