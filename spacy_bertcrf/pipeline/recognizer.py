@@ -96,11 +96,7 @@ class Recognizer(PosteriorPipe):
         Raises ValueError before the component is initialized, if an entity has an unknown label,
         and if a score is not a number.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, f"{type(self).__name__}.update")
-        self._require_initialized()
+        examples, losses = self._begin(examples, losses, "update")
         if not any(len(example.predicted) for example in examples):
             return losses
         self.join_training()
@@ -108,14 +104,11 @@ class Recognizer(PosteriorPipe):
         if not self._has_told_of_crossing_gold:
             self._has_told_of_crossing_gold = self._warn_of_crossing_gold(examples)
         parts = self.learning.learn(examples, self._targets)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += sum(parts.values())
         if len(parts) > 1:
             for part, loss in parts.items():
                 key = f"{self.name}/{part}"
                 losses[key] = losses.get(key, 0.0) + loss
-        return losses
+        return self._end(sum(parts.values()), losses, sgd)
 
     def rehearse(
         self,
@@ -136,20 +129,14 @@ class Recognizer(PosteriorPipe):
         Does nothing if there was no `resume_training`. Raises ValueError before the component is
         initialized, and if the model has no CRF or listens to a shared component.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, f"{type(self).__name__}.rehearse")
-        self._require_initialized()
+        examples, losses = self._begin(examples, losses, "rehearse")
         docs = [example.predicted for example in examples]
         if self._rehearsal_model is None or not any(len(doc) for doc in docs):
             return losses
         set_dropout_rate(self.model, drop)
         weight = loss_weight(self.loss_reduction, np.asarray([len(doc) for doc in docs]))
-        losses[self.name] += rehearse(self.model, self._rehearsal_model, docs, weight)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        return losses
+        loss = rehearse(self.model, self._rehearsal_model, docs, weight)
+        return self._end(loss, losses, sgd)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
@@ -180,6 +167,25 @@ class Recognizer(PosteriorPipe):
 
     def _targets(self, examples: list[Example]) -> Known:
         raise NotImplementedError
+
+    def _begin(
+        self, examples: Iterable[Example], losses: dict[str, float] | None, method: str
+    ) -> tuple[list[Example], dict[str, float]]:
+        """What both ways to learn check and give first; `_end` is what they do last."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.{method}")
+        self._require_initialized()
+        return examples, losses
+
+    def _end(
+        self, loss: float, losses: dict[str, float], sgd: Optimizer | None
+    ) -> dict[str, float]:
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
 
     def _warn_of_crossing_gold(self, examples: Iterable[Example]) -> bool:
         return not self.cross_sentences and warn_of_crossing_gold(
