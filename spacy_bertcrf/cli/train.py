@@ -95,11 +95,8 @@ def train_cli(
     from spacy.util import load_config, logger
 
     from spacy_bertcrf.models.bridge.gpus import MissingGPUError, check_gpus
-    from spacy_bertcrf.models.resumable import setting_up
-    from spacy_bertcrf.training.checkpoints.checkpoints import (
-        Checkpoints,
-        NotResumableError,
-    )
+    from spacy_bertcrf.models.resumable import NotResumableError, setting_up
+    from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
     from spacy_bertcrf.training.config_check import check_config
     from spacy_bertcrf.training.distributed import started_as_rank
     from spacy_bertcrf.training.interruption import TrainingInterrupted

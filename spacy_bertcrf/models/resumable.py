@@ -10,6 +10,10 @@ State: TypeAlias = dict[str, Any]
 """A tree of dicts with strings as keys, lists, what JSON can hold, tensors and arrays."""
 
 
+class NotResumableError(ValueError):
+    """For a training that cannot go on from a checkpoint, or of which none can be written."""
+
+
 @runtime_checkable
 class Resumable(Protocol):
     """A part of a training that has a state of its own.
@@ -22,7 +26,10 @@ class Resumable(Protocol):
         """What the training has changed."""
 
     def restore_training_state(self, state: State) -> None:
-        """Be as the part was that gave this state."""
+        """Be as the part was that gave this state.
+
+        Raises NotResumableError if it is the state of another training.
+        """
 
 
 @dataclass

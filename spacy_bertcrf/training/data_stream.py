@@ -10,8 +10,7 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_bertcrf.models.resumable import State
-from spacy_bertcrf.training.checkpoints.checkpoints import NotResumableError
+from spacy_bertcrf.models.resumable import NotResumableError, State
 from spacy_bertcrf.training.checkpoints.random_state import PlainRandomState
 
 

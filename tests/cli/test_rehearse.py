@@ -1,9 +1,11 @@
 """`bertcrf train --rehearse`: new labels are learned, and what was known before stays."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from spacy.cli import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
@@ -78,3 +80,29 @@ def test_what_is_missing_is_said(corpora, options, problem, monkeypatch):
     code, output = run(ROOT / "configs" / "cpu_cnn_crf.cfg", *options)
     assert code == 1
     assert problem in output
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_with_its_own_teacher_alone(corpora, trained, tmp_path):
+    """Else half of it would have kept what one model knew, and half what another."""
+    old = tmp_path / "old"
+    trained.to_disk(old)
+    arguments = [
+        ROOT / "configs" / "cpu_cnn_crf.cfg",
+        *("--rehearse", old, "--raw", corpora / "raw.txt"),
+        *("--paths.train", corpora / "new.spacy", "--paths.dev", corpora / "new.spacy"),
+        *("--output", tmp_path / "out", "--checkpoint-frequency", 1, "--training.max_epochs", 3),
+    ]
+    code, output = run(*arguments)
+    assert code == 0, output
+    *_, finished = sorted(
+        (tmp_path / "out" / "checkpoints").iterdir(), key=lambda path: int(path.name[5:])
+    )
+    shutil.rmtree(finished)
+    meta = srsly.read_json(old / "meta.json")
+    srsly.write_json(old / "meta.json", {**meta, "version": "0.0.2"})
+    code, output = run(*arguments, "--resume")
+    assert code == 1
+    assert "The training cannot be resumed" in output
+    assert "has other files than when the training began" in output
+    assert "--overwrite" in output

@@ -15,8 +15,8 @@ from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
 from thinc.api import Optimizer
 
-from spacy_bertcrf.models.resumable import setting_up
-from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints, NotResumableError
+from spacy_bertcrf.models.resumable import NotResumableError, setting_up
+from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
 from spacy_bertcrf.training.logs import log_records
 from spacy_bertcrf.training.loop import train
 

@@ -24,10 +24,6 @@ ARRAY = "$array"
 CHUNK = 1 << 22  # bytes
 
 
-class NotResumableError(ValueError):
-    """For a training that cannot go on from a checkpoint, or of which none can be written."""
-
-
 class Checkpoints:
     """Those of one training, in folders `step-N`, N being the number of steps that were taken.
 

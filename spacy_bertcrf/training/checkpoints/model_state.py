@@ -9,8 +9,7 @@ from thinc.api import Model, PyTorchShim
 
 from spacy_bertcrf.models.bridge.module_state import module_state, restore_module
 from spacy_bertcrf.models.bridge.trained_parameters import Key
-from spacy_bertcrf.models.resumable import Resumable, State
-from spacy_bertcrf.training.checkpoints.checkpoints import NotResumableError
+from spacy_bertcrf.models.resumable import NotResumableError, Resumable, State
 
 ALL_ZERO = "zeros"
 

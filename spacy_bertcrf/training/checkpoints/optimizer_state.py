@@ -6,8 +6,7 @@ from typing import Any
 from thinc.api import Optimizer
 
 from spacy_bertcrf.models.bridge.trained_parameters import Key
-from spacy_bertcrf.models.resumable import Resumable, State
-from spacy_bertcrf.training.checkpoints.checkpoints import NotResumableError
+from spacy_bertcrf.models.resumable import NotResumableError, Resumable, State
 
 TABLES = ("mom1", "mom2", "averages", "nr_update", "last_seen", "n_averaged")
 SETTINGS = ("learn_rate", "grad_clip", "b1", "b2", "eps", "L2")

@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from spacy_bertcrf.models.resumable import Resumable, State
-from spacy_bertcrf.training.checkpoints.checkpoints import (
-    Checkpoints,
-    NotResumableError,
-)
+from spacy_bertcrf.models.resumable import NotResumableError, Resumable, State
+from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
 from spacy_bertcrf.training.checkpoints.random_state import (
     random_state,
     set_random_state,

@@ -12,7 +12,7 @@ from torch import Tensor
 from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.models.distillation.beliefs import Belief, tags_of
 from spacy_bertcrf.models.distillation.divergence import divergence
-from spacy_bertcrf.models.resumable import State
+from spacy_bertcrf.models.resumable import NotResumableError, State
 from spacy_bertcrf.models.strategy import ScoredBatch, Strategy
 from spacy_bertcrf.training.strategies.loss_weights import LossWeight
 from spacy_bertcrf.training.strategies.teachers import Teachers
@@ -117,9 +117,9 @@ class Distillation(Strategy):
     def restore_training_state(self, state: State) -> None:
         if state["teacher"] != self.teachers.fingerprint:
             paths = ", ".join(member.path for member in self.teachers.members)
-            raise ValueError(
-                f"{paths} is not the teacher, or not as it was, when the training began that is "
-                "to be resumed. Begin anew, or bring it back."
+            raise NotResumableError(
+                f"The teacher in {paths} has other files than when the training began. Put those "
+                "back, or begin anew with --overwrite."
             )
         self.weight.restore_training_state(state["weight"])
         self._n_batches = state["n_batches"]
