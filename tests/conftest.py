@@ -56,10 +56,12 @@ IMPORTED = [
     "spacy_bertcrf.cli.serve",
     "spacy_bertcrf.cli.train",
     "spacy_bertcrf.models.bert.bert_encoder",
+    "spacy_bertcrf.models.distillation.divergence",
     "spacy_bertcrf.models.tagger.crf_tagger",
     "spacy_bertcrf.pipeline.factory",
     "spacy_bertcrf.training.distributed",
     "spacy_bertcrf.training.loop",
+    "spacy_bertcrf.training.strategies.teachers",
 ]
 E2E = ROOT / "tests" / "e2e"
 LONG = {

@@ -21,17 +21,20 @@ pytest.importorskip("ray.data")
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(few_imports):
     """Two nodes on this machine, with a CPU each, so that of two actors each has one."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    second = cluster.add_node(num_cpus=1)
-    ray.init(address=cluster.address, log_to_driver=False)
-    cluster.wait_for_nodes()
-    yield cluster, second
-    ray.shutdown()
-    cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in few_imports.items():
+            patch.setenv(name, value)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        second = cluster.add_node(num_cpus=1)
+        ray.init(address=cluster.address, log_to_driver=False)
+        cluster.wait_for_nodes()
+        yield cluster, second
+        ray.shutdown()
+        cluster.shutdown()
 
 
 def lines(rows):

@@ -108,7 +108,8 @@ def test_each_pipeline_reads_its_own_fold(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_pipeline_is_trained_for_each_fold_and_only_once(tmp_path):
+def test_a_pipeline_is_trained_for_each_fold_and_only_once(tmp_path, few_imports, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", few_imports["PYTHONPATH"])
     gold = [
         (f"王{chr(0x4E00 + i)}去了北京。", [(0, 2, "name"), (4, 6, "address")]) for i in range(9)
     ]
