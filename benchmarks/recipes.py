@@ -10,8 +10,8 @@ settings, and so many random ones of the rest are learned from; the last step is
 texts for choosing and on dev. "recipe" is the config of `init-config`; "shipped" the one in
 configs/ with the same learning rate, bfloat16 and all else as it is; "plain" a BERT with a linear
 layer and cross-entropy (`plain_tagger.py`), with the shipped config's batches and the recipe's
-rate and epochs. "recipe+NAME" takes the settings of NAME in a JSON file of --trials in place of the
-recipe's own, as dotted keys.
+rate and epochs. "recipe+NAME" has a variant of `strategies.py` besides, and
+"recipe+training.max_epochs=9" this setting in place of its own.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config, load_config_from_str
+from strategies import VARIANTS
 from thinc.api import Config
 
 from spacy_bertcrf.corpora.docbin import write_docbins
@@ -56,7 +57,6 @@ LEARN_RATE = "training.optimizer.learn_rate.initial_rate"
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
-    trials = json.loads(args.trials.read_text(encoding="utf8")) if args.trials else {}
     real = Path(os.environ["SPACY_BERTCRF_REAL"])
     bert = args.bert or str(real / "models" / "zh-char-bert-4l")
     print(
@@ -75,7 +75,7 @@ def main() -> None:
                 with tempfile.TemporaryDirectory() as folder:
                     parts = {"train": rest[:n_texts], "dev": choosing}
                     write_docbins({Path(folder) / f"{k}.spacy": v for k, v in parts.items()})
-                    steps, predict = learned(args, system, seed, bert, Path(folder), trials)
+                    steps, predict = learned(args, system, seed, bert, Path(folder))
                 scores = [f1(predict(docs), docs) for docs in (choosing, dev)]
                 row = [f"{len(parts['train']):,}", system, str(seed), str(steps)]
                 row += [f"{score:.1%}" for score in scores]
@@ -90,7 +90,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[300, 1000, 3000, 1_000_000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--bert", help="its folder")
-    parser.add_argument("--trials", type=Path, help="JSON: settings by NAME")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -101,7 +100,7 @@ def read(real: Path, corpus: str, part: str) -> list[Doc]:
 
 
 def learned(
-    args: argparse.Namespace, system: str, seed: int, bert: str, folder: Path, trials: dict
+    args: argparse.Namespace, system: str, seed: int, bert: str, folder: Path
 ) -> tuple[int, Any]:
     """The number of steps, and what tags Docs."""
     lang = Choice("nlp.lang", LANGUAGES[args.corpus], "")
@@ -122,8 +121,9 @@ def learned(
         precision = "components.bertcrf.model.tok2vec.mixed_precision"
         settings |= {"paths.train": str(paths[0]), "paths.dev": str(paths[1])}
         settings |= {"paths.transformer": bert, LEARN_RATE: rate["initial_rate"], precision: True}
-    elif system != "recipe":
-        settings |= trials[system.removeprefix("recipe+")]
+    for change in system.split("+")[1:]:
+        key, is_setting, value = change.partition("=")
+        settings |= {key: json.loads(value)} if is_setting else VARIANTS[change]
     settings["initialize.after_init.evaluations"] = 1
     nlp = init_nlp(with_settings(config, settings))
     train(nlp, stdout=io.StringIO(), stderr=sys.stderr)
