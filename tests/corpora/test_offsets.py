@@ -7,16 +7,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bertcrf.corpora.offsets import (
-    ALL,
-    CODE_POINTS,
-    GRAPHEMES,
-    UTF_16,
-    Counting,
-    OffsetRule,
-    convert,
-    decide,
-)
+from spacy_bertcrf.corpora.counting import ALL, CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
+from spacy_bertcrf.corpora.offsets import convert, decide
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from spacy_bertcrf.corpora.counting import Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.brat_writer import write_brat
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_values import BAD_LINE
-from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

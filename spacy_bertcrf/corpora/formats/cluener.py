@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from spacy_bertcrf.corpora.counting import Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import (
     AGAINST,
     CERTAIN,
@@ -26,7 +27,6 @@ from spacy_bertcrf.corpora.json_values import (
     record_key,
     sample_objects,
 )
-from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

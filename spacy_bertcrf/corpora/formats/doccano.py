@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from spacy_bertcrf.corpora.counting import CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, is_triple, of_object, of_triple
 from spacy_bertcrf.corpora.json_values import (
@@ -31,7 +32,6 @@ from spacy_bertcrf.corpora.json_values import (
     record_key,
     sample_objects,
 )
-from spacy_bertcrf.corpora.offsets import CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from spacy_bertcrf.corpora.counting import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.json_values import BAD_LINE, looks_like_json, read_objects, sample
-from spacy_bertcrf.corpora.offsets import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from spacy_bertcrf.corpora.counting import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.formats.json_spans_writer import write_json_spans
 from spacy_bertcrf.corpora.json_entities import Named, entities_in, plain
@@ -28,7 +29,6 @@ from spacy_bertcrf.corpora.json_values import (
     looks_like_json,
     record_key,
 )
-from spacy_bertcrf.corpora.offsets import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

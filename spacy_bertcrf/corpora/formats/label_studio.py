@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Any
 
 from spacy_bertcrf.corpora.annotators import choose_annotation
+from spacy_bertcrf.corpora.counting import Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format, Writer
 from spacy_bertcrf.corpora.formats.label_studio_tasks import (
     Region,
@@ -29,7 +30,6 @@ from spacy_bertcrf.corpora.formats.label_studio_tasks import (
 )
 from spacy_bertcrf.corpora.formats.label_studio_writer import write_label_studio
 from spacy_bertcrf.corpora.json_values import looks_like_json, sample_objects
-from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from spacy_bertcrf.corpora.counting import Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, of_object
 from spacy_bertcrf.corpora.json_values import (
@@ -23,7 +24,6 @@ from spacy_bertcrf.corpora.json_values import (
     read_objects,
     sample_objects,
 )
-from spacy_bertcrf.corpora.offsets import Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record

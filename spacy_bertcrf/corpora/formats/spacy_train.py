@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from spacy_bertcrf.corpora.counting import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, is_triple, of_object, of_triple
 from spacy_bertcrf.corpora.json_values import (
@@ -24,7 +25,6 @@ from spacy_bertcrf.corpora.json_values import (
     read_values,
     sample,
 )
-from spacy_bertcrf.corpora.offsets import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
