@@ -1,13 +1,13 @@
-"""The tests in a browser, each file in a process of its own."""
+"""The tests in a browser, in a process of their own."""
 
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+FOLDER = Path(__file__).parent
 FILES = (
     "evaluation/report/test_in_browser.py",
     "evaluation/report/test_review_in_browser.py",
@@ -15,14 +15,36 @@ FILES = (
     "serving/test_teaching_page.py",
 )
 BROWSERS = ("chromium", "google-chrome", "chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium is installed"),
+    pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed"),
+]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium is installed")
-@pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed")
+@pytest.fixture(scope="module")
+def run(start_python, tmp_path_factory):
+    """What the process printed, and its tests."""
+    folder = tmp_path_factory.mktemp("browsers")
+    files = [FOLDER / file for file in FILES]
+    options = ["-n", "0", "--junit-xml", folder / "tests.xml", "--basetemp", folder / "temporary"]
+    process = start_python("-m", "pytest", *options, *files, printed=folder / "printed.txt")
+    try:
+        said, _ = process.communicate(timeout=600)
+    finally:
+        process.kill()
+    cases = ElementTree.parse(folder / "tests.xml").iter("testcase")
+    return said, list(cases)
+
+
 @pytest.mark.parametrize("file", FILES)
-def test_pages_do_what_they_say_in_a_browser(file):
-    command = [sys.executable, "-m", "pytest", "-n", "0", str(Path(__file__).parent / file)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    assert result.returncode == 0, result.stdout
-    assert "passed" in result.stdout
+def test_pages_do_what_they_say_in_a_browser(run, file):
+    said, cases = run
+    module = ".".join(Path(file).with_suffix("").parts)
+    outcomes = [
+        [outcome.tag for outcome in case]
+        for case in cases
+        if case.get("classname", "").endswith(module)
+    ]
+    assert not [found for found in outcomes if {*found} & {"failure", "error"}], said
+    assert [] in outcomes, "none has passed"

@@ -1,9 +1,10 @@
 """`python -m spacy bertcrf pretrain`, as the project and users call it."""
 
 import json
-import os
+import socket
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from spacy.cli import app
@@ -112,21 +113,23 @@ def test_what_cannot_be_is_one_message_and_exit_code_1(
 
 
 @pytest.mark.slow
-def test_several_processes_train_one_model(corpus, tmp_path):
+def test_several_processes_train_one_model(corpus, start_python, tmp_path, monkeypatch):
     """On several GPUs each process would write, or train a model of its own."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    monkeypatch.chdir(tmp_path)
     arguments = ["-m", "spacy", "bertcrf", "pretrain", corpus, *SMALL, *TRAINING, "--output", "out"]
-    result = subprocess.run(
-        [*command, *map(str, arguments)],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert result.stdout.count("Wrote the model") == 1
-    assert result.stdout.count("'train_runtime'") == 1
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    printed = [tmp_path.with_name(f"printed-{rank}.txt") for rank in range(2)]
+    processes = []
+    for rank in range(2):  # as torchrun does
+        told = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", **where}
+        environment = {"OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "2", **told}
+        processes.append(start_python(*arguments, printed=printed[rank], environment=environment))
+    said = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert "".join(said).count("Wrote the model") == 1
+    assert "".join(said).count("'train_runtime'") == 1
     AutoModel.from_pretrained(tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.txt", "out"}
 

@@ -34,7 +34,9 @@ EXPECTED_FAULTS = ("Failed to load resource",)  # what a browser says of a servi
 class Service:
     """`python -m spacy bertcrf serve` on a queue, which can be killed and started again."""
 
-    def __init__(self, pipeline, folder):
+    def __init__(self, start_python, variables, pipeline, folder):
+        self._start_python = start_python
+        self._variables = {**variables, "OMP_NUM_THREADS": "1"}
         self.saved = folder / "saved.jsonl"
         self._raw = folder / "raw.jsonl"
         lines = (json.dumps({"text": text, "id": f"id-{i}"}) for i, text in enumerate(TEXTS))
@@ -47,12 +49,18 @@ class Service:
         self._process = None
         self.start()
 
-    def start(self):
-        command = [sys.executable, "-m", "spacy_bertcrf.cli", "serve", str(self._pipeline)]
+    def start(self, is_forked=True):
+        """As users do, with all its imports, or with these done."""
+        command = ["-m", "spacy_bertcrf.cli", "serve", str(self._pipeline)]
         command += ["--port", str(self._port), "--order", "file", "--label", "time"]
         command += ["--queue", str(self._raw), "--save", str(self.saved)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        if is_forked:
+            self._process = self._start_python(
+                *command, printed=os.devnull, environment=self._variables
+            )
+        else:
+            environment = {**os.environ, **self._variables}
+            self._process = subprocess.Popen([sys.executable, *command], env=environment)
         deadline = time.monotonic() + 90
         while True:
             assert self._process.poll() is None
@@ -94,8 +102,8 @@ def window(request):
 
 
 @pytest.fixture
-def service(pipeline_folder, tmp_path):
-    service = Service(pipeline_folder, tmp_path)
+def service(start_python, few_imports, pipeline_folder, tmp_path):
+    service = Service(start_python, few_imports, pipeline_folder, tmp_path)
     yield service
     service.end(signal.SIGTERM)
 
@@ -302,7 +310,7 @@ def test_two_tabs_and_a_restart_in_the_middle(open_tab, service):
     one.keyboard.press("Enter")
     one.wait_for_function("() => /again|重试/.test(document.getElementById('status').textContent)")
     picture(one, "lost")
-    service.start()
+    service.start(is_forked=False)
     one.wait_for_function(f"() => document.getElementById('text').textContent === {TEXTS[3]!r}")
     assert service.last[TEXTS[2]]["status"] == "accepted"
     assert service.last[TEXTS[1]]["status"] == "open"

@@ -71,21 +71,21 @@ def test_filters_show_what_they_say_and_are_in_the_address(page):
     page.goto(address)
     assert shown(page) == ["Document 4"]
     page.click("button[type=reset]")
-    page.wait_for_function("document.getElementById('count').textContent === '4 of 4'")
+    sync_api.expect(page.locator("#count")).to_have_text("4 of 4")
     page.fill("[name=sure]", "0.55")
     assert shown(page) == ["Document 1", "Document 2"]
 
 
 def test_a_cell_of_the_confusion_leads_to_its_sentences(page):
     page.click(".matrix a[href*='gold=LOC'][href*='predicted=ORG']")
-    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    sync_api.expect(page.locator("#count")).to_have_text("1 of 4")
     assert shown(page) == ["Document 1"]
     assert page.locator("[name=gold]").input_value() == "LOC"
 
 
 def test_a_bar_leads_to_its_sentences(page):
     page.click("#points tr.all a.k-invented")
-    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    sync_api.expect(page.locator("#count")).to_have_text("1 of 4")
     assert shown(page) == ["Document 3"]
 
 
@@ -97,7 +97,7 @@ def test_it_is_read_by_keyboard(page):
     page.keyboard.type("Nora")
     assert shown(page) == ["Document 2"]
     page.keyboard.press("Escape")
-    page.wait_for_function("document.getElementById('count').textContent === '4 of 4'")
+    sync_api.expect(page.locator("#count")).to_have_text("4 of 4")
 
 
 def test_an_explanation_unfolds(page):

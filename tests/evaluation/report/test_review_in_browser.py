@@ -87,7 +87,7 @@ def test_a_decision_is_taken_back_by_the_same_button(page):
 def test_kinds_lead_to_their_suggestions(page):
     assert len(shown(page)) == 4
     page.click("table a[href*='should']")
-    page.wait_for_function("document.getElementById('count').textContent === '1 of 4'")
+    sync_api.expect(page.locator("#count")).to_have_text("1 of 4")
     assert shown(page)[0].endswith("Document 2")
 
 
