@@ -13,14 +13,21 @@ from typer.core import TyperCommand
 from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
+from spacy_bertcrf.cli.text_files import (
+    KINDS,
+    Delimiter,
+    IdField,
+    Keep,
+    TextField,
+    WholeFiles,
+    warn_of_left_out,
+)
 
 if TYPE_CHECKING:
     from spacy_bertcrf.annotation.job import Done, Job
     from spacy_bertcrf.annotation.run import Run
     from spacy_bertcrf.annotation.settings import Settings
     from spacy_bertcrf.annotation.shards import Archive, Shard
-
-LEFT_OUT_SHOWN = 3
 
 Kind = Enum("Kind", {name: name for name in ("jsonl", "text")})  # type: ignore[misc]
 Format = Enum("Format", {name: name for name in ("jsonl", "parquet")})  # type: ignore[misc]
@@ -45,28 +52,18 @@ def annotate_cli(
         list[str],
         typer.Argument(
             metavar="IN... OUT | -",
-            help=".jsonl, .csv, .tsv, .txt (also .gz or .zst) or .parquet files, folders or globs; "
-            "at last, the folder to write to. Or only -: from standard input to standard output",
+            help=f"{KINDS}; at last, the folder to write to. Or only -: from standard input to "
+            "standard output",
         ),
     ],
-    text_field: Annotated[str, typer.Option(help="Column or key of the texts")] = "text",
-    id_field: Annotated[
-        str | None,
-        typer.Option(help="Column or key of the ids  [default: id; else made of file and line]"),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(help="A column that is written too; may be given several times"),
-    ] = None,
+    text_field: TextField = "text",
+    id_field: IdField = None,
+    keep: Keep = None,
     save_texts: Annotated[bool, typer.Option("--save-texts", help="Write the texts too")] = False,
     format: Annotated[Format, typer.Option(help="Of what is written")] = Format["jsonl"],
     stdin: Annotated[Kind, typer.Option(help="With -: what a line is")] = Kind["jsonl"],
-    whole_files: Annotated[
-        bool, typer.Option("--whole-files", help="Each .txt file is one text, not each line")
-    ] = False,
-    delimiter: Annotated[
-        str | None, typer.Option(help="Between the columns of .csv files  [default: a comma]")
-    ] = None,
+    whole_files: WholeFiles = False,
+    delimiter: Delimiter = None,
     shard_size: Annotated[
         int, typer.Option(help="Most texts in a file that is written: what a crash can cost", min=1)
     ] = 10_000,
@@ -189,10 +186,7 @@ def _archive(names: list[str], output: Path, settings: "Settings") -> "Archive":
     from spacy_bertcrf.annotation.shards import cut
 
     files, left_out = find_inputs(names, output)
-    if left_out:
-        shown = ", ".join(map(str, left_out[:LEFT_OUT_SHOWN]))
-        more = ", …" if left_out[LEFT_OUT_SHOWN:] else ""
-        msg.warn(f"{len(left_out):,} files are of no kind that is read", shown + more)
+    warn_of_left_out(left_out)
     archive = cut(files, settings)
     msg.info(f"{archive.n_texts:,} texts in {len(files):,} files")
     return archive

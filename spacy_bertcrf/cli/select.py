@@ -12,6 +12,16 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.devices import use_device
+from spacy_bertcrf.cli.text_files import (
+    KINDS,
+    Delimiter,
+    IdField,
+    Keep,
+    TextField,
+    WholeFiles,
+    warn_of_failed,
+    warn_of_left_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +29,6 @@ if TYPE_CHECKING:
     from spacy_bertcrf.annotation.rows import Row
     from spacy_bertcrf.annotation.settings import Settings
     from spacy_bertcrf.teaching.survey import Surveyed
-
-SHOWN = 3  # texts that cannot be read
 
 RANKINGS = ("entropy", "entropy-per-token", "wrong-tokens", "least-sure-entity")
 Ranking = Enum("Ranking", {name: name for name in RANKINGS})  # type: ignore[misc]
@@ -33,8 +41,7 @@ def select_cli(
         list[str],
         typer.Argument(
             metavar="RAW... OUT.jsonl",
-            help=".jsonl, .csv, .tsv, .txt (also .gz or .zst) or .parquet files, folders or globs; "
-            "at last, the file to write",
+            help=f"{KINDS}; at last, the file to write",
         ),
     ],
     n: Annotated[int | None, typer.Option(help="So many texts  [default: all]", min=1)] = None,
@@ -48,21 +55,11 @@ def select_cli(
         list[Path] | None,
         typer.Option(help="A .jsonl file with texts to leave out; may be given several times"),
     ] = None,
-    text_field: Annotated[str, typer.Option(help="Column or key of the texts")] = "text",
-    id_field: Annotated[
-        str | None,
-        typer.Option(help="Column or key of the ids  [default: id; else made of file and line]"),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(help="A column that is written too; may be given several times"),
-    ] = None,
-    whole_files: Annotated[
-        bool, typer.Option("--whole-files", help="Each .txt file is one text, not each line")
-    ] = False,
-    delimiter: Annotated[
-        str | None, typer.Option(help="Between the columns of .csv files  [default: a comma]")
-    ] = None,
+    text_field: TextField = "text",
+    id_field: IdField = None,
+    keep: Keep = None,
+    whole_files: WholeFiles = False,
+    delimiter: Delimiter = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Choose the texts whose annotation teaches a pipeline most: a JSON line a text, the most
@@ -111,9 +108,7 @@ def raw_rows(
     if any(Path(name).resolve() == output.resolve() for name in names):
         raise ValueError(f"{output} would be written over while it is read. Write to another file.")
     raw = read_raw_texts(names, output, settings)
-    if raw.left_out:
-        shown = ", ".join(map(str, raw.left_out[:SHOWN]))
-        msg.warn(f"{len(raw.left_out):,} files are of no kind that is read", shown)
+    warn_of_left_out(raw.left_out)
     warn_of_failed([(row.place, row.fault or "") for row in raw.faulty])
     if raw.n_blank or raw.n_equal:
         msg.info(f"Left out: {raw.n_blank:,} blank texts, {raw.n_equal:,} that were there already")
@@ -126,13 +121,6 @@ def raw_rows(
     if not rows:
         raise ValueError("There is no text to choose from.")
     return rows
-
-
-def warn_of_failed(failed: "Sequence[tuple[str, str]]", what_then: str = "are left out") -> None:
-    """Warn of texts that cannot be read: place and reason of each."""
-    if failed:
-        shown = "\n".join(f"{place}: {reason}" for place, reason in failed[:SHOWN])
-        msg.warn(f"{len(failed):,} texts cannot be read and {what_then}", shown)
 
 
 @contextmanager
