@@ -1,6 +1,9 @@
 """Who is given which text, and that no decision is lost."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -173,6 +176,53 @@ def test_a_torn_last_line_costs_that_line_alone(start, tmp_path):
     assert queue.counts() == (1, 0, 2)
     queue.decide("tab-b", second.key, "accepted", [], [])
     assert len(path.read_bytes().splitlines()) == 2
+
+
+def test_a_decision_is_on_the_disk_before_it_counts(start, tmp_path, monkeypatch):
+    """Else a loss of power would take minutes of work with it, not one decision."""
+    path, synced = tmp_path / "saved.jsonl", []
+    fsync = os.fsync
+
+    def note(descriptor):
+        fsync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size))
+
+    queue = start()
+    monkeypatch.setattr(os, "fsync", note)
+    for tab in ("tab-a", "tab-b"):
+        queue.decide(tab, queue.next(tab).key, "accepted", [], [])
+        assert (path.stat().st_ino, path.stat().st_size) in synced
+
+
+ANNOTATOR = """
+import sys
+from pathlib import Path
+from spacy_bertcrf.annotation.rows import Row
+from spacy_bertcrf.teaching.decisions import DecisionFile
+from spacy_bertcrf.teaching.queue import TeachingQueue
+
+texts = [f"text {i}" for i in range(10**4)]
+rows = [Row(text, text, {}, text) for text in texts]
+queue = TeachingQueue(rows, DecisionFile(Path(sys.argv[1])), ["name"])
+while (given := queue.next("a tab")) is not None:
+    queue.decide("a tab", given.key, "accepted", [], [])
+    print(given.row.text, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_costs_no_decision_that_was_told(tmp_path):
+    path = tmp_path / "saved.jsonl"
+    command = [sys.executable, "-c", ANNOTATOR, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as annotator:
+        told = [annotator.stdout.readline().strip() for _ in range(100)]
+        annotator.kill()
+        told += annotator.stdout.read().split("\n")[:-1]
+    file = DecisionFile(path)
+    kept = list(file.last)
+    file.close()
+    assert kept[: len(told)] == told
+    assert len(kept) <= len(told) + 1, "one at most was under the hand"
 
 
 def test_a_file_of_something_else_is_left_alone(tmp_path):
