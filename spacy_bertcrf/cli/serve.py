@@ -11,7 +11,8 @@ from wasabi import msg
 
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.devices import use_device
-from spacy_bertcrf.cli.select import RANKINGS, raw_rows, reading_bar, warn_of_failed
+from spacy_bertcrf.cli.select import RANKINGS, raw_rows, reading_bar
+from spacy_bertcrf.cli.text_files import TextField, warn_of_failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from spacy_bertcrf.teaching.session import Teaching
 
-DRAIN_SECONDS = 30
 IPV6 = "["  # what Starlette takes for the host in http://[::1]:8000
 TOKEN_VARIABLE = "SPACY_BERTCRF_TOKEN"  # its name
 FILE_ORDER, DEFAULT_ORDER = "file", RANKINGS[0]
@@ -68,7 +68,7 @@ def serve_cli(
             help="A label that the pipeline does not know yet; may be given several times"
         ),
     ] = None,
-    text_field: Annotated[str, typer.Option(help="With --queue: key of the texts")] = "text",
+    text_field: TextField = "text",
     retrain: Annotated[
         Path | None,
         typer.Option(help="Training config: the page can train on what is there, and use it"),
@@ -90,11 +90,10 @@ def serve_cli(
     file converts by `bertcrf convert`.
     """
     try:
-        import uvicorn
-
         from spacy_bertcrf.serving.app import make_app
         from spacy_bertcrf.serving.limits import Limits
         from spacy_bertcrf.serving.readings import Reader
+        from spacy_bertcrf.serving.server import Server
     except ImportError as error:
         msg.fail(
             f"The service needs {error.name}",
@@ -137,16 +136,7 @@ def serve_cli(
     )
     page = "" if teaching is None else "teach"
     msg.good(f"Serving {', '.join(readers)}", f"The page: http://{_in_address(host)}:{port}/{page}")
-    # Requests are many and small; their count is at /metrics.
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
+    Server(app, host, port).run()
 
 
 def _pipelines(models: "Sequence[str]", gpu_id: int) -> "dict[str, Language]":

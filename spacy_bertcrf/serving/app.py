@@ -1,32 +1,28 @@
 """The HTTP API of pipelines, and the page."""
 
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import generate_latest
-from pydantic import BaseModel, ConfigDict, Field
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from spacy_bertcrf.annotation.annotator import Failure
 from spacy_bertcrf.serving.api_page import api_page
-from spacy_bertcrf.serving.batcher import Batcher, ClosedError, QueueFullError
+from spacy_bertcrf.serving.batcher import Batcher
+from spacy_bertcrf.serving.entities_api import add_entities
 from spacy_bertcrf.serving.limits import Guard, Limits
-from spacy_bertcrf.serving.readings import Question, Reader
+from spacy_bertcrf.serving.metrics import Metrics
+from spacy_bertcrf.serving.readings import Reader
 from spacy_bertcrf.serving.teaching_api import add_teaching
 from spacy_bertcrf.teaching.session import Teaching
 
-MAX_K_BEST = 20
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
@@ -39,48 +35,6 @@ TEACHING_PAGE = {
     "/teach_words.js": ("teach_words.js", "text/javascript; charset=utf-8"),
     "/teach.css": ("teach.css", "text/css; charset=utf-8"),
 }
-
-
-class EntitiesRequest(BaseModel):
-    """One text or several, and what is asked of them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: Annotated[str | None, Field(description="One text")] = None
-    texts: Annotated[list[str] | None, Field(description="Several texts, instead of one")] = None
-    pipeline: Annotated[str | None, Field(description="Its name; by default the first")] = None
-    k_best: Annotated[
-        int, Field(ge=0, le=MAX_K_BEST, description="So many of the best readings of a text")
-    ] = 0
-    alternatives: Annotated[bool, Field(description="Other labels and borders of each entity")] = (
-        False
-    )
-    offsets: Annotated[
-        Literal["characters", "utf16"],
-        Field(description="Unicode code points, or UTF-16 units as in JavaScript"),
-    ] = "characters"
-
-
-class Metrics:
-    """What /metrics tells."""
-
-    def __init__(self, batchers: Mapping[str, Batcher]):
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "bertcrf_requests", "Requests", ["pipeline", "status"], registry=self.registry
-        )
-        self.texts = Counter("bertcrf_texts", "Texts", ["pipeline"], registry=self.registry)
-        self.failures = Counter(
-            "bertcrf_failed_texts", "Texts that failed", ["pipeline"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "bertcrf_request_seconds", "Time of a request", ["pipeline"], registry=self.registry
-        )
-        waiting = Gauge(
-            "bertcrf_waiting_texts", "Texts that wait", ["pipeline"], registry=self.registry
-        )
-        for name, batcher in batchers.items():
-            waiting.labels(name).set_function(partial(getattr, batcher, "n_waiting"))
 
 
 def make_app(
@@ -140,24 +94,7 @@ def make_app(
         )
         return JSONResponse({"error": faults}, 422)
 
-    @app.post("/v1/entities", summary="The entities of one text or several")
-    async def entities(asked: EntitiesRequest) -> Response:
-        name = asked.pipeline or default
-        if name not in batchers:
-            raise HTTPException(404, f"There is no pipeline of this name, only {[*batchers]}.")
-        start, status = time.perf_counter(), 500
-        try:
-            answer = await _answer(asked, batchers[name], limits)
-            status = 422 if "error" in answer else 200
-            metrics.failures.labels(name).inc(_n_failures(answer))
-            return JSONResponse(answer, status)
-        except HTTPException as error:
-            status = error.status_code
-            raise
-        finally:
-            metrics.requests.labels(name, status).inc()
-            metrics.texts.labels(name).inc(len(asked.texts) if asked.texts is not None else 1)
-            metrics.seconds.labels(name).observe(time.perf_counter() - start)
+    add_entities(app, batchers, limits, metrics)
 
     @app.get("/v1/pipelines", summary="The pipelines and their labels")
     async def pipelines() -> dict[str, Any]:
@@ -186,7 +123,7 @@ def make_app(
 
     @app.get("/metrics", summary="Counters, as Prometheus reads them")
     async def tell_metrics() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.tell(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -199,41 +136,6 @@ def make_app(
     for path, (file, media_type) in pages.items():
         _add_file(app, path, file, media_type)
     return app
-
-
-async def _answer(asked: EntitiesRequest, batcher: Batcher, limits: Limits) -> dict[str, Any]:
-    if (asked.text is None) == (asked.texts is None):
-        raise HTTPException(422, "Send either `text` or `texts`.")
-    texts = [asked.text] if asked.text is not None else asked.texts or []
-    if len(texts) > limits.texts:
-        raise HTTPException(413, f"A request has at most {limits.texts:,} texts.")
-    longest = max(map(len, texts), default=0)
-    if longest > limits.text_characters:
-        raise HTTPException(
-            413, f"A text has at most {limits.text_characters:,} characters; one has {longest:,}."
-        )
-    questions = [
-        Question(text, asked.k_best, asked.alternatives, asked.offsets == "utf16") for text in texts
-    ]
-    try:
-        answers = await batcher.ask(questions)
-    except QueueFullError as error:
-        raise HTTPException(
-            429, "Too many texts wait. Try again soon.", {"Retry-After": "1"}
-        ) from error
-    except ClosedError as error:
-        raise HTTPException(503, "The service is shutting down.", {"Retry-After": "5"}) from error
-    told = [
-        {"error": f"The text could not be read: {answer.reason}"}
-        if isinstance(answer, Failure)
-        else answer
-        for answer in answers
-    ]
-    return told[0] if asked.text is not None else {"results": told}
-
-
-def _n_failures(answer: Mapping[str, Any]) -> int:
-    return sum("error" in result for result in answer.get("results", [answer]))
 
 
 def _add_file(app: FastAPI, path: str, file: str, media_type: str) -> None:

@@ -4,16 +4,19 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from spacy_bertcrf.annotation.annotator import Failure
 from spacy_bertcrf.serving.readings import Answer, Question, Reader
 
-# How long a batch waits for more, if the one before it had several texts. A lone request never
-# waits.
-GATHER_SECONDS = 0.003
+# How long those who wait do so for those who were answered just now, and may ask anew: a share of
+# the time that these took. Who comes alone never waits.
+PATIENCE = 0.05
+
+Future = asyncio.Future[Answer | Failure]
 
 
 class QueueFullError(Exception):
@@ -26,26 +29,28 @@ class ClosedError(Exception):
 
 class _Asked(NamedTuple):
     question: Question
-    answer: "Future[Answer | Failure]"
+    answer: Future
 
 
 class Batcher:
     """Answers questions in one thread, those that came meanwhile together.
 
     One thread, for torch uses all cores for a batch, and a batch costs less than its texts alone.
+    What waits is read sorted by length, for short texts beside long ones are padded to their
+    length.
 
-    max_batch: the most texts of a batch.
+    max_batch: the most texts that are read together.
     max_waiting: the most texts that wait.
     """
 
-    def __init__(self, reader: Reader, max_batch: int = 64, max_waiting: int = 1024):
+    def __init__(self, reader: Reader, max_batch: int = 128, max_waiting: int = 1024):
         self.reader = reader
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._n_waiting = 0
         self._is_closed = False
         self._lock = threading.Lock()
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[list[_Asked] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="bertcrf-batches", daemon=True)
         self._thread.start()
 
@@ -59,61 +64,84 @@ class Batcher:
 
         Raises QueueFullError, and ClosedError after `close`.
         """
+        loop = asyncio.get_running_loop()
+        asked = [_Asked(question, loop.create_future()) for question in questions]
         with self._lock:
             if self._is_closed:
                 raise ClosedError
-            if self._n_waiting + len(questions) > self._max_waiting:
+            if self._n_waiting + len(asked) > self._max_waiting:
                 raise QueueFullError
-            self._n_waiting += len(questions)
-            asked = [_Asked(question, Future()) for question in questions]
-            for item in asked:
-                self._asked.put(item)
-        return await asyncio.gather(*(asyncio.wrap_future(item.answer) for item in asked))
+            self._n_waiting += len(asked)
+            self._requests.put(asked)
+        if len(asked) == 1:
+            return [await asked[0].answer]
+        return await asyncio.gather(*(item.answer for item in asked))
 
     def close(self) -> None:
         """Answer what waits, and take nothing more."""
         with self._lock:
             if not self._is_closed:
                 self._is_closed = True
-                self._asked.put(None)
+                self._requests.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        n_before = 1
+        n_answered, patience = 0, 0.0
         while True:
-            batch, is_last = self._gather(n_before)
-            if batch:
+            requests, is_last = self._gather(n_answered, patience)
+            begin = time.monotonic()
+            for batch in self._batches([asked for request in requests for asked in request]):
                 self._answer(batch)
-                n_before = len(batch)
             if is_last:
                 return
+            n_answered, patience = len(requests), PATIENCE * (time.monotonic() - begin)
 
-    def _gather(self, n_before: int) -> tuple[list[_Asked], bool]:
-        first = self._asked.get()
-        if first is None:
-            return [], True
-        batch = [first]
-        deadline = time.monotonic() + (GATHER_SECONDS if n_before > 1 else 0.0)
-        while len(batch) < self._max_batch:
+    def _gather(self, n_answered: int, patience: float) -> tuple[list[list[_Asked]], bool]:
+        """The requests that wait and those of who was answered before, unless these take longer
+        than so many seconds; and whether they are the last."""
+        n_expected = self._requests.qsize() + n_answered
+        deadline = time.monotonic() + patience
+        requests: list[list[_Asked]] = []
+        request = self._requests.get()
+        while request is not None:
+            requests.append(request)
+            left = deadline - time.monotonic() if len(requests) < n_expected else 0.0
             try:
-                item = self._asked.get(timeout=max(deadline - time.monotonic(), 0.0))
+                request = self._requests.get(timeout=max(left, 0.0))
             except queue.Empty:
-                break
-            if item is None:
-                return batch, True
-            batch.append(item)
-        return batch, False
+                return requests, False
+        return requests, True
+
+    def _batches(self, asked: list[_Asked]) -> Iterator[list[_Asked]]:
+        asked.sort(key=lambda item: len(item.question.text))
+        for first in range(0, len(asked), self._max_batch):
+            yield asked[first : first + self._max_batch]
 
     def _answer(self, batch: Sequence[_Asked]) -> None:
-        open_items = [item for item in batch if item.answer.set_running_or_notify_cancel()]
+        open_items = [item for item in batch if not item.answer.cancelled()]
+        found: list[Answer | Failure | Exception]
         try:
-            answers = self.reader.answer([item.question for item in open_items])
-            for item, answer in zip(open_items, answers, strict=True):
-                item.answer.set_result(answer)
+            found = [*self.reader.answer([item.question for item in open_items])]
+            if len(found) != len(open_items):
+                raise ValueError(f"of {len(open_items)} texts {len(found)} were answered")
         except Exception as error:
-            for item in open_items:
-                if not item.answer.done():
-                    item.answer.set_exception(error)
+            found = [error] * len(open_items)
         finally:
             with self._lock:
                 self._n_waiting -= len(batch)
+        of_loops = defaultdict(list)
+        for item, answer in zip(open_items, found, strict=True):
+            of_loops[item.answer.get_loop()].append((item.answer, answer))
+        for loop, answers in of_loops.items():
+            with suppress(RuntimeError):  # the loop has ended, and who asked with it
+                loop.call_soon_threadsafe(_deliver, answers)  # once, for each call wakes the loop
+
+
+def _deliver(answers: Sequence[tuple[Future, Answer | Failure | Exception]]) -> None:
+    for future, answer in answers:
+        if future.done():  # who asked has gone
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

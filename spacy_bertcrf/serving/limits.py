@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +27,11 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+
+_ENCODED_HEADERS = [
+    (key.lower().encode(), value.encode()) for key, value in SECURITY_HEADERS.items()
+]
 
 
 class Limits(NamedTuple):
@@ -58,8 +64,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(k.lower().encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *added]}
+                message = {**message, "headers": [*message["headers"], *_ENCODED_HEADERS]}
             await send(message)
 
         headers = Headers(scope=scope)
@@ -94,6 +99,15 @@ class Guard:
     @property
     def _too_large(self) -> str:
         return f"A request has at most {self._body_bytes:,} bytes. Send fewer texts."
+
+
+def require_json(request: Request) -> None:
+    """A page of another site can send only what is not called JSON without being asked first.
+
+    Raises HTTPException for a request that is not called JSON.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise HTTPException(415, "Send Content-Type: application/json.")
 
 
 def _error(status: int, message: str) -> JSONResponse:

@@ -1,15 +1,20 @@
 """What the page for annotators asks of the service."""
 
-from collections.abc import Awaitable, Callable
+import gc
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, ConfigDict, Field
+from spacy.language import Language
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from spacy_bertcrf.annotation.annotator import Failure
-from spacy_bertcrf.serving.batcher import Batcher, ClosedError, QueueFullError
+from spacy_bertcrf.serving.batcher import Batcher
+from spacy_bertcrf.serving.entities_api import ask
+from spacy_bertcrf.serving.limits import require_json
 from spacy_bertcrf.serving.readings import Question, Reader
 from spacy_bertcrf.teaching.decisions import Mark
 from spacy_bertcrf.teaching.queue import Given, TakenError, UnknownTextError
@@ -60,9 +65,9 @@ def add_teaching(app: FastAPI, teaching: Teaching, batcher: Batcher) -> None:
 
     batcher: what pre-annotates; it is given the newly trained pipelines.
     """
-    router = APIRouter(prefix="/v1/teach", tags=["teach"], dependencies=[Depends(_is_json)])
+    router = APIRouter(prefix="/v1/teach", tags=["teach"], dependencies=[Depends(require_json)])
     queue = teaching.queue
-    teaching.read_by(lambda nlp: setattr(batcher, "reader", Reader(nlp)))
+    teaching.read_by(partial(_swap, batcher))
 
     async def given(found: Given | None) -> dict[str, Any]:
         about = {"counts": queue.counts()._asdict(), "labels": queue.labels}
@@ -113,15 +118,14 @@ def add_teaching(app: FastAPI, teaching: Teaching, batcher: Batcher) -> None:
         return await run_in_threadpool(teaching.retraining.progress)
 
 
-def _is_json(request: Request) -> None:
-    """A page of another site can send only what is not called JSON without being asked first."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise HTTPException(415, "Send Content-Type: application/json.")
+def _swap(batcher: Batcher, nlp: Language) -> None:
+    batcher.reader = Reader(nlp)
+    gc.unfreeze()  # or the pipeline before it would stay in memory
 
 
-async def _of_queue(ask: Callable[..., Any], *arguments: Any) -> Any:
+async def _of_queue(call: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return await run_in_threadpool(ask, *arguments)
+        return await run_in_threadpool(call, *arguments)
     except UnknownTextError as error:
         raise HTTPException(404, "The queue has no such text.") from error
     except TakenError as error:
@@ -134,7 +138,7 @@ async def _of_queue(ask: Callable[..., Any], *arguments: Any) -> Any:
 
 async def _told(found: Given, batcher: Batcher) -> dict[str, Any]:
     text = found.row.text or ""
-    read = await _read(batcher.ask, text)
+    read = await _read(batcher, text)
     known = found.known
     return {
         "key": found.key,
@@ -151,18 +155,10 @@ async def _told(found: Given, batcher: Batcher) -> dict[str, Any]:
     }
 
 
-async def _read(ask: Callable[..., Awaitable[list[Any]]], text: str) -> dict[str, Any]:
+async def _read(batcher: Batcher, text: str) -> dict[str, Any]:
     """Entities and tokens; of a text that the pipeline cannot read, each character is a token."""
-    try:
-        (answer,) = await ask([Question(text, tokens=True)])
-    except QueueFullError as error:
-        raise HTTPException(
-            429, "Too many texts wait. Try again soon.", {"Retry-After": "1"}
-        ) from error
-    except ClosedError as error:
-        raise HTTPException(503, "The service is shutting down.", {"Retry-After": "5"}) from error
+    (answer,) = await ask(batcher, [Question(text, tokens=True)])
     if isinstance(answer, Failure):
         tokens = [(i, i + 1) for i, character in enumerate(text) if not character.isspace()]
         return {"entities": [], "tokens": tokens, "error": answer.reason}
-    found: dict[str, Any] = answer
-    return found
+    return answer

@@ -9,6 +9,9 @@ import requests
 import spacy
 from spacy.language import Language
 
+from spacy_bertcrf.annotation.rows import Row
+from spacy_bertcrf.teaching.decisions import DecisionFile
+
 uvicorn = pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 pytest.importorskip("fastapi", reason="the extra `serve` is not installed")
 
@@ -38,16 +41,23 @@ def serving(readers, **settings):
     from spacy_bertcrf.serving.app import make_app
 
     config = uvicorn.Config(make_app(readers, **settings), port=0, log_level="warning")
-    server = uvicorn.Server(config)
+    with running(uvicorn.Server(config)) as url:
+        yield Server(url)
+
+
+@contextmanager
+def running(server):
+    """A server of uvicorn in a thread of its own: its address."""
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Server(f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +67,7 @@ def pipeline_folder(trained, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def load(pipeline_folder):
     """The pipeline anew; what comes behind it fails at texts with "boom"."""
 
@@ -76,13 +86,40 @@ def reader(load):
     return Reader(load())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve():
     """A service of readers, by name, with settings of `make_app`."""
     return serving
 
 
 @pytest.fixture
-def server(reader):
-    with serving({"model": reader}) as server:
+def run_server():
+    return running
+
+
+@pytest.fixture(scope="module")
+def server(load):
+    """One for a file, which its tests may ask, and not change."""
+    from spacy_bertcrf.serving.readings import Reader
+
+    with serving({"model": Reader(load())}) as server:
         yield server
+
+
+@pytest.fixture
+def teach(load, tmp_path):
+    """A session on some texts, and the pipeline that it is with."""
+    from spacy_bertcrf.serving.readings import Reader
+    from spacy_bertcrf.teaching.session import Teaching
+
+    opened = []
+
+    def teach(*texts, **settings):
+        nlp = load()
+        rows = [Row(f"raw:{i}", text, {}, f"raw:{i}") for i, text in enumerate(texts)]
+        opened.append(DecisionFile(tmp_path / "saved.jsonl"))
+        return Teaching(nlp, rows, opened[-1], **settings), {"model": Reader(nlp)}
+
+    yield teach
+    for file in opened:
+        file.close()

@@ -110,11 +110,29 @@ def test_what_is_not_accepted_is_told(serve, reader, content, status, message):
         assert server.post({"text": "a"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "message"),
+    [
+        (b'{"text": "a"', "application/json", 422, "body: Invalid JSON"),
+        (b'{"text": "half \\ud83d a character"}', "application/json", 422, "body: Invalid JSON"),
+        (b"\xff\xfe", "application/json", 422, "body: Invalid JSON"),
+        (b'["a"]', "application/json", 422, "body: "),
+        (b'{"text": "a"}', "text/plain", 415, "Content-Type: application/json"),
+    ],
+)
+def test_what_is_no_json_is_told(server, body, kind, status, message):
+    headers = {"Content-Type": kind}
+    answer = requests.post(f"{server.url}/v1/entities", data=body, headers=headers, timeout=30)
+    assert answer.status_code == status
+    assert message in answer.json()["error"]
+
+
 def test_a_body_without_a_length_is_bounded_too(serve, reader):
     with serve({"model": reader}, limits=Limits(body_bytes=1000)) as server:
         body = (b"x" * 500 for _ in range(10))
-        response = requests.post(f"{server.url}/v1/entities", data=body, timeout=30)
-        assert response.status_code == 413
+        headers = {"Content-Type": "application/json"}
+        url = f"{server.url}/v1/entities"
+        assert requests.post(url, data=body, headers=headers, timeout=30).status_code == 413
 
 
 def test_more_than_the_queue_holds_is_refused(serve, reader, monkeypatch):
@@ -172,14 +190,23 @@ def test_several_pipelines(serve, load):
         assert "no bertcrf" in answer.json()["error"]
 
 
-def test_it_counts(server):
-    server.post({"texts": [TEXT, "boom"]})
-    told = server.get("/metrics").text
-    assert 'bertcrf_texts_total{pipeline="model"} 2.0' in told
-    assert 'bertcrf_failed_texts_total{pipeline="model"} 1.0' in told
+def test_it_counts(serve, reader):
+    with serve({"model": reader}) as server:
+        server.post({"texts": [TEXT, "boom"]})
+        server.post({"text": "boom"})
+        told = server.get("/metrics").text
+    assert 'bertcrf_texts_total{pipeline="model"} 3.0' in told
+    assert 'bertcrf_failed_texts_total{pipeline="model"} 2.0' in told
     assert 'bertcrf_requests_total{pipeline="model",status="200"} 1.0' in told
+    assert 'bertcrf_requests_total{pipeline="model",status="422"} 1.0' in told
+    assert 'bertcrf_request_seconds_count{pipeline="model"} 2.0' in told
+
+
+def test_it_says_that_it_is_ready(server):
     assert server.get("/readyz").json() == {"status": "ready"}
-    assert "/v1/entities" in server.get("/openapi.json").json()["paths"]
+    described = server.get("/openapi.json").json()["paths"]["/v1/entities"]["post"]
+    schema = described["requestBody"]["content"]["application/json"]["schema"]
+    assert {"text", "texts", "k_best"} < set(schema["properties"])
 
 
 @pytest.mark.slow

@@ -11,33 +11,13 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.util import load_config
 
-from spacy_bertcrf.annotation.rows import Row
 from spacy_bertcrf.corpora.reading import read_corpus
 from spacy_bertcrf.serving.app import PAGE, TEACHING_PAGE
-from spacy_bertcrf.serving.readings import Reader
-from spacy_bertcrf.teaching.decisions import DecisionFile
 from spacy_bertcrf.teaching.retraining import Retraining, RunningError
-from spacy_bertcrf.teaching.session import Teaching
 
 KNOWN, NEW, FAILS = "王小明在北京大学工作。", "广州张伟大学上海王芳", "boom 👍 上海"
 ROOT = Path(__file__).parents[2]
 TAB = "a tab of the tests"
-
-
-@pytest.fixture
-def teach(load, tmp_path):
-    """A session on some texts, and the pipeline that it is with."""
-    opened = []
-
-    def teach(*texts, **settings):
-        nlp = load()
-        rows = [Row(f"raw:{i}", text, {}, f"raw:{i}") for i, text in enumerate(texts)]
-        opened.append(DecisionFile(tmp_path / "saved.jsonl"))
-        return Teaching(nlp, rows, opened[-1], **settings), {"model": Reader(nlp)}
-
-    yield teach
-    for file in opened:
-        file.close()
 
 
 def ask(server, path, tab=TAB, **content):
