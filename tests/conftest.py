@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import runpy
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -38,12 +39,7 @@ CONFIGS = {path.stem for path in (ROOT / "configs").glob("*.cfg")}
 FAST_CONFIGS = {"cpu_cnn_crf", "bert_bilstm_crf"}  # one without a BERT, one with
 HAS_SPACY_TRANSFORMERS = find_spec("spacy_transformers") is not None
 NO_SPACY_TRANSFORMERS = "a shared transformer is a component of spacy-transformers"
-BROWSER_TESTS = [
-    ROOT / "tests" / "evaluation" / "report" / "test_in_browser.py",
-    ROOT / "tests" / "evaluation" / "report" / "test_review_in_browser.py",
-    ROOT / "tests" / "serving" / "test_page.py",
-    ROOT / "tests" / "serving" / "test_teaching_page.py",
-]
+BROWSERS = ("chromium", "google-chrome", "chrome")
 FORKED = ROOT / "tests" / "forked_process.py"
 IMPORTED = [
     "spacy.__main__",
@@ -88,7 +84,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Tests in a browser have a process of their own (test_browsers.py): Playwright's event loop
     stays in the thread, in the way of others, and its greenlets of pytest's reports."""
     is_named = config.args_source is pytest.Config.ArgsSource.ARGS
-    return True if collection_path in BROWSER_TESTS and not is_named else None
+    return True if collection_path.name.endswith("_in_browser.py") and not is_named else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -347,3 +343,41 @@ def all_in_a_row(nlp: Language, rng: random.Random) -> Example:
         entities += [(len(row) + start, len(row) + end, label) for start, end, label in ents]
         row += text
     return Example.from_dict(nlp.make_doc(row), {"entities": entities})
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium; where there is none, its tests are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no Chromium is installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address in a window of its own, with settings of Playwright. What comes from an
+    address that begins otherwise is a fault, and so is all that the console says, unless it is
+    expected."""
+    pages, faults, expected = [], [], []
+
+    def open_page(address: str, own: str, expect: Sequence[str] = (), **settings: Any) -> Any:
+        page = browser.new_page(**settings)
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: request.url.startswith((own, "data:", "blob:"))
+                or faults.append(request.url))  # fmt: skip
+        pages.append(page)
+        expected.extend(expect)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    told = [fault for fault in faults if not fault.startswith(tuple(expected))]
+    assert told == [], "the console says something, or the page loads from elsewhere"

@@ -15,6 +15,7 @@ let tab = null;
 let task = null; // {key, id, chars, tokens, entities, rejected}
 let counts = null;
 let training = null;
+let watchNow = () => {};
 let busy = true;
 let saving = Promise.resolve();
 const history = []; // of this text
@@ -247,7 +248,8 @@ const watch = async () => {
       showTraining();
     } catch (error) { return say(error.message, true); }
     if (training.state === "none") return;
-    await pause(["preparing", "training", "loading"].includes(training.state) ? WATCH : 5 * WATCH);
+    const soon = ["preparing", "training", "loading"].includes(training.state);
+    await Promise.race([pause(soon ? WATCH : 5 * WATCH), new Promise((begun) => { watchNow = begun; })]);
   }
 };
 
@@ -256,6 +258,7 @@ $("train").addEventListener("click", async () => {
   try {
     training = await call("v1/teach/train", { });
     showTraining();
+    watchNow();
   } catch (error) { say(error.message, true); }
 });
 $("locked").addEventListener("submit", (event) => { event.preventDefault(); $("token").blur(); });

@@ -1,7 +1,6 @@
 """The page of a review in a real browser: decisions are made, kept, and saved as they are read."""
 
 import json
-import shutil
 
 import pytest
 import spacy
@@ -10,10 +9,6 @@ from spacy_bertcrf.corpora.decisions import apply_decisions
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText
 from spacy_bertcrf.evaluation.report.review_page import review_page
 from spacy_bertcrf.evaluation.suspects import suspects
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
 PER, ORG, CITY = CharSpan(0, 4, "PER"), CharSpan(0, 4, "ORG"), CharSpan(14, 18, "LOC")
 TAG = CharSpan(0, 8, "PER")
@@ -24,29 +19,15 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 
 @pytest.fixture(params=[(1280, 900), (390, 800)], ids=["wide", "narrow"])
-def page(request, browser, tmp_path):
+def page(request, open_page, tmp_path):
     width, height = request.param
-    page = browser.new_page(viewport={"width": width, "height": height})
-    html = review_page("corpus", TEXTS, suspects(TEXTS))
-    (tmp_path / "review.html").write_text(html, encoding="utf8")
-    faults = []
-    page.on("console", lambda message: faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:"))
-            or faults.append(request.url))  # fmt: skip
-    page.goto((tmp_path / "review.html").as_uri())
-    yield page
-    page.close()
-    assert faults == [], "the console says something, or the page loads from elsewhere"
+    path = tmp_path / "review.html"
+    path.write_text(review_page("corpus", TEXTS, suspects(TEXTS)), encoding="utf8")
+    return open_page(path.as_uri(), "file:", viewport={"width": width, "height": height})
 
 
 def shown(page):
@@ -87,7 +68,7 @@ def test_a_decision_is_taken_back_by_the_same_button(page):
 def test_kinds_lead_to_their_suggestions(page):
     assert len(shown(page)) == 4
     page.click("table a[href*='should']")
-    sync_api.expect(page.locator("#count")).to_have_text("1 of 4")
+    expect(page.locator("#count")).to_have_text("1 of 4")
     assert shown(page)[0].endswith("Document 2")
 
 

@@ -3,22 +3,16 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import requests
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed"),
-    pytest.mark.slow,
-]
+from spacy.util import load_config
 
 # The pipeline knows all but the last, by heart.
 TEXTS = [
@@ -28,39 +22,63 @@ TEXTS = [
     "上海大学的王芳来自广州。",
     "👍 <b>天气</b>很好",
 ]
-EXPECTED_FAULTS = ("Failed to load resource",)  # what a browser says of a service that is not there
+CONFIG = Path(__file__).parents[2] / "configs" / "cpu_cnn_crf.cfg"
+WINDOWS = [
+    {"viewport": {"width": 1280, "height": 900}, "locale": "en"},
+    {"viewport": {"width": 390, "height": 800}, "locale": "zh"},
+]
+STATE = "(told) => RegExp(told).test(document.getElementById('training-state').textContent)"
+TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
+NOT_THERE = ["Failed to load resource"]  # what a browser says of a service that is not there
+
+
+def decisions(path):
+    return [json.loads(line) for line in path.read_text("utf8").splitlines()]
 
 
 class Service:
+    """A service for annotators, and what it has kept."""
+
+    def __init__(self, url, saved):
+        self.url = url
+        self._saved = saved
+
+    @property
+    def lines(self):
+        return decisions(self._saved)
+
+    @property
+    def last(self):
+        """What is known of each text."""
+        return {line["text"]: line for line in self.lines}
+
+
+class Killable(Service):
     """`python -m spacy bertcrf serve` on a queue, which can be killed and started again."""
 
     def __init__(self, start_python, variables, pipeline, folder):
         self._start_python = start_python
         self._variables = {**variables, "OMP_NUM_THREADS": "1"}
-        self.saved = folder / "saved.jsonl"
-        self._raw = folder / "raw.jsonl"
-        lines = (json.dumps({"text": text, "id": f"id-{i}"}) for i, text in enumerate(TEXTS))
-        self._raw.write_text("\n".join(lines), encoding="utf8")
+        raw, saved = folder / "raw.jsonl", folder / "saved.jsonl"
+        raw.write_text("\n".join(json.dumps({"text": text}) for text in TEXTS), encoding="utf8")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
-        self._pipeline = pipeline
-        self._process = None
+            port = free.getsockname()[1]
+        super().__init__(f"http://127.0.0.1:{port}", saved)
+        self._command = ["-m", "spacy_bertcrf.cli", "serve", str(pipeline)]
+        self._command += ["--port", str(port), "--order", "file", "--label", "time"]
+        self._command += ["--queue", str(raw), "--save", str(saved)]
         self.start()
 
     def start(self, is_forked=True):
         """As users do, with all its imports, or with these done."""
-        command = ["-m", "spacy_bertcrf.cli", "serve", str(self._pipeline)]
-        command += ["--port", str(self._port), "--order", "file", "--label", "time"]
-        command += ["--queue", str(self._raw), "--save", str(self.saved)]
         if is_forked:
             self._process = self._start_python(
-                *command, printed=os.devnull, environment=self._variables
+                *self._command, printed=os.devnull, environment=self._variables
             )
         else:
             environment = {**os.environ, **self._variables}
-            self._process = subprocess.Popen([sys.executable, *command], env=environment)
+            self._process = subprocess.Popen([sys.executable, *self._command], env=environment)
         deadline = time.monotonic() + 90
         while True:
             assert self._process.poll() is None
@@ -69,65 +87,35 @@ class Service:
                 requests.get(f"{self.url}/readyz", timeout=5)
                 return
             except requests.ConnectionError:
-                time.sleep(0.2)
+                time.sleep(0.1)
 
     def end(self, how):
         self._process.send_signal(how)
         self._process.wait(60)
 
-    @property
-    def lines(self):
-        return [json.loads(line) for line in self.saved.read_text("utf8").splitlines()]
 
-    @property
-    def last(self):
-        """What is known of each text."""
-        return {line["text"]: line for line in self.lines}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(
-    scope="module", params=[(1280, 900, "en"), (390, 800, "zh")], ids=["wide", "narrow"]
-)
+@pytest.fixture(params=WINDOWS, ids=["wide", "narrow"])
 def window(request):
-    width, height, locale = request.param
-    return {"viewport": {"width": width, "height": height}, "locale": locale}
+    return request.param
 
 
 @pytest.fixture
-def service(start_python, few_imports, pipeline_folder, tmp_path):
-    service = Service(start_python, few_imports, pipeline_folder, tmp_path)
-    yield service
-    service.end(signal.SIGTERM)
+def service(serve, teach, tmp_path):
+    teaching, readers = teach(*TEXTS, labels=["time"], by=None)
+    with serve(readers, teaching=teaching) as server:
+        yield Service(server.url, tmp_path / "saved.jsonl")
 
 
 @pytest.fixture
-def open_tab(browser, window, service):
-    """Open the page in a window of its own; its console has to stay empty."""
-    pages, faults = [], []
+def open_tab(open_page, window, service):
+    """Open the page in a window of its own."""
+    return lambda: open_teaching(open_page, service, window)
 
-    def open_tab():
-        page = browser.new_page(**window)
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((service.url, "data:"))
-                or faults.append(request.url))  # fmt: skip
-        pages.append(page)
-        page.goto(f"{service.url}/teach")
-        page.wait_for_selector("#text:visible")
-        return page
 
-    yield open_tab
-    for page in pages:
-        page.close()
-    assert [fault for fault in faults if not fault.startswith(EXPECTED_FAULTS)] == []
+def open_teaching(open_page, service, window, expect=()):
+    page = open_page(f"{service.url}/teach", service.url, expect, **window)
+    page.wait_for_selector("#text:visible")
+    return page
 
 
 def text_of(page):
@@ -257,7 +245,7 @@ def test_each_action(open_tab, service):
     assert (skipped["status"], skipped["entities"]) == ("skipped", [])
     assert [e["text"] for e in skipped["rejected"]] == ["李雷"]
     assert re.search(r"\D1\D+1\D+3|1\D+1\D+3", page.inner_text("#counts"))
-    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    assert page.evaluate(TOO_WIDE) <= 0
 
 
 def test_the_keyboard_alone_is_enough(open_tab, service):
@@ -294,8 +282,16 @@ def test_the_keyboard_alone_is_enough(open_tab, service):
     assert text_of(page) == TEXTS[-1]
 
 
-def test_two_tabs_and_a_restart_in_the_middle(open_tab, service):
-    one, other = open_tab(), open_tab()
+@pytest.fixture
+def killable(start_python, few_imports, pipeline_folder, tmp_path):
+    service = Killable(start_python, few_imports, pipeline_folder, tmp_path)
+    yield service
+    service.end(signal.SIGTERM)
+
+
+def test_two_tabs_and_a_restart_in_the_middle(open_page, window, killable):
+    service = killable
+    one, other = (open_teaching(open_page, service, window, NOT_THERE) for _ in range(2))
     assert (text_of(one), text_of(other)) == (TEXTS[0], TEXTS[1])
     go_on(one, "Enter")
     assert text_of(one) == TEXTS[2]
@@ -329,3 +325,36 @@ def test_it_speaks_both_languages(open_tab):
     names.add(page.inner_text("#accept"))
     assert {name.split()[0] for name in names} == {"Accept", "确认"}
     picture(page, "other-language")
+
+
+def test_a_training_from_the_page(open_page, serve, teach, tmp_path):
+    """Started in one window, followed in another; what it learned reads the texts after it."""
+    config = load_config(CONFIG)
+    config["training"].update(max_epochs=0, max_steps=4, eval_frequency=2, patience=0)
+    config.to_disk(tmp_path / "config.cfg")
+    teaching, readers = teach(*TEXTS, labels=["time"], by=None)
+    teaching.train_with(tmp_path / "config.cfg", tmp_path / "trained", "zh")
+    with serve(readers, teaching=teaching) as server:
+        service = Service(server.url, tmp_path / "saved.jsonl")
+        page, other = (open_teaching(open_page, service, window) for window in WINDOWS)
+        for _ in range(2):
+            select(page, 0, 2)
+            page.keyboard.press(key_of(page, "time"))
+            saved(page)
+            go_on(page, "Enter")
+        before = server.get("/v1/pipelines").json()["pipelines"][0]["labels"]
+        page.click("#train")
+        page.wait_for_function("() => document.getElementById('train').disabled")
+        page.wait_for_function(STATE, arg="Training", timeout=60_000)
+        picture(page, "training")
+        for tab, told in ((page, "The new pipeline is in use"), (other, "新模型已启用")):
+            tab.wait_for_function(STATE, arg=told, timeout=240_000)
+            assert re.match(r".*\b2\D", tab.inner_text("#training-state"))
+            assert tab.inner_text("#training-log").strip()
+            assert tab.is_enabled("#train")
+            assert tab.evaluate(TOO_WIDE) <= 0
+            picture(tab, "trained")
+        after = server.get("/v1/pipelines").json()["pipelines"][0]["labels"]
+        assert ("time" in before, "time" in after) == (False, True)
+        go_on(page, "s")
+        assert service.last[TEXTS[3]]["status"] == "skipped"

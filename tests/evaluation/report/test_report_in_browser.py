@@ -1,17 +1,11 @@
 """The page in a real browser: what a reader clicks on does what it says."""
 
-import shutil
-
 import pytest
 
 from spacy_bertcrf.evaluation.explained import Explained, Near
 from spacy_bertcrf.evaluation.judged import CharSpan, JudgedText
 from spacy_bertcrf.evaluation.report.page import report_page
 from spacy_bertcrf.evaluation.report.tables import Report
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 
 TAG = CharSpan(0, 8, "PER")
 PER, LOC, ORG = CharSpan(0, 4, "PER"), CharSpan(14, 18, "LOC"), CharSpan(14, 18, "ORG")
@@ -30,29 +24,15 @@ WHY = Explained(
 REPORT = Report("first", "test", TEXTS, explanations={(0, ORG): WHY})
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 
 @pytest.fixture(params=[(1280, 900), (390, 800)], ids=["wide", "narrow"])
-def page(request, browser, tmp_path):
+def page(request, open_page, tmp_path):
     width, height = request.param
-    page = browser.new_page(viewport={"width": width, "height": height})
-    page.address = (tmp_path / "report.html").as_uri()
-    (tmp_path / "report.html").write_text(report_page(REPORT), encoding="utf8")
-    faults = []
-    page.on("console", lambda message: faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:"))
-            or faults.append(request.url))  # fmt: skip
-    page.goto(page.address)
-    yield page
-    page.close()
-    assert faults == [], "the console says something, or the page loads from elsewhere"
+    path = tmp_path / "report.html"
+    path.write_text(report_page(REPORT), encoding="utf8")
+    return open_page(path.as_uri(), "file:", viewport={"width": width, "height": height})
 
 
 def shown(page):
@@ -71,21 +51,21 @@ def test_filters_show_what_they_say_and_are_in_the_address(page):
     page.goto(address)
     assert shown(page) == ["Document 4"]
     page.click("button[type=reset]")
-    sync_api.expect(page.locator("#count")).to_have_text("4 of 4")
+    expect(page.locator("#count")).to_have_text("4 of 4")
     page.fill("[name=sure]", "0.55")
     assert shown(page) == ["Document 1", "Document 2"]
 
 
 def test_a_cell_of_the_confusion_leads_to_its_sentences(page):
     page.click(".matrix a[href*='gold=LOC'][href*='predicted=ORG']")
-    sync_api.expect(page.locator("#count")).to_have_text("1 of 4")
+    expect(page.locator("#count")).to_have_text("1 of 4")
     assert shown(page) == ["Document 1"]
     assert page.locator("[name=gold]").input_value() == "LOC"
 
 
 def test_a_bar_leads_to_its_sentences(page):
     page.click("#points tr.all a.k-invented")
-    sync_api.expect(page.locator("#count")).to_have_text("1 of 4")
+    expect(page.locator("#count")).to_have_text("1 of 4")
     assert shown(page) == ["Document 3"]
 
 
@@ -97,7 +77,7 @@ def test_it_is_read_by_keyboard(page):
     page.keyboard.type("Nora")
     assert shown(page) == ["Document 2"]
     page.keyboard.press("Escape")
-    sync_api.expect(page.locator("#count")).to_have_text("4 of 4")
+    expect(page.locator("#count")).to_have_text("4 of 4")
 
 
 def test_an_explanation_unfolds(page):
