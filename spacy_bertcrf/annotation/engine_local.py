@@ -60,6 +60,19 @@ def annotate_in_processes(job: Job, shards: Iterable[Shard], n: int) -> Generato
             worker.stop()
 
 
+def end_with_parent() -> None:
+    """Have this process end when the one that started it is killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        # What it writes has its name whole or not at all.
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 class _Worker:
     """A process, and the shard that it is to do."""
 
@@ -138,7 +151,7 @@ class _Worker:
 def _serve(connection: Connection, job: Job, n: int) -> None:
     # Ctrl-C reaches all processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if "OMP_NUM_THREADS" not in os.environ:
         import torch
 
@@ -156,14 +169,6 @@ def _serve(connection: Connection, job: Job, n: int) -> None:
         except Exception as error:
             answer = RuntimeError(f"{type(error).__name__}: {error}")
         connection.send(answer)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    # What it writes has its name whole or not at all.
-    os._exit(1)
 
 
 def _context() -> Any:

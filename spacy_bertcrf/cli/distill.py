@@ -191,17 +191,27 @@ def _ask(teachers: "Teachers", nlp: "Language", name: str, config: Any, raw: Pat
 
 def _train(config: Any, folder: Path, gpu_id: int) -> None:
     """Train, or go on training, in a process of its own: nothing of one is left for the next."""
-    import subprocess
+    import multiprocessing
     import sys
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.cfg"
     config.to_disk(path)
-    command = [sys.executable, "-m", "spacy_bertcrf.cli", "train", str(path)]
-    command += ["--output", str(folder), "--gpu-id", str(gpu_id), "--resume"]
-    code = subprocess.run(command, check=False).returncode
-    if code:
+    arguments = ["train", str(path), "--output", str(folder), "--gpu-id", str(gpu_id), "--resume"]
+    sys.stdout.flush()
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(arguments,))
+    process.start()
+    process.join()
+    if process.exitcode:
         raise ValueError(f"The training in {folder} has ended early; the same command goes on.")
+
+
+def _run(arguments: list[str]) -> None:
+    from spacy_bertcrf.annotation.engine_local import end_with_parent
+
+    # Else the same command, when it goes on after a kill, would train beside it.
+    end_with_parent()
+    bertcrf_app(arguments, prog_name="python -m spacy bertcrf")
 
 
 def _judged(pipeline: str, dev: Path) -> tuple[float, float]:
