@@ -54,7 +54,10 @@ def test_each_choice_stands_in_the_config_with_its_reason(train_corpus, tiny_ber
         (at,) = [n for n, line in enumerate(lines) if line.startswith(f"{setting} =")]
         assert lines[at - 1].startswith("# "), setting
         assert lines[at - 1][2:] in said
-    assert lines[lines.index("[components.bertcrf.model.encoder]") - 1].startswith("# ")
+    # Some versions of confection write a block that holds a name alone into one line.
+    written = ("[components.bertcrf.model.encoder]", "encoder = ")
+    (at,) = [n for n, line in enumerate(lines) if line.startswith(written)]
+    assert lines[at - 1].startswith("# ")
     assert load_config(path)["paths"]["dev"] is None
     assert "--paths.dev" in said
 

@@ -73,6 +73,7 @@ def model_best(work: Path, few_imports: dict[str, str]) -> Path:
     run("spacy", "train", ROOT / "configs" / "bert_tcn_crf.cfg", "--output", "training",
         "--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.transformer", "bert",
         "--training.max_epochs", 0, "--training.max_steps", 120, "--training.eval_frequency", 60,
+        "--training.batcher.size", 800,
         "--training.optimizer.learn_rate.initial_rate", 0.003,
         "--training.optimizer.learn_rate.warmup", 0, cwd=work, env=few_imports)  # fmt: skip
     return work / "training" / "model-best"
