@@ -34,6 +34,7 @@ def corpus(path, n):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_commands")
 def test_it_trains_on_parts_and_goes_on_where_it_stopped(tmp_path):
     train, dev = corpus(tmp_path / "train.spacy", 40), corpus(tmp_path / "dev.spacy", 5)
     options = ("--output", tmp_path / "out", "--sizes", "5%,50%", "--paths.train", train,

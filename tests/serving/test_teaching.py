@@ -174,6 +174,7 @@ def test_a_training_on_nothing_says_so(teach, tmp_path, make_nlp):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_commands")
 def test_a_training_swaps_its_pipeline_in(serve, teach, tmp_path):
     """And a failed one says so, and leaves the old pipeline serving."""
     config = load_config(ROOT / "configs" / "cpu_cnn_crf.cfg")
