@@ -32,9 +32,11 @@ def cluster(few_imports):
         second = cluster.add_node(num_cpus=1)
         ray.init(address=cluster.address, log_to_driver=False)
         cluster.wait_for_nodes()
-        yield cluster, second
-        ray.shutdown()
-        cluster.shutdown()
+    # The nodes' alone: a command that is told other versions cannot go on with what this process
+    # has begun.
+    yield cluster, second
+    ray.shutdown()
+    cluster.shutdown()
 
 
 def lines(rows):
