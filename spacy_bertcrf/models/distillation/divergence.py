@@ -84,13 +84,18 @@ def _of_drawn(
     """Of a tag sequence drawn for each text, the log of its probability to the teacher over that
     of all that agrees with it."""
     allowed = np.zeros(emissions.shape, dtype=bool)
-    of_teacher = 0.0
-    for row, chain in zip(allowed, chains, strict=True):
-        path, log = chain.sample(random)
-        of_teacher += log
-        row[range(len(path)), path] = True
-        row[: len(path)][path == 0] |= is_new
+    of_teacher = np.zeros(len(chains))
+    for n, chain in enumerate(chains):
+        path, of_teacher[n] = chain.sample(random)
+        allowed[n, range(len(path)), path] = True
+        allowed[n, : len(path)][path == 0] |= is_new
     exact = emissions.double()
+    with torch.no_grad():
+        agreeing = crf.log_partition(exact, mask, torch.from_numpy(allowed), temperature)
+    # Where what was left out has broken a chain off, no sequence at all may agree with what was
+    # drawn, which then says nothing.
+    is_void = ~agreeing.isfinite().cpu().numpy()
+    allowed[is_void] = True
     agreeing = crf.log_partition(exact, mask, torch.from_numpy(allowed), temperature)
     partition = crf.log_partition(exact, mask, temperature=temperature)
-    return (partition - agreeing).sum() + of_teacher
+    return (partition - agreeing).sum() + of_teacher[~is_void].sum()

@@ -11,6 +11,7 @@ import torch
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
+from spacy_bertcrf.layers.chains import TagChain
 from spacy_bertcrf.models.distillation.beliefs import beliefs, tags_of
 from spacy_bertcrf.models.distillation.divergence import divergence
 from spacy_bertcrf.tagging import TagSet
@@ -129,6 +130,25 @@ def test_new_labels_are_summed_out(make_student):
         drawn = frozenset(map(tuple, tag_set.decode(path)))
         expected = p[drawn] - math.log(merged[drawn])
         assert divergence_of(teacher, student, doc, seed) == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_was_left_out_of_a_belief_costs_no_training(make_student):
+    """Else a chain that is broken off between two tokens, so that the tags that are drawn fit no
+    student, makes the loss infinite, and a training of hours ends with it."""
+    student = make_student(["LOC", "NEW", "PER"]).get_pipe("bertcrf").model
+    learner = tags_of(student)
+    tags = list(TagSet(learner.labels, learner.scheme).tags)
+    inside = tags.index("B-PER") * len(tags) + tags.index("I-PER")
+    entries = np.array([tags.index("O"), inside])
+    broken = TagChain.of_entries(len(tags), np.arange(2), entries, np.ones(2), 2)
+    emissions = torch.zeros(2, len(tags), requires_grad=True)
+    crf = student.get_ref("crf").shims[0].module
+    random = np.random.default_rng(0)
+    known = ("LOC", "PER")
+    loss = divergence(crf, emissions, np.array([2]), [[broken]], learner, known, 1.0, random)
+    loss.backward()
+    assert loss.item() == 0
+    assert emissions.grad.isfinite().all()
 
 
 def test_labels_of_the_teacher_alone_are_an_error(make_student):
