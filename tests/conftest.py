@@ -1,19 +1,12 @@
-"""Small corpora and models that many tests need."""
+"""The order of tests, and small corpora and models that many of them need."""
 
-import multiprocessing
 import os
 import random
-import runpy
-import shutil
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import spacy
@@ -25,6 +18,7 @@ from spacy.util import fix_random_seed, load_config
 
 from spacy_bertcrf.pretraining.new_bert import Size, init_bert
 
+pytest_plugins = ["browser_pages", "forked_processes"]  # in plugins/
 ROOT = Path(__file__).parents[1]
 
 TEXTS = [
@@ -39,26 +33,6 @@ CONFIGS = {path.stem for path in (ROOT / "configs").glob("*.cfg")}
 FAST_CONFIGS = {"cpu_cnn_crf", "bert_bilstm_crf"}  # one without a BERT, one with
 HAS_SPACY_TRANSFORMERS = find_spec("spacy_transformers") is not None
 NO_SPACY_TRANSFORMERS = "a shared transformer is a component of spacy-transformers"
-BROWSERS = ("chromium", "google-chrome", "chrome")
-FORKED = ROOT / "tests" / "forked_process.py"
-IMPORTED = [
-    "spacy.__main__",
-    "spacy.lang.zh",
-    "spacy.ml.models",
-    "spacy_transformers",
-    "spacy_bertcrf.annotation.engine_local",
-    "spacy_bertcrf.annotation.run",
-    "spacy_bertcrf.cli.annotate",
-    "spacy_bertcrf.cli.serve",
-    "spacy_bertcrf.cli.train",
-    "spacy_bertcrf.models.bert.bert_encoder",
-    "spacy_bertcrf.models.distillation.divergence",
-    "spacy_bertcrf.models.tagger.crf_tagger",
-    "spacy_bertcrf.pipeline.factory",
-    "spacy_bertcrf.training.distributed",
-    "spacy_bertcrf.training.loop",
-    "spacy_bertcrf.training.strategies.teachers",
-]
 E2E = ROOT / "tests" / "e2e"
 LONG = {
     ROOT / "tests" / "annotation" / "test_engine_ray.py",
@@ -126,114 +100,6 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     processes that tests start do wait."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda file: None)
-        yield
-
-
-class Forked:
-    """A process that was forked from one with all imported: as a `subprocess.Popen`, and as the
-    `multiprocessing.Process` that it is."""
-
-    def __init__(self, process: BaseProcess, args: Sequence[str], printed: Path):
-        self._process, self.args, self._printed = process, args, printed
-        self.pid = process.pid
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._process, name)
-
-    @property
-    def returncode(self) -> int | None:
-        return self._process.exitcode
-
-    def poll(self) -> int | None:
-        return self._process.exitcode
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired(self.args, timeout or 0)
-        return self._process.exitcode
-
-    def communicate(self, input: None = None, timeout: float | None = None) -> tuple[str, None]:
-        self.wait(timeout)
-        return self._printed.read_text("utf-8") if self._printed.is_file() else "", None
-
-    def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        self._process.terminate()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def __enter__(self) -> "Forked":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.wait()
-
-
-@pytest.fixture(scope="session")
-def start_python() -> Callable[..., Forked]:
-    """Start `python ARGUMENTS`, which prints to a file, in a process of its own; what it imports
-    is imported once for all of them, for that takes longest."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        pytest.skip("Windows does not fork")
-    from multiprocessing import forkserver
-
-    forkserver._forkserver._stop()  # what another test has started has other imports
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED)
-    first = context.Process(target=len, args=("",))
-    first.start()
-    first.join()
-
-    def start(
-        *arguments: object,
-        printed: str | Path,
-        environment: Mapping[str, str] | None = None,
-        kill_at: int | None = None,
-        size_limit: int | None = None,
-    ) -> Forked:
-        words = list(map(str, arguments))
-        given: dict[str, Any] = {
-            "ARGUMENTS": words,
-            "PRINTED": str(printed),
-            "ENVIRONMENT": {**os.environ, **(environment or {})},
-            "FOLDER": os.getcwd(),
-            "KILL_AT": kill_at,
-            "SIZE_LIMIT": size_limit,
-        }
-        process = context.Process(target=runpy.run_path, args=(str(FORKED), given))
-        process.start()
-        return Forked(process, words, Path(printed))
-
-    return start
-
-
-@pytest.fixture(scope="session")
-def start_command(start_python: Callable[..., Forked]) -> Callable[..., Forked]:
-    """Start `python -m spacy ARGUMENTS` so."""
-
-    def start(*arguments: object, **settings: Any) -> Forked:
-        return start_python("-m", "spacy", *arguments, **settings)
-
-    return start
-
-
-@pytest.fixture(scope="module")
-def forked_commands(start_python: Callable[..., Forked]) -> Iterator[None]:
-    """Commands of ours that our code starts are forked too."""
-    popen = subprocess.Popen
-
-    def start(arguments: Sequence[str], *, stdout: Any = None, **settings: Any) -> Any:
-        if list(arguments[:3]) != [sys.executable, "-m", "spacy_bertcrf.cli"]:
-            return popen(arguments, stdout=stdout, **settings)
-        return start_python(*arguments[1:], printed=getattr(stdout, "name", os.devnull))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subprocess, "Popen", start)
         yield
 
 
@@ -343,41 +209,3 @@ def all_in_a_row(nlp: Language, rng: random.Random) -> Example:
         entities += [(len(row) + start, len(row) + end, label) for start, end, label in ents]
         row += text
     return Example.from_dict(nlp.make_doc(row), {"entities": entities})
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A Chromium; where there is none, its tests are skipped."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("no Chromium is installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens an address in a window of its own, with settings of Playwright. What comes from an
-    address that begins otherwise is a fault, and so is all that the console says, unless it is
-    expected."""
-    pages, faults, expected = [], [], []
-
-    def open_page(address: str, own: str, expect: Sequence[str] = (), **settings: Any) -> Any:
-        page = browser.new_page(**settings)
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((own, "data:", "blob:"))
-                or faults.append(request.url))  # fmt: skip
-        pages.append(page)
-        expected.extend(expect)
-        page.goto(address)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    told = [fault for fault in faults if not fault.startswith(tuple(expected))]
-    assert told == [], "the console says something, or the page loads from elsewhere"
