@@ -1,6 +1,7 @@
 """Requests of many connections, answered in batches."""
 
 import asyncio
+import math
 import queue
 import threading
 import time
@@ -15,6 +16,9 @@ from spacy_bertcrf.serving.readings import Answer, Question, Reader
 # How long those who wait do so for those who were answered just now, and may ask anew: a share of
 # the time that these took. Who comes alone never waits.
 PATIENCE = 0.05
+# Of more texts than this a half is read at a time. While it is, who was answered before asks anew,
+# and the model never waits for them; fewer texts at a time would cost more by the text.
+UNDIVIDED = 32
 
 Future = asyncio.Future[Answer | Failure]
 
@@ -86,36 +90,41 @@ class Batcher:
         self._thread.join()
 
     def _work(self) -> None:
-        n_answered, patience = 0, 0.0
-        while True:
-            requests, is_last = self._gather(n_answered, patience)
-            begin = time.monotonic()
-            for batch in self._batches([asked for request in requests for asked in request]):
+        n_answered, patience, is_last = 0, 0.0, False
+        while not is_last:
+            asked, size, is_last = self._gather(n_answered, patience)
+            for batch in self._batches(asked, size):
+                begin = time.monotonic()
                 self._answer(batch)
-            if is_last:
-                return
-            n_answered, patience = len(requests), PATIENCE * (time.monotonic() - begin)
+                n_answered, patience = len(batch), PATIENCE * (time.monotonic() - begin)
 
-    def _gather(self, n_answered: int, patience: float) -> tuple[list[list[_Asked]], bool]:
-        """The requests that wait and those of who was answered before, unless these take longer
-        than so many seconds; and whether they are the last."""
-        n_expected = self._requests.qsize() + n_answered
+    def _gather(self, n_answered: int, patience: float) -> tuple[list[_Asked], int, bool]:
+        """The texts that wait, how many are to be read at a time, and whether they are the last.
+
+        If they are fewer than are read at a time, those are waited for who were answered in the
+        last batch, so many seconds.
+        """
         deadline = time.monotonic() + patience
-        requests: list[list[_Asked]] = []
+        n_expected = self._n_waiting + n_answered
+        size = min(self._max_batch, max(UNDIVIDED, (n_expected + 1) // 2))
+        asked: list[_Asked] = []
         request = self._requests.get()
         while request is not None:
-            requests.append(request)
-            left = deadline - time.monotonic() if len(requests) < n_expected else 0.0
+            asked += request
+            left = deadline - time.monotonic() if len(asked) < min(size, n_expected) else 0.0
             try:
                 request = self._requests.get(timeout=max(left, 0.0))
             except queue.Empty:
-                return requests, False
-        return requests, True
+                return asked, size, False
+        return asked, size, True
 
-    def _batches(self, asked: list[_Asked]) -> Iterator[list[_Asked]]:
+    def _batches(self, asked: list[_Asked], size: int) -> Iterator[list[_Asked]]:
+        """Texts of similar length, in parts of about a size, for a few more are no batch."""
         asked.sort(key=lambda item: len(item.question.text))
-        for first in range(0, len(asked), self._max_batch):
-            yield asked[first : first + self._max_batch]
+        n_batches = max(1, round(len(asked) / size), math.ceil(len(asked) / self._max_batch))
+        size = max(1, math.ceil(len(asked) / n_batches))
+        for first in range(0, len(asked), size):
+            yield asked[first : first + size]
 
     def _answer(self, batch: Sequence[_Asked]) -> None:
         open_items = [item for item in batch if not item.answer.cancelled()]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from spacy_bertcrf.serving.batcher import PATIENCE, Batcher, ClosedError
+from spacy_bertcrf.serving.batcher import PATIENCE, UNDIVIDED, Batcher, ClosedError
 from spacy_bertcrf.serving.readings import Question
 
 SECONDS = 0.4  # that a batch takes
@@ -55,6 +55,18 @@ def test_those_who_ask_again_are_read_together(run):
     assert [[answer["text"] for answer in of_client] for of_client in answers] == clients
     # The first comes alone, and is answered when the others are under way.
     assert [len(batch) for batch in reader.batches] == [1, 8, 8, 8, 7]
+
+
+def test_of_many_a_half_is_read_while_the_others_ask(run):
+    """Else the model would wait for all of them after each batch."""
+    reader, n_clients = SlowReader(), 4 * UNDIVIDED
+    clients = [[f"{client} {n}" for n in range(3)] for client in range(n_clients)]
+    answers = run(Batcher(reader), *clients)
+    assert [[answer["text"] for answer in of_client] for of_client in answers] == clients
+    sizes = [len(batch) for batch in reader.batches]
+    assert sizes[0] == 1
+    assert max(sizes) < 0.75 * n_clients
+    assert len(sizes) <= 8  # six halves, the first text, and what it leaves
 
 
 def test_who_comes_alone_does_not_wait_for_others_that_are_gone():
