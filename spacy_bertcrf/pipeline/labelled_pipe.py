@@ -17,7 +17,11 @@ from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.pipeline.annotations import UnknownLabelError
 from spacy_bertcrf.pipeline.gold import Gold
 from spacy_bertcrf.pipeline.survey import Survey, survey
-from spacy_bertcrf.pipeline.training_checks import check_spans_to_judge_by, check_training
+from spacy_bertcrf.pipeline.training_checks import (
+    check_spans_to_judge_by,
+    check_training,
+    warn_of_few_steps,
+)
 from spacy_bertcrf.pipeline.training_labels import (
     labels_of_config,
     labels_of_corpus,
@@ -141,6 +145,8 @@ class LabelledPipe(TrainablePipe):
         if self not in _INITIALIZED.get(nlp, ()):
             update_upstream_in_place(nlp)
             self._grow_for(nlp, name)
+        else:
+            warn_of_few_steps(nlp, name)
         check_training()
         check_spans_to_judge_by(nlp, name, self.labels, self.gold)
 

@@ -1,5 +1,6 @@
 """What is wrong with a training that would run to its end nevertheless, told before it begins."""
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,9 +17,10 @@ from spacy.util import resolve_dot_names
 from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.pipeline.evaluations import restore_frequency, warn_of_few_evaluations
 from spacy_bertcrf.pipeline.gold import Gold
-from spacy_bertcrf.pipeline.step_count import random_state_kept
+from spacy_bertcrf.pipeline.step_count import random_state_kept, steps_of
 
 STREAMED_TEXTS = 1000
+FEW_STEPS = 200  # 32 taught a new component nothing, 340 what 640 did (docs/results.md)
 
 
 def check_training() -> None:
@@ -32,6 +34,24 @@ def check_training() -> None:
     restore_frequency(nlp)
     for corpus in ("train_corpus", "dev_corpus"):
         _warn_of_lost_texts(nlp, nlp.config["training"][corpus])
+
+
+def warn_of_few_steps(nlp: Language, name: str) -> None:
+    """Warn if a training is too short for a component that is new."""
+    n_steps = steps_of(nlp)
+    if n_steps is None or n_steps >= FEW_STEPS:
+        return
+    epochs = nlp.config["training"]["max_epochs"]
+    mend = "Raise training.max_epochs or training.max_steps"
+    if epochs > 0:
+        enough = math.ceil(epochs * FEW_STEPS / n_steps)
+        mend = f"Set training.max_epochs to {enough:,} or more, or training.batcher.size lower"
+    warnings.warn(
+        f"The training has {n_steps:,} steps, and so few teach '{name}', which is new, little or "
+        f"nothing. {mend}, or let `python -m spacy bertcrf init-config` make a config for the "
+        "corpus.",
+        stacklevel=3,
+    )
 
 
 def check_spans_to_judge_by(nlp: Language, name: str, labels: Sequence[str], gold: Gold) -> None:

@@ -9,14 +9,17 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
 
+from spacy_bertcrf.pipeline import training_checks
 from spacy_bertcrf.training.loop import train as bertcrf_train
 
 TRAINS = {"spacy train": spacy_train, "bertcrf train": bertcrf_train}
 
 
 @pytest.fixture(params=TRAINS)
-def told(request, train_corpus, tmp_path, recwarn):
-    """What a short training warns of, with a development corpus of these Docs."""
+def told(request, train_corpus, tmp_path, recwarn, monkeypatch):
+    """What a short training warns of, with a development corpus of these Docs, but not of being
+    short."""
+    monkeypatch.setattr(training_checks, "FEW_STEPS", 4)
 
     def run(dev_docs=None, **overrides):
         dev = train_corpus
@@ -104,3 +107,15 @@ def test_few_evaluations_are_told_in_both_loops(told):
     without = {"initialize.after_init.evaluations": 1, "training.eval_frequency": 200}
     (warned,) = told(**without, **{"training.max_steps": 19})
     assert "is evaluated after step 0" in warned
+
+
+def test_few_steps_are_told_with_how_many_epochs_would_do(told, monkeypatch):
+    """A config's four epochs are a thousand steps of a large corpus, and of a small one none that
+    teach anything: F1 was 1 %, without a word."""
+    monkeypatch.setattr(training_checks, "FEW_STEPS", 40)
+    (warned,) = told(**{"training.max_steps": 0, "training.max_epochs": 2})
+    assert "The training has 2 steps" in warned
+    assert "max_epochs to 40" in warned
+    assert "init-config" in warned
+    (warned,) = told(**{"training.max_steps": 4})
+    assert "max_steps" in warned
