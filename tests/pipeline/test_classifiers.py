@@ -190,13 +190,13 @@ def test_gradients_are_limited_together(pipeline):
 
 def test_groups_know_the_parameters_by_name(pipeline):
     """The names that README gives for patterns."""
-    groups = {"head": {"pattern": "text_classifier.*", "learn_rate_scale": 10.0}}
+    groups = {"classifier": {"pattern": "text_classifier.*", "learn_rate_scale": 10.0}}
     nlp = pipeline(**{"training.optimizer.groups": groups,
                       "training.optimizer.layer_decay": 0.5})  # fmt: skip
     optimizer = nlp.initialize(lambda: examples(nlp))
     nlp.update(examples(nlp), sgd=optimizer)
     optimizer.step_schedules()
-    assert optimizer.learn_rates["head"] == pytest.approx(10 * optimizer.learn_rate)
+    assert optimizer.learn_rates["classifier"] == pytest.approx(10 * optimizer.learn_rate)
 
 
 @pytest.mark.slow

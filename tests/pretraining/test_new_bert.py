@@ -23,7 +23,7 @@ FILES = {
     *("config.json", "model.safetensors", "vocab.txt"),
     *("tokenizer.json", "tokenizer_config.json"),
 }
-OLD_FILES = {"special_tokens_map.json"}  # of transformers 4
+OLD_FILES = {"special_tokens_map.json", "generation_config.json"}  # of transformers 4
 
 
 @pytest.fixture
