@@ -23,6 +23,7 @@ def saved(trained, tmp_path):
     return tmp_path / "pipeline"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_entities_and_scores_are_those_of_the_pipeline(saved, batch_size):
     """Whoever tries the pipeline on a text must find the same in the archive."""
@@ -117,6 +118,7 @@ def test_batches_are_bounded_in_texts_and_characters():
     assert list(batches([], 2)) == []
 
 
+@pytest.mark.slow
 def test_words_of_the_archive_do_not_stay_in_memory(saved, monkeypatch):
     """A hundred million texts have more words than a machine has memory; the first, which come
     most often, are not described anew for each batch."""

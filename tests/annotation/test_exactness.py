@@ -26,6 +26,7 @@ def pipeline(request, trained_as, tmp_path_factory):
     return path, spacy.load(path, config={"components.bertcrf.spans_key": "sure"})
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

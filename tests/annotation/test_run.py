@@ -25,6 +25,7 @@ def annotate():
 TEXTS = [f"{i} in Berlin" for i in range(45)]
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_stopped(make_job, annotate, read_output):
     job, archive = make_job(*TEXTS)
     manifest = annotate(job, archive, n_shards=2)
@@ -42,6 +43,7 @@ def test_it_goes_on_where_it_was_stopped(make_job, annotate, read_output):
     assert annotate(job, archive) == manifest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
@@ -70,6 +72,7 @@ def test_another_input_is_an_error(make_job, annotate, tmp_path):
         annotate(*make_job(inputs=(more,)))
 
 
+@pytest.mark.slow
 def test_another_pipeline_is_an_error(make_job, annotate, tmp_path, monkeypatch):
     """A model that was trained anew under the same name, above all."""
     import shutil
@@ -91,6 +94,7 @@ def test_another_pipeline_is_an_error(make_job, annotate, tmp_path, monkeypatch)
         annotate(job._replace(pipeline=str(moved)), archive)
 
 
+@pytest.mark.slow
 def test_overwriting_removes_all_of_the_old(make_job, annotate, read_output):
     annotate(*make_job(*TEXTS, "FAIL"), n_shards=None)
     job, archive = make_job("only one")
@@ -119,6 +123,7 @@ def test_two_at_once_are_an_error(make_job, annotate):
         pass
 
 
+@pytest.mark.slow
 def test_a_note_that_was_cut_off_is_of_a_shard_that_is_not_done(make_job, annotate, read_output):
     """The power fails while a line is written: that shard is done again, no other."""
     job, archive = make_job(*TEXTS)
@@ -131,6 +136,7 @@ def test_a_note_that_was_cut_off_is_of_a_shard_that_is_not_done(make_job, annota
     assert len(read_output(job.output)) == 45
 
 
+@pytest.mark.slow
 def test_errors_can_be_the_next_input(make_job, annotate, read_output):
     """Once the cause is mended, the same command annotates the rest."""
     job, archive = make_job("fine", "FAIL one", "also fine", "FAIL two")
@@ -150,6 +156,7 @@ def test_errors_can_be_the_next_input(make_job, annotate, read_output):
     assert [row["id"] for row in read_output(again.output)] == [row["id"] for row in rows]
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_has_met_many_words_is_loaded_anew(
     make_job, annotate, read_output, monkeypatch
 ):

@@ -59,6 +59,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_writes_the_pipeline_with_the_temperature_that_fits(calibrate, model, data, tmp_path):
     """The user gets what `fit_temperature` gives, and nothing else is changed."""
     exit_code, output = calibrate(model, data, tmp_path / "new" / "calibrated")
@@ -103,6 +104,7 @@ def test_scores_of_dropped_entities_count(calibrate, model, data, tmp_path):
     assert spacy.load(tmp_path / "out").get_pipe("bertcrf").threshold == 1.0
 
 
+@pytest.mark.slow
 def test_a_pipeline_may_take_its_own_place(calibrate, model, data):
     """Calibrating needs no second copy of a large pipeline."""
     files = set(contents(model))
@@ -115,6 +117,7 @@ def test_a_pipeline_may_take_its_own_place(calibrate, model, data):
     assert sorted(path.name for path in model.parent.iterdir()) == ["dev.spacy", "model"]
 
 
+@pytest.mark.slow
 def test_other_folders_are_left_alone(calibrate, model, data, tmp_path):
     """A mistyped OUTPUT must not cost the user what is there."""
     (tmp_path / "thesis").mkdir()
@@ -131,6 +134,7 @@ def test_other_folders_are_left_alone(calibrate, model, data, tmp_path):
     assert "is a file" in output
 
 
+@pytest.mark.slow
 def test_a_failed_write_leaves_what_was_there(calibrate, model, data, tmp_path, monkeypatch):
     """A full disk must not cost the user the pipeline that was in the folder."""
     before = contents(tmp_path)

@@ -41,6 +41,7 @@ def run(*args):
     return result.exit_code, " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_a_figure_is_written_and_the_scores_printed(model):
     """Also of a classifier that is not ours."""
     figure = model.with_name("confusion.svg")

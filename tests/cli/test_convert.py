@@ -78,6 +78,7 @@ def test_a_corpus_of_few_entities_is_not_without_a_word(convert):
     assert "No problems" in convert(good).output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -129,6 +130,7 @@ def test_split_writes_all_parts(convert, tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "options", "output", "message"),
     [
@@ -217,6 +219,7 @@ def test_a_folder_is_one_corpus_and_what_is_not_read_of_it_is_said(convert, tmp_
     assert len(load(folder / "out.spacy")) == 2
 
 
+@pytest.mark.slow
 def test_spacy_debug_data_accepts_the_result(convert, tmp_path):
     """Else the corpus that we call converted is refused at training."""
     sentences = [

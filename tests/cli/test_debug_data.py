@@ -60,6 +60,7 @@ def test_what_a_bert_cannot_read_is_described(tmp_path, tiny_bert):
     assert "2 texts are longer than the BERT reads at a time" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("train", "dev", "message"),
     [

@@ -86,6 +86,7 @@ def test_a_corpus_goes_from_one_format_to_another_and_back(export, tmp_path):
         assert (tmp_path / "back.txt").read_text(encoding="utf8").strip() == CORPUS.strip()
 
 
+@pytest.mark.slow
 def test_a_trained_pipelines_probabilities_are_written(export, tmp_path, trained):
     """Else an annotator cannot begin with what the pipeline is least sure of."""
     trained.to_disk(tmp_path / "model")
@@ -129,6 +130,7 @@ def test_what_the_corpus_leaves_open_can_be_said(export, tmp_path):
     assert [entity["text"] for entity in written["entities"]] == ["Anna"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -35,6 +35,7 @@ def test_the_words_are_in_and_the_report_says_what_it_brings(run, tiny_bert, tmp
     assert len(tokenizer("北京大学广州", add_special_tokens=False)["input_ids"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [

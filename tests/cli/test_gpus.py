@@ -44,6 +44,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected", MACHINES)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_gpu_that_cannot_be_used_is_told_in_a_line(

@@ -71,6 +71,7 @@ def test_a_gpu_has_half_precision(train_corpus, tiny_bert, tmp_path):
     assert config["components"]["bertcrf"]["model"]["tok2vec"]["mixed_precision"] is True
 
 
+@pytest.mark.slow
 def test_dev_beside_train_is_found(tiny_bert, tmp_path):
     """`convert --split` puts it there."""
     train = write(tmp_path / "train.spacy", ["in", "Rome"], [(1, 2, "LOC")], n=3)
@@ -83,6 +84,7 @@ def test_dev_beside_train_is_found(tiny_bert, tmp_path):
     assert "CITY (1)" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "ents", "bert", "message"),
     [

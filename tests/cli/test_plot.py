@@ -52,6 +52,7 @@ def test_a_log_becomes_a_figure(plot, log, tmp_path):
     assert b"organization" in (tmp_path / "a.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_several_logs_are_named_by_what_differs(plot, log, tmp_path):
     """Ten trainings have ten logs of the same name in ten folders."""
     (tmp_path / "fgm").mkdir()

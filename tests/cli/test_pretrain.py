@@ -86,6 +86,7 @@ def test_nothing_held_out_is_said(run, corpus, tmp_path):
     assert "empty.txt holds no text" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

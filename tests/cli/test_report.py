@@ -47,6 +47,7 @@ def run(*args):
     return result.exit_code, " ".join(result.output.split())
 
 
+@pytest.mark.slow
 def test_the_scores_are_spacys_and_the_probabilities_the_models(model, test, tmp_path):
     """What the page says is what `spacy evaluate` and `span_probabilities` say."""
     page, tables = tmp_path / "report.html", tmp_path / "report.json"
@@ -82,6 +83,7 @@ def test_a_pipeline_without_probabilities_has_a_page(model, test, tmp_path):
     assert "seen with this label" in html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gold", "options", "message"),
     [
@@ -112,6 +114,7 @@ def test_a_corpus_without_entities_has_a_page(model, tmp_path):
     assert page.exists()
 
 
+@pytest.mark.slow
 def test_errors_are_explained(model, test, tmp_path):
     """With what is like them in training, as many as are asked for, and the same each time."""
     page, other = tmp_path / "report.html", tmp_path / "other.html"

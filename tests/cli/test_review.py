@@ -54,6 +54,7 @@ def entities(path):
     return [[(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents] for doc in docs]
 
 
+@pytest.mark.slow
 def test_a_wrong_annotation_is_found_mended_and_nothing_else_has_changed(model, tmp_path):
     corpus, out = write(tmp_path / "corpus.spacy", GOLD), tmp_path / "out"
     code, output = run("review", corpus, out, "--pipelines", model)
@@ -87,6 +88,7 @@ def test_a_wrong_annotation_is_found_mended_and_nothing_else_has_changed(model, 
         assert (tmp_path / "again" / file).read_bytes() == (out / file).read_bytes(), file
 
 
+@pytest.mark.slow
 def test_each_pipeline_reads_its_own_fold(model, tmp_path):
     """And documents are counted through the folds, as apply-review counts them."""
     folds = tmp_path / "folds"
@@ -143,6 +145,7 @@ def test_a_training_that_fails_names_its_log(tmp_path, monkeypatch):
     assert "training.log" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gold", "options", "message"),
     [
@@ -162,6 +165,7 @@ def test_bad_input_is_an_error_and_writes_no_page(model, tmp_path, gold, options
     assert not (tmp_path / "out" / "review.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gold", "options", "message"),
     [

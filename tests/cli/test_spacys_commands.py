@@ -85,6 +85,7 @@ def names_of_entry_points() -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_find_function() -> None:
     """Else a user of a config could not find what a name in it stands for."""
     names = names_of_entry_points()
@@ -122,6 +123,7 @@ def test_init_labels_and_their_use(name: str, folder: Path, tiny_bert: Path) -> 
     assert labels == ["address", "name", "organization"]
 
 
+@pytest.mark.slow
 def test_vectors_are_used(folder: Path) -> None:
     """Else static vectors, made by `init vectors`, would be read and not learned from."""
     lines = [f"{char} {' '.join([str(i % 7 / 7)] * 16)}" for i, char in enumerate(TEXT)]
@@ -137,6 +139,7 @@ def test_vectors_are_used(folder: Path) -> None:
     assert nlp(TEXT).has_annotation("ENT_IOB")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cpu_cnn_crf", "bert_bilstm_crf", "shared_transformer"])
 def test_debug_model(name: str, tiny_bert: Path) -> None:
     """Else the shapes of a model could not be looked at."""
@@ -159,6 +162,7 @@ def test_benchmark_accuracy_and_evaluate() -> None:
     assert metrics["bertcrf"]["ents_f"] == 1.0
 
 
+@pytest.mark.slow
 def test_benchmark_speed() -> None:
     """Else two pipelines could not be compared."""
     output = run("benchmark", "speed", "model", "train.spacy", "--warmup", 0, "--batches", 30,
@@ -166,6 +170,7 @@ def test_benchmark_speed() -> None:
     assert "words/s" in output
 
 
+@pytest.mark.slow
 def test_find_threshold() -> None:
     """Else the threshold would have to be found by hand."""
     output = run("find-threshold", "model", "train.spacy", "bertcrf", "threshold", "ents_f",
@@ -173,6 +178,7 @@ def test_find_threshold() -> None:
     assert "Best threshold" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_process", [1, 2])
 def test_apply(n_process: int) -> None:
     """Else a corpus could not be annotated by one command."""

@@ -27,6 +27,7 @@ def written(text, start, end, counting):
     )
 
 
+@pytest.mark.slow
 @given(WORDS, st.sampled_from(ALL))
 def test_surfaces_tell_any_counting(words, counting):
     """Else each entity behind an emoji, or of a tool that counts otherwise, is moved."""

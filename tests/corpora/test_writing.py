@@ -84,6 +84,7 @@ def test_texts_are_read_back_as_they_were(tmp_path_factory, name, data):
     assert [entities(doc) for doc in back.docs] == [entities(doc) for doc in docs]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(annotated(), min_size=1, max_size=4), st.sampled_from(list(FILE_SCHEMES)))
 @example([NLP.make_doc("\ufeff a")], "BIO")

@@ -100,6 +100,7 @@ def overlap(one, other):
     return one.start < other.end and other.start < one.end
 
 
+@pytest.mark.slow
 @given(spans, spans, st.floats(0, 1))
 def test_accepting_all_suggestions_gives_the_pipelines_reading(gold, predicted, probability):
     """No entity is lost or left twice: what is suggested in place of what is all that differs."""

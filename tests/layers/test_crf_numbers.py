@@ -61,6 +61,7 @@ def scores_of(crf, emissions, allowed=None):
     return *crf._scores(emissions, packing, allowed), packing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tags", [2, 41, 200])
 @pytest.mark.parametrize("scale", [1.0, 20.0, 300.0])
 def test_both_scans_know_the_same(tags, scale):

@@ -94,6 +94,7 @@ FACTS = {
 CASES = st.builds(Case, **FACTS)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.builds(Case, **FACTS, solvable=st.booleans()))
 def test_log_partition_is_the_sum_over_all_paths(case):
@@ -103,6 +104,7 @@ def test_log_partition_is_the_sum_over_all_paths(case):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES)
 def test_decode_finds_the_best_path(case):
@@ -124,6 +126,7 @@ def test_k_best_paths_come_in_order_with_their_probabilities(case, k):
         )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES)
 def test_marginals_are_shares_of_all_paths(case):
@@ -137,6 +140,7 @@ def test_marginals_are_shares_of_all_paths(case):
     torch.testing.assert_close(marginals, expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(CASES, st.sampled_from([1.0, 3.0]))
 def test_entropies_are_those_of_the_distribution_over_all_paths(case, temperature):
@@ -181,6 +185,7 @@ def test_path_marginals_are_shares_of_all_paths(case, data):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(CASES)
 def test_the_loss_of_a_partial_annotation_sums_over_all_that_fits(case):

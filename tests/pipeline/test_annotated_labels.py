@@ -151,6 +151,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_the_mark_survives(way, tmp_path):
     """Else what was never looked for would be learned as absent, after a file or an augmenter."""

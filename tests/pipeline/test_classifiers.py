@@ -65,6 +65,7 @@ def learn(nlp, batch, n_steps=30, rate=0.01):
     return optimizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["cls", "mean", "attention"])
 def test_textcat_learns_texts_by_heart(pipeline, pooling, tmp_path):
     """And a pipeline that is loaded again, without an import, predicts the same."""
@@ -79,6 +80,7 @@ def test_textcat_learns_texts_by_heart(pipeline, pooling, tmp_path):
     assert sum(nlp(text).cats.values()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_textcat_multilabel_learns_texts_with_several_classes(pipeline):
     nlp = pipeline(**{"components.textcat.model.exclusive_classes": False,
                       "components.textcat.factory": "textcat_multilabel",
@@ -92,6 +94,7 @@ def test_textcat_multilabel_learns_texts_with_several_classes(pipeline):
         assert nlp(example.text).cats == pytest.approx(example.reference.cats, abs=0.4)
 
 
+@pytest.mark.slow
 def test_texts_without_a_class_are_neither_learned_nor_scored(pipeline):
     """Else Docs that are annotated for NER alone would spoil what `textcat` has learned."""
     nlp = pipeline()
@@ -107,6 +110,7 @@ def test_texts_without_a_class_are_neither_learned_nor_scored(pipeline):
     assert nlp.evaluate(fresh)["cats_micro_p"] == 1.0
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_labels_that_are_named(pipeline):
     """By the component's order of labels, which is not the config's."""
     weights = {"school": 5.0, "address": 0.5}
@@ -138,6 +142,7 @@ def test_weights_of_unknown_labels_and_without_a_corpus_are_refused(pipeline):
         nlp.initialize(lambda: examples(nlp))
 
 
+@pytest.mark.slow
 def test_labels_of_the_development_corpus_alone_are_reported(pipeline):
     """Else a class that cannot be learned looks like one that is hard."""
     nlp = pipeline()
@@ -190,8 +195,7 @@ def test_gradients_are_limited_together(pipeline):
 
 def test_groups_know_the_parameters_by_name(pipeline):
     """The names that README gives for patterns."""
-    groups = {"classifier": {"pattern": "text_classifier.*", "learn_rate_scale": 10.0}}
-    nlp = pipeline(**{"training.optimizer.groups": groups,
+    nlp = pipeline(**{"training.optimizer.groups.classifier.learn_rate_scale": 10.0,
                       "training.optimizer.layer_decay": 0.5})  # fmt: skip
     optimizer = nlp.initialize(lambda: examples(nlp))
     nlp.update(examples(nlp), sgd=optimizer)

@@ -92,6 +92,7 @@ def test_what_is_no_example_is_refused(trained):
         component.get_loss([TEXTS[0]], None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["cpu_cnn_crf", "bert_bilstm_crf", "shared_transformer"])
 def test_averages_are_used_in_all_layers(architecture, make_nlp, make_examples):
     """Else `use_averages` would evaluate and save a mixture of averaged and last weights."""

@@ -68,6 +68,7 @@ WORDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [plain, with_entity, with_blocked, with_preset_space])
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS.keys())
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
@@ -205,6 +206,7 @@ def test_groups_without_scores_make_nobody_fail(trained_copy):
     assert doc.spans["sure"].attrs["scores"][0] == 1
 
 
+@pytest.mark.slow
 def test_find_threshold_works(trained_copy, train_corpus, tmp_path):
     """Else the threshold would have to be found by hand; it is README's example."""
     trained_copy.config["components"]["bertcrf"]["threshold"] = 0.5

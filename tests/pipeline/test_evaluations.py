@@ -65,6 +65,7 @@ def test_a_short_training_is_evaluated_often_enough(lowered):
     assert lowered(100, 50, evaluations=2) == 50
 
 
+@pytest.mark.slow
 def test_a_frequency_that_is_enough_stays(lowered):
     assert lowered(2000, 200) == 200
     assert lowered(20, 1) == 1

@@ -39,6 +39,7 @@ def as_doc(nlp, text):
     return Doc(nlp.vocab, words=list(text), spaces=[False] * len(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 def test_alternatives_are_those_of_enumeration(scheme, scheme_nlp, scored):
     """Else the reader would be told of probabilities that are none."""
@@ -64,6 +65,7 @@ def test_alternatives_are_those_of_enumeration(scheme, scheme_nlp, scored):
     assert ranks == sorted(ranks, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_attributions_are_complete(changeable, temperature):
     """Else a reader would take for reasons what explains something else: they sum to what the text
@@ -116,6 +118,7 @@ def test_explaining_leaves_nothing_behind(bert, nlp):
     assert not any(part.training for module in modules for part in module.modules())
 
 
+@pytest.mark.slow
 def test_threads_explain_as_one_alone(bert, nlp):
     docs = [as_doc(nlp, TEXT[i:]) for i in range(4)]
     spans = [(4 - i, 8 - i, "organization") for i in range(4)]
@@ -170,6 +173,7 @@ def test_entities_that_are_predicted_are_passed_over(bert, nlp):
     assert given.outside == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["王", "小", "明", " "], ["王", " ", "小", "明"]])
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 def test_spaces_are_part_of_what_is_explained(scheme, words, nlp, make_trained):

@@ -77,6 +77,7 @@ def test_an_untrained_label_never_wins(make_nlp, make_examples, scheme):
         assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use_averages", [False, True])
 def test_the_new_label_is_learned_with_the_same_optimizer(
     trained_copy, make_examples, entities_of, use_averages

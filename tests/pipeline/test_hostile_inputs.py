@@ -107,6 +107,7 @@ def state(doc):
     return doc.to_array(["ENT_IOB", "ENT_TYPE", "ENT_KB_ID"]).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", HOSTILE, ids=lambda make: make.__name__)
 def test_it_passes_and_leaves_its_batch_mates_alone(trained_nlp, entities_of, make):
     """Else one odd text would stop a stream of millions, or change the entities of others."""
@@ -125,6 +126,7 @@ def test_it_passes_and_leaves_its_batch_mates_alone(trained_nlp, entities_of, ma
     assert state(trained_nlp(make(trained_nlp))) == state(doc)
 
 
+@pytest.mark.slow
 def test_a_tensor_of_the_user_is_left_alone(trained_as):
     """Else a component with vectors of its own would read, or write, those of others."""
     for config in ("bert_crf", "cpu_cnn_crf"):

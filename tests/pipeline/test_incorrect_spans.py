@@ -39,6 +39,7 @@ def test_the_loss_is_that_of_all_that_is_not_wrong(nlp):
         assert -math.expm1(-found) == pytest.approx(probability, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_unlearned(nlp, entities_of):
     """Else a user's corrections would be without effect."""
     assert (4, 8, "organization") in entities_of([nlp(TEXT)])[0]

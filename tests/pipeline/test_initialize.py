@@ -30,6 +30,7 @@ def test_labels_come_from_the_data_in_order(nlp, make_examples):
     assert component.model.get_dim("nO") == len(component.tag_set) == 13
 
 
+@pytest.mark.slow
 def test_label_data_gives_the_same_component(make_nlp, make_examples):
     """Else `spacy init labels` could not spare a long corpus its first reading."""
     component = make_nlp(**SMALL).get_pipe("bertcrf")

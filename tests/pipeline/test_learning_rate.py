@@ -61,6 +61,7 @@ def rates(
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_sgd", [True, False])
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 @pytest.mark.parametrize("is_corpus_there", [True, False])

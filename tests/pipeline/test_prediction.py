@@ -21,6 +21,7 @@ TEXTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 1000])
 def test_batches_change_nothing(trained_nlp, entities_of, batch_size):
     """Else the entities of a text would depend on what is processed along with it."""
@@ -117,6 +118,7 @@ def test_an_entity_ruler_before_the_component_is_respected(trained_copy):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 def test_no_entity_starts_or_ends_with_a_space(scheme_nlp, scheme):
     """Else the results could not be saved as training data: spaCy refuses such entities."""

@@ -39,6 +39,7 @@ def teach_nothing_here(nlp, rehearsed, n_steps=12):
     return losses
 
 
+@pytest.mark.slow
 def test_what_was_known_stays(known):
     before = found(known)
     assert sum(map(len, before)) > 4
@@ -63,6 +64,7 @@ def test_a_model_that_has_not_changed_loses_nothing(known):
     assert losses[name] == pytest.approx(0, abs=1e-3 if name == "bertcrf" else 0.2)
 
 
+@pytest.mark.slow
 def test_new_labels_cost_nothing_where_there_was_no_entity(known):
     """The old model cannot have known them: it must not stand in their way."""
     name = known.pipe_names[0]

@@ -35,6 +35,7 @@ def gold_and_predicted(draw):
     return length, gold, predicted
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -24,6 +24,7 @@ def with_break(nlp, *places):
     return doc
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 @pytest.mark.parametrize("place", [1, 2, 5, 6, 7])
 def test_no_entity_crosses_a_break(scheme_nlp, scheme, place):

@@ -68,6 +68,7 @@ def test_weights_are_safetensors(trained_nlp):
             assert torch.equal(saved[key], value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -131,6 +132,7 @@ def test_a_sourced_component_learns_on(trained_copy, make_nlp, make_examples):
     _learn_on(nlp, make_examples)
 
 
+@pytest.mark.slow
 def test_a_loaded_pipeline_learns_on(trained_nlp, make_examples):
     """Else `nlp.resume_training` would not work as it does with spaCy's `ner`."""
     nlp = load_model_from_config(trained_nlp.config, auto_fill=True)

@@ -178,6 +178,7 @@ def test_threads_predict_what_one_does(pipeline, trained_as, loaded_as, texts):
         assert found == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", RECOGNISERS)
 def test_threads_have_the_readings_and_probabilities_of_one(pipeline, trained_as, loaded_as, texts):
     """Else a threshold on probabilities would let through others under load."""
@@ -197,6 +198,7 @@ def test_threads_have_the_readings_and_probabilities_of_one(pipeline, trained_as
         assert found == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_updates_put_no_dropout_into_predictions_beside_them(
     pipeline, loaded_as, examples_for, texts

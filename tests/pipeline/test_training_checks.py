@@ -76,10 +76,12 @@ def test_a_development_corpus_that_cannot_judge(dev_docs, message, told):
     assert message in warned
 
 
+@pytest.mark.slow
 def test_a_good_training_is_told_nothing(told):
     assert told() == []
 
 
+@pytest.mark.slow
 def test_texts_that_max_length_leaves_out_are_counted(told):
     """Every longer text without sentence breaks was gone, and nobody knew."""
     warned = told(**{"corpora.dev.max_length": 12, "corpora.train.max_length": 13})
@@ -109,6 +111,7 @@ def test_few_evaluations_are_told_in_both_loops(told):
     assert "is evaluated after step 0" in warned
 
 
+@pytest.mark.slow
 def test_few_steps_are_told_with_how_many_epochs_would_do(told, monkeypatch):
     """A config's four epochs are a thousand steps of a large corpus, and of a small one none that
     teach anything: F1 was 1 %, without a word."""

@@ -26,6 +26,7 @@ def told(nlp, examples):
     return [str(w.message) for w in raised if "[UNK]" in str(w.message)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_unknown", [0, 2, 3, 10])
 def test_more_than_a_fifth_unknown_is_told_once_before_the_training(make_nlp, n_unknown):
     """Else a BERT of another language would train and predict without a word."""
@@ -39,6 +40,7 @@ def test_more_than_a_fifth_unknown_is_told_once_before_the_training(make_nlp, n_
     assert f"the BERT of 'bertcrf'. Its vocabulary does not know 한 ({20 * n_unknown})" in message
 
 
+@pytest.mark.slow
 def test_only_the_first_thousand_texts_are_counted(make_nlp):
     nlp = make_nlp("bert_crf")
     known, unknown = examples_of(nlp, 0, 1000), examples_of(nlp, 10, 300)
@@ -55,6 +57,7 @@ def test_a_shared_bert_is_told_of_once(make_nlp):
     assert "the BERT of 'tok2vec'" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_unknown", "n_told"), [(10, 1), (2, 0)])
 def test_a_classifier_is_told_of_as_well(make_nlp, tmp_path, n_unknown, n_told):
     path = tmp_path / "train.spacy"

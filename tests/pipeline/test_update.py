@@ -97,6 +97,7 @@ def test_training_can_be_repeated(architecture, make_nlp, make_examples):
     _assert_same(*weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["cpu_cnn_crf", "bert_bilstm_crf", "bert_tcn_crf"])
 def test_a_frozen_tok2vec_stays_as_it_is(architecture, make_nlp, make_examples):
     """Else "frozen" would mean slowly eaten by weight decay."""
@@ -133,6 +134,7 @@ def test_a_frozen_shared_transformer_stays_as_it_is(make_nlp, make_examples):
     assert [ent.text for ent in nlp("李雷和韩梅梅去了上海。").ents] == ["李雷", "韩梅梅", "上海"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("partly", [False, True])
 @pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 def test_the_gradient_is_that_of_the_loss(make_nlp, make_examples, partly, scheme):
@@ -264,6 +266,7 @@ def test_scores_that_are_no_numbers_are_an_error(nlp, make_examples):
         nlp.update(make_examples(nlp), sgd=SGD(0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "reduction"),
     [

@@ -27,6 +27,7 @@ def masking(kind, share=0.15):
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=60)
 
 
+@pytest.mark.slow
 @given(LENGTHS, st.sampled_from(MASKINGS), st.floats(0.05, 0.9), st.integers(0, 1000))
 def test_the_share_is_kept_and_special_tokens_stay(lengths, kind, share, seed):
     """[SEP] would be predicted from nothing; more masks would leave too little text."""

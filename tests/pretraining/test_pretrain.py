@@ -44,6 +44,7 @@ def is_equal(first, second):
     return all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_the_loss_on_held_out_text_falls(tiny_bert, texts, tmp_path):
     """A training that learns nothing, or an evaluation that measures something else."""
     done = pretrain(
@@ -69,6 +70,7 @@ def test_bfloat16_needs_no_gpu(tiny_bert, texts, tmp_path):
     assert {weight.dtype for weight in weights(tmp_path / "out").values()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_what_is_written_opens_where_berts_are_opened(tiny_bert, texts, tmp_path):
     """AutoModel and BertEncoder are the only ways from here to a pipeline."""
     pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, SETTINGS)
@@ -81,6 +83,7 @@ def test_what_is_written_opens_where_berts_are_opened(tiny_bert, texts, tmp_path
     assert np.isfinite(encoder.predict(docs)[0]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -123,6 +126,7 @@ def test_the_loss_is_the_mean_over_masked_wordpieces(kind, tiny_bert, texts, tmp
     assert done.losses.after != done.losses.before
 
 
+@pytest.mark.slow
 def test_the_loss_in_training_is_that_of_the_model(tiny_bert, texts, tmp_path):
     """Masked wordpieces are picked out by us: the gradient must be that of the model's own loss."""
     base = load_base(str(tiny_bert))
@@ -154,6 +158,7 @@ def test_the_loss_in_training_is_that_of_the_model(tiny_bert, texts, tmp_path):
     assert norm == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_epochs_become_steps(tiny_bert, texts, tmp_path):
     """Half of the text would stay unread, or be read twice."""
     done = pretrain(
@@ -210,6 +215,7 @@ def test_a_failure_without_checkpoints_leaves_nothing(tiny_bert, texts, tmp_path
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_new_head_is_trained_alone_at_first(tiny_bert, texts, tmp_path):
     """Its random weights would pull the base's out of place."""
     base = load_base(str(tiny_bert))

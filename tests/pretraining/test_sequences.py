@@ -24,6 +24,7 @@ def packer(max_length):
     return Packer(pieces, [CLS], [SEP], max_length)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text("Aab", max_size=40), max_size=8), st.integers(3, 30))
 def test_no_text_is_lost_and_no_sequence_too_long(texts, max_length):
     """What packing drops is never learned; what is too long stops the model."""

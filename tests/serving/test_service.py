@@ -78,6 +78,7 @@ def test_a_text_that_fails_takes_no_other_with_it(server, pipeline_folder):
     assert server.post({"text": "boom"}).status_code == 422
 
 
+@pytest.mark.slow
 def test_requests_of_many_connections_do_not_mix(server, pipeline_folder):
     texts = [TEXT[:n] + "好" * k for n in (3, 8, 11) for k in range(16)]
     with ThreadPoolExecutor(16) as pool:

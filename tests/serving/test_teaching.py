@@ -131,6 +131,7 @@ def test_without_a_queue_there_is_no_such_page(server):
     assert server.get("/v1/pipelines").json()["teach"] is False
 
 
+@pytest.mark.slow
 def test_tabs_at_once_have_different_texts_and_lose_nothing(serve, teach, tmp_path):
     texts = [f"{KNOWN}{i}" for i in range(24)]
     teaching, readers = teach(*texts, by=None)

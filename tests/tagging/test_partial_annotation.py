@@ -25,6 +25,7 @@ def agrees(full, known, missing):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(("labels", "longest"), [(("A",), 5), (("A", "B"), 4)])
 def test_allowed_sequences_are_exactly_the_readings_of_a_partial_annotation(
@@ -65,6 +66,7 @@ def test_without_any_annotation_every_tag_is_allowed(scheme):
     assert TagSet(["A", "B"], scheme).allowed([], np.ones(3, dtype=bool)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from("AB"), st.booleans())),

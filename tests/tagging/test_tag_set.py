@@ -74,6 +74,7 @@ def test_encode_writes_the_tags_the_field_knows(scheme, tags):
     assert ids.dtype == np.int64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(documents(), st.randoms(use_true_random=False))
 def test_spans_survive_the_way_to_tags_and_back(scheme, document, random):

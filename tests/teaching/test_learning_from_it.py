@@ -1,5 +1,6 @@
 """What an annotator has said converts, and trains as it is."""
 
+import pytest
 from spacy.cli import app
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -12,6 +13,7 @@ from spacy_bertcrf.teaching.decisions import Decision, DecisionFile, Mark
 WHOLE, PART = "王小明在北京大学工作。", "李雷去了上海。"
 
 
+@pytest.mark.slow
 def test_it_is_learned_from_by_the_ordinary_commands(make_nlp, tmp_path):
     """Also that a span is none, and nothing of what was not looked at."""
     file = DecisionFile(tmp_path / "saved.jsonl")

@@ -92,7 +92,8 @@ def test_a_rate_that_does_no_harm_is_not_told(overrides, told):
 
 def test_a_narrow_bert_without_pretraining_may_learn_fast(tiny_bert, told):
     """The sample's learns nothing at a pretrained one's rate."""
-    assert told(spacy_train, bert=tiny_bert, **{"training.optimizer": adam(0.001)}) == []
+    rate = {"training.optimizer.learn_rate.initial_rate": 0.001}
+    assert told(spacy_train, bert=tiny_bert, **rate) == []
 
 
 @pytest.mark.slow
@@ -107,6 +108,7 @@ def test_a_group_of_its_own_counts_for_the_bert(told):
     assert "Above 0.0005" in said
 
 
+@pytest.mark.slow
 def test_what_is_trained_on_from_python_needs_no_warm_up(
     make_nlp, wide_bert, make_examples, recwarn
 ):

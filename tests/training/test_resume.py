@@ -216,6 +216,7 @@ def log_of(folder):
     return lines[0], records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS],
@@ -301,6 +302,7 @@ def test_what_differs_is_named(make_config, train_corpus, tmp_path, monkeypatch)
     resumed(unchanged, tmp_path, r"corpora\.train\.path names has other content")
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_not_begun_again(make_config, tmp_path):
     """A script that resumes whatever there is would train for ever, or lose the model."""
     config = make_config("cpu_cnn_crf", {"max_steps": 2}, {})

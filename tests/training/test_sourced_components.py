@@ -98,6 +98,7 @@ def train(request, spy):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", ["cpu_cnn_crf", "shared_transformer"])
 def test_the_schedule_runs_over_this_training(config, model_best, sourcing, train, recwarn):
     """Warm-up and decay never ran, and the warning gave advice about textcat."""
@@ -153,6 +154,7 @@ def test_labels_can_be_given(model_best, sourcing, train, train_corpus, tmp_path
     assert not [w for w in recwarn if "grows" in str(w.message)]
 
 
+@pytest.mark.slow
 def test_labels_that_lack_what_was_learned_are_refused(model_best, sourcing, train):
     blocks = {"initialize.components": {"bertcrf": {"labels": ["name"]}}}
     with pytest.raises(ValueError, match="address, organization would be lost"):
@@ -174,6 +176,7 @@ def test_a_frozen_component_stays_as_it_is(model_best, sourcing, train, train_co
     assert nlp.pipe_labels["bertcrf"] == ["address", "name", "organization"]
 
 
+@pytest.mark.slow
 def test_a_label_that_a_stream_has_later_is_told_with_the_block_to_paste(
     sourcing, train, train_corpus, tmp_path
 ):

@@ -94,6 +94,7 @@ def test_losses_are_reported_by_part(build):
     assert again["bertcrf/tokens"] > losses["bertcrf/tokens"]
 
 
+@pytest.mark.slow
 def test_a_trained_pipeline_predicts_without_them(build, make_nlp):
     """Else what was meant for the training would disturb those who use the result."""
     nlp, examples = build(ALL)
@@ -130,6 +131,7 @@ class UnlikeReadings(RDrop):
         return super().loss(replace(batch, emissions=unlike.reshape(batch.emissions.shape)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [{}, {"samples": MultiSampleDropout(4)}], ids=["", "samples"])
 def test_rdrops_loss_is_a_mean_over_docs(build, others):
     """Else alpha would mean another thing in a larger batch, and with more samples."""
@@ -220,6 +222,7 @@ def test_child_tuning_f_takes_another_share_in_every_step(build):
     assert not torch.equal(*kept)
 
 
+@pytest.mark.slow
 def test_child_tuning_d_keeps_to_the_most_informative_share(build):
     """Else it would be a random share, or BERT would move before it is known."""
     nlp, examples = build()
@@ -245,6 +248,7 @@ def test_child_tuning_d_keeps_to_the_most_informative_share(build):
     assert values[moved].min() >= values.sort(descending=True).values[round(0.2 * len(values))]
 
 
+@pytest.mark.slow
 def test_the_context_loss_teaches_bert_to_fill_gaps(build):
     """Else BERT would forget its language, which the loss is there to prevent."""
     nlp, examples = build()
@@ -255,6 +259,7 @@ def test_the_context_loss_teaches_bert_to_fill_gaps(build):
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
 
 
+@pytest.mark.slow
 def test_a_long_text_teaches_the_context_loss_the_same(make_nlp, make_examples, monkeypatch):
     """Else its gaps would be filled from other gaps than those that were guessed."""
     weights = []
@@ -278,6 +283,7 @@ def test_a_long_text_teaches_the_context_loss_the_same(make_nlp, make_examples, 
         torch.testing.assert_close(recomputed, kept, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_masks_are_those_of_the_paper(build):
     """Of 10,000 chosen wordpieces, 80 % masked, 10 % another, 10 % as they were."""
     nlp, _ = build()
@@ -340,6 +346,7 @@ def test_embeddings_that_are_not_yet_unfrozen_are_left_alone(build, strategy):
     assert not torch.equal(embeddings, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", ["cpu_cnn_crf", "shared_transformer"])
 def test_without_a_bert_of_its_own_the_others_work(build, config):
     """Else a shared transformer would shut users out of all of them."""

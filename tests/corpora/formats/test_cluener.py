@@ -90,6 +90,7 @@ def test_any_line_is_read_left_out_or_blank(line):
     assert len(docs) + len(problems) == 1 + bool(line.strip(" \t"))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(json_values)
 def test_any_annotation_is_read_or_reported(value):

@@ -107,6 +107,7 @@ def test_tags_without_a_label_get_that_of_the_option_or_are_refused(corpus, form
     assert found(read(write(rows), label="X")) == wanted
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     corpora(),
@@ -129,6 +130,7 @@ def test_columns_of_token_and_tag_are_found_by_what_they_hold(corpus, before, be
     assert not read_back.problems
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corpora(), st.booleans())
 def test_a_last_column_without_an_entity_gives_way(corpus, is_inner):
@@ -145,6 +147,7 @@ def test_a_last_column_without_an_entity_gives_way(corpus, is_inner):
     assert "column 3" in read_back.problems.notes["Columns"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corpora(), st.sampled_from(["\t", " "]), st.integers(2, 4))
 def test_comments_with_as_many_columns_as_tokens_are_no_tokens(corpus, separator, width):
@@ -166,6 +169,7 @@ def test_comments_with_as_many_columns_as_tokens_are_no_tokens(corpus, separator
     assert not read_back.problems
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corpora())
 def test_joined_files_and_cr_line_ends_are_read(corpus):
@@ -176,6 +180,7 @@ def test_joined_files_and_cr_line_ends_are_read(corpus):
     assert [problem.kind for problem in read_back.problems] == ["byte-order mark inside the file"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(corpora())
 def test_numbered_tags_need_their_names(corpus):

@@ -48,6 +48,7 @@ def without_blank_edges(words, spans):
             yield solid[0], solid[-1] + 1, label
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(tagged_sentence(), min_size=1, max_size=4),

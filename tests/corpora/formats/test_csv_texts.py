@@ -154,6 +154,7 @@ def test_any_words_in_a_list(read, words, data):
     assert [ent.text for ent in export.docs[0].ents] == words[:1]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1) | st.integers(0, 9), min_size=1))
 def test_a_list_reads_as_it_was_written(values):
     """Else strings without a comma between them become one."""

@@ -31,6 +31,7 @@ def read(lines, layout="text-label", classes=None):
     return found, [(problem.kind, problem.line) for problem in problems]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(PIECE, PIECE)), st.sampled_from(LAYOUTS))
 def test_what_is_written_is_read(pairs, layout):
     """Quotes, commas and spaces inside a text are no syntax: a CSV reader would join lines at a

@@ -108,6 +108,7 @@ def assert_same(found: Sequence[np.ndarray], expected: Sequence[Any], tolerance:
 # What the vectors are
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alignment", ["token", "text"])
 @pytest.mark.parametrize("pooling", ["first", "mean", "last"])
 def test_vectors_are_those_of_the_plain_bert(encoder, bert_folder, pooling, alignment):
@@ -157,6 +158,7 @@ def test_tokens_without_wordpieces_have_a_vector_of_their_own(encoder):
 # How texts are batched and cut
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_batch_pieces", [1, 20, 40, 4096])
 def test_vectors_do_not_depend_on_batches(encoder, max_batch_pieces):
     """Else a text would get other entities at another time of day."""
@@ -223,6 +225,7 @@ def test_a_token_longer_than_the_window_is_read_whole(encoder):
     assert np.abs(changed[1] - vectors[1]).max() > 1e-4  # its end is read, too
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alignment", ["token", "text"])
 @pytest.mark.parametrize(
     "texts", [[], [[]], [[], []], [["\n"]], [["\n", " "], [], ["\x07"]], [[], ["年"], ["\n"]]]
@@ -241,6 +244,7 @@ def test_texts_without_wordpieces(encoder, texts, alignment):
 # Training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_layers", [1, 2])
 @pytest.mark.parametrize("pooling", ["first", "mean", "last"])
 def test_gradients_are_those_of_plain_torch(encoder, pooling, n_layers):
@@ -277,6 +281,7 @@ def test_gradients_of_two_batches_add_up(encoder):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_do_not_depend_on_batches(encoder):
     """Else the batch size on the device would change what is learned."""
     docs = docs_of([*TEXTS, numbered(150)])

@@ -178,6 +178,7 @@ def test_what_was_saved_gives_the_same_vectors(encoder, docs):
         np.testing.assert_allclose(rows, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_step_changes_every_weight(encoder, docs):
     """Else part of the model would not learn."""
     model = encoder()
@@ -199,6 +200,7 @@ def test_a_step_changes_every_weight(encoder, docs):
     assert all(np.isfinite(rows).all() for rows in model.predict(docs))
 
 
+@pytest.mark.slow
 def test_gradients_do_not_depend_on_batches(encoder, docs):
     """Else padding would teach the model something."""
     found = []
@@ -257,6 +259,7 @@ def test_gradient_checkpointing_where_the_model_has_it(encoder, family, docs):
         torch.testing.assert_close(found[1][name], found[0][name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_mixed_precision(encoder, family, docs):
     """Else bfloat16 would work for BERT alone."""
     if family[0] == "deberta":
@@ -281,6 +284,7 @@ def test_a_model_with_relative_positions_alone_has_no_limit(unigram_tokenizer):
     assert max_positions(bert, unigram_tokenizer) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("alignment", "pooling"), [("token", "mean"), ("text", "first"), ("text", "last")]
 )

@@ -97,6 +97,7 @@ def test_a_text_of_any_length_takes_the_memory_of_the_setting(with_dropout):
     assert peaks[1440, 256] < 1.5 * peaks[180, 256]
 
 
+@pytest.mark.slow
 def test_many_short_texts_take_no_more_either(with_dropout):
     """Else a large batch would need what a long text does not."""
     model = with_dropout(max_batch_pieces=256)

@@ -118,6 +118,7 @@ def no_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.input", asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.usefixtures("no_questions")
 def test_what_is_wrong_with_a_folder_is_told(case, folder):

@@ -15,6 +15,7 @@ VOCAB = Vocab()
 words = st.lists(st.text("ab漢字", min_size=1, max_size=12), max_size=60)
 
 
+@pytest.mark.slow
 @given(words, st.integers(1, 20), st.integers(1, 20), st.integers(1, 30))
 def test_windows_cover_every_token_and_keep_to_the_limits(
     words: list[str], window: int, stride: int, max_characters: int

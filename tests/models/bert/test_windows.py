@@ -39,6 +39,7 @@ def test_every_wordpiece_is_used_once_and_in_order(docs, capacity, overlap):
     assert [piece for pieces in used for piece in pieces] == list(range(sum(map(sum, docs))))
 
 
+@pytest.mark.slow
 @given(token_docs | giant_docs, capacities, st.integers(0, 12))
 def test_windows_fit_the_encoder_and_hold_what_is_used_of_them(docs, capacity, overlap):
     """Else the encoder would fail on positions that it does not have."""
@@ -61,6 +62,7 @@ def test_only_a_token_that_no_window_holds_is_cut(docs, capacity, overlap):
             assert not edges & set(range(start + 1, end))
 
 
+@pytest.mark.slow
 @given(token_docs, capacities, st.integers(0, 12))
 def test_a_doc_that_fits_has_one_window(docs, capacity, overlap):
     """Else short texts would be read twice, and without their context."""
@@ -70,6 +72,7 @@ def test_a_doc_that_fits_has_one_window(docs, capacity, overlap):
             assert [w for w in windows if begin <= w[0] < end] == [(begin, end, begin, end)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 150), max_size=3), st.integers(2, 24), st.integers(0, 12))
 def test_every_wordpiece_is_read_where_it_has_most_context(lengths, capacity, overlap):
     """Else entities near a window's edge would be tagged worse than the others."""

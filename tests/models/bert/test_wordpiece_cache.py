@@ -32,6 +32,7 @@ def value_of(key: int) -> bytes:
     return key.to_bytes(8, "little") * (1 + key % 7)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=60), max_size=40))
 def test_what_is_found_is_right_and_bytes_are_bounded(batches):
     """Else a token would get another one's wordpieces, or a service would grow for ever."""

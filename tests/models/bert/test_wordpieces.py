@@ -112,11 +112,13 @@ def assert_as_offsets(tokenizer: WordpieceTokenizer, docs: list[Doc]) -> None:
 # BERT's tokenizer
 
 
+@pytest.mark.slow
 def test_tokens_have_the_wordpieces_of_their_own_text(by_token):
     """Else vectors would be those of other words."""
     assert_as_words(by_token, tokenized(TEXTS))
 
 
+@pytest.mark.slow
 @given(st.lists(word_lists, max_size=3))
 def test_any_words_have_the_wordpieces_of_their_own_text(by_token, docs):
     """Corpora hold every character there is."""
@@ -129,6 +131,7 @@ def test_tokens_have_the_wordpieces_with_their_characters(by_text):
     assert_as_offsets(by_text, tokenized(TEXTS))
 
 
+@pytest.mark.slow
 @given(st.lists(word_lists, min_size=1, max_size=3))
 def test_any_text_is_aligned_by_its_characters(by_text, docs):
     """Corpora hold every character there is."""

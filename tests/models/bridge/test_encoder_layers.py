@@ -35,6 +35,7 @@ CONFIGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", CONFIGS)
 def test_every_parameter_has_the_height_of_its_layer(family):
     """Else layer-wise rates and unfreezing would work for BERT alone."""

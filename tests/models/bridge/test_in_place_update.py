@@ -69,6 +69,7 @@ def test_copies_step_on_their_own():
         assert not torch.equal(twin.shims[0]._model.get_parameter(name), before[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config", ["cpu_cnn_crf", "bert_bilstm_crf", "bert_tcn_crf", "shared_transformer"]
 )
@@ -101,6 +102,7 @@ def test_parameters_stay_where_they_are(config, loaded, make_nlp, make_examples)
             assert not torch.equal(parameter, values[name]), name
 
 
+@pytest.mark.slow
 def test_a_shared_transformer_stays_where_it_is_however_it_was_added(make_nlp, make_examples):
     """Else the order of `nlp.add_pipe` calls would decide whether memory grows."""
     model_nlp = make_nlp("shared_transformer")
@@ -137,6 +139,7 @@ def _torch_parameters(nlp: Language) -> dict[str, torch.nn.Parameter]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
 def test_a_shared_transformer_multiplies_by_onednn(make_nlp, make_examples, monkeypatch):
     """On an AMD CPU it would take twice as long as a BERT inside the component."""

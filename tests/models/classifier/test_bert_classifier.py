@@ -69,6 +69,7 @@ def test_cls_of_a_long_text_is_the_mean_of_its_windows(encoder, bert_folder):
     np.testing.assert_allclose(model.predict(words)[0][0], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exclusive", [True, False])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_scores_are_probabilities_that_saving_keeps(classifier, bert_docs, pooling, exclusive):

@@ -45,6 +45,7 @@ def test_a_label_inside_itself_is_found(pointer_nlp, spans_of, nested_examples):
     assert pointer_nlp.evaluate(nested_examples(pointer_nlp, HOSPITAL))["spans_sc_f"] == 1.0
 
 
+@pytest.mark.slow
 def test_it_is_saved_and_grows(pointer_nlp, make_spans_nlp, spans_of, nested_examples):
     """Else what was learned could neither be handed on nor added to."""
     nlp = make_spans_nlp(head={**POINTER, "max_length": None}).from_bytes(pointer_nlp.to_bytes())

@@ -141,6 +141,7 @@ def test_a_label_inside_itself_is_counted_and_named(make_spans_nlp, nested_examp
     assert nlp.update(nested_examples(nlp, texts), sgd=optimizer)["bertcrf_spans"] > 0
 
 
+@pytest.mark.slow
 def test_labels_are_added_to_a_trained_pipeline(spans_copy, nested_texts, spans_of):
     """Else a new label would mean a new training, or disturb what is known."""
     before = [(spans_of(doc), list(doc.spans["sc"].attrs["scores"]))

@@ -29,6 +29,7 @@ def hidden_in(doc: Doc) -> list[int]:
     return [token.i for token in doc if token.text == MASK]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     share=st.floats(0, 1),

@@ -146,6 +146,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(steps, st.lists(st.sampled_from(ALL), max_size=6))
 @settings(deadline=None, max_examples=60)
 def test_the_sums_are_right_whatever_is_learned(steps, frozen):

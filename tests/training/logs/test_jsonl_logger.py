@@ -35,6 +35,7 @@ def test_a_record_for_each_evaluation_and_others_between_them(log, train_with, s
     assert [line.split()[1] for line in printed.splitlines()[-3:]] == ["0", "3", "6"]
 
 
+@pytest.mark.slow
 def test_losses_and_words_are_those_that_spacy_counts(log, train_with, spy):
     """A curve of other numbers than the console's would be worth nothing."""
     train_with(config_of(log, log_every=2), **{"training.accumulate_gradient": 2})
@@ -57,6 +58,7 @@ def test_losses_and_words_are_those_that_spacy_counts(log, train_with, spy):
     assert records[-1]["words_per_second"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", ["cpu_cnn_crf", "shared_transformer"])
 @pytest.mark.parametrize("reduction", ["sum", "mean", "token_mean"])
 def test_the_dev_loss_is_that_of_the_weights_that_are_saved(
@@ -92,6 +94,7 @@ def test_the_dev_loss_is_that_of_the_weights_that_are_saved(
     assert records[-1]["dev_losses"]["bertcrf"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_labels_of_dev_that_training_has_not_do_not_end_it(log, train_with, tmp_path):
     """The loss of a document with such a label is infinite, and was an error at step 0."""
     nlp = spacy.blank("zh")
@@ -106,6 +109,7 @@ def test_labels_of_dev_that_training_has_not_do_not_end_it(log, train_with, tmp_
     assert math.isfinite(records[-2]["dev_losses"]["bertcrf"])
 
 
+@pytest.mark.slow
 def test_training_goes_as_without_the_logger(log, train_with, spy):
     """Gradients of the dev loss in the next step would be training on the development set."""
     train_with()
@@ -117,6 +121,7 @@ def test_training_goes_as_without_the_logger(log, train_with, spy):
     assert "dev_losses" in log.read_text()
 
 
+@pytest.mark.slow
 def test_every_record_is_on_disk_at_once(log, train_with, spy):
     """A killed training must leave what it had logged."""
     found = []
@@ -125,6 +130,7 @@ def test_every_record_is_on_disk_at_once(log, train_with, spy):
     assert found == list(range(8))
 
 
+@pytest.mark.slow
 def test_the_first_line_identifies_the_run(log, train_with):
     """Else nobody knows, a month later, what the curve is of."""
     train_with(config_of(log))
@@ -134,6 +140,7 @@ def test_the_first_line_identifies_the_run(log, train_with):
     assert run["started"][:2] == "20"
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_left_as_it_was(log, train_with, spy):
     """Else it would keep counting, and could not be pickled for `n_process`."""
     train_with(config_of(log))

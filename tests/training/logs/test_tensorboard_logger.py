@@ -24,6 +24,7 @@ def read(folder):
     }
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_of_the_json_log(train_with, tmp_path, monkeypatch):
     """Two loggers of one training must not disagree, nor take the dev loss twice."""
     calls = []

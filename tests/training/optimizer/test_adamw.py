@@ -98,6 +98,7 @@ def test_its_numbers_are_torchs(as_thinc, weight_decay):
             torch.testing.assert_close(our, their, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grad_clip", [0.01, 1000.0])
 def test_gradients_are_limited_as_torch_does_over_all_that_is_trained(
     nlp, make_examples, grad_clip
@@ -307,6 +308,7 @@ def test_scaled_gradients_of_half_precision_count_as_what_they_are(
         assert optimizer.gradient_norm == pytest.approx(norm, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: AdamW(0.01), lambda: Adam(0.01)])
 def test_a_logger_finds_the_optimizer(nlp, make_examples, make):
     model = nlp.get_pipe("bertcrf").model

@@ -92,6 +92,7 @@ def divergence_of(teacher, student, doc, seed=0):
     return found.item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schemes", list(product(["BIO", "BIOES"], repeat=2)))
 def test_it_is_the_divergence_over_sets_of_spans_whatever_the_tags(make_student, schemes):
     """The order of the labels is another one too. BIO's distribution is said in BIOES, and
@@ -113,6 +114,7 @@ def test_it_is_the_divergence_over_sets_of_spans_whatever_the_tags(make_student,
     assert found == pytest.approx(expected, abs=1e-5) if is_exact else found <= expected + 1e-5
 
 
+@pytest.mark.slow
 def test_new_labels_are_summed_out(make_student):
     """Where the teacher sees nothing, a label that it does not know costs nothing; where it sees
     an entity, as much as no entity."""
@@ -172,6 +174,7 @@ def spans_of(nlp):
     return [[(e.start, e.end, e.label_) for e in doc.ents] for doc in nlp.pipe(TEXTS)]
 
 
+@pytest.mark.slow
 def test_raw_text_is_enough(teacher, trained, make_student):
     """A student that has seen no annotation finds what the teacher finds."""
     student = make_student()
@@ -181,6 +184,7 @@ def test_raw_text_is_enough(teacher, trained, make_student):
     assert any(spans_of(trained))
 
 
+@pytest.mark.slow
 def test_a_second_training_needs_no_teacher(teacher, make_student, tmp_path, monkeypatch):
     """What is kept is as good, and an interrupted training has kept what it has asked."""
     file = tmp_path / "beliefs.sqlite"
@@ -197,6 +201,7 @@ def test_a_second_training_needs_no_teacher(teacher, make_student, tmp_path, mon
     assert file.stat().st_size < 50_000
 
 
+@pytest.mark.slow
 def test_other_teachers_are_asked_anew(teacher, make_student, tmp_path):
     """Else a better teacher would never be heard."""
     other = tmp_path / "other"
@@ -209,6 +214,7 @@ def test_other_teachers_are_asked_anew(teacher, make_student, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_two_teachers_are_their_mixture(teacher, make_student, tmp_path):
     other = tmp_path / "other"
     make_student(seed=2).to_disk(other)
@@ -228,6 +234,7 @@ def test_a_file_that_keeps_something_else_is_an_error(tmp_path):
         KeptBeliefs(file).find([b"key"])
 
 
+@pytest.mark.slow
 def test_annotated_text_can_be_left_to_the_annotation(teacher, make_student, make_examples):
     """The teacher is not even asked for it, which would take its time."""
     student = make_student()
