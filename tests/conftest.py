@@ -1,5 +1,6 @@
 """The order of tests, and small corpora and models that many of them need."""
 
+import gc
 import os
 import random
 from collections import defaultdict
@@ -81,6 +82,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if "shared_transformer" in configs_of(item) and not HAS_SPACY_TRANSFORMERS:
             item.add_marker(pytest.mark.skip(reason=NO_SPACY_TRANSFORMERS))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays, and no collection of garbage need look through it."""
+    gc.freeze()
 
 
 def function_of(item: pytest.Item) -> str:
