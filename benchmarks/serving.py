@@ -7,7 +7,8 @@ The clients are in two processes on the same machine, whose cores they share wit
 sends the next text as soon as its last is answered, 200 at most by client. Beside `python -m spacy
 bertcrf serve` is what people write: a FastAPI handler that calls nlp(text), which runs in a pool of
 threads. `nlp.pipe` and `nlp(text)` are without HTTP, on the same texts. All have read the texts
-once before, together, when the time begins. The layers above BERT have random weights.
+once before, together, when the time begins. The layers above BERT have random weights, and find an
+entity in every third token, unless --pipeline names one that is trained.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import spacy
 import torch
 from clients import send_texts
 from peers import LANGUAGES, describe_machine, our_pipeline, read_dev
@@ -32,13 +34,14 @@ SERVICES = ("bertcrf serve", "a handler with nlp(text)")
 def main() -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser, list(LANGUAGES), n_texts=600)
+    parser.add_argument("--pipeline", help="its folder")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--services", choices=SERVICES, nargs="+", default=SERVICES)
     args = parser.parse_args()
     setting = setting_of(args)
     torch.set_num_threads(setting.threads)
     docs = read_dev(setting.corpus, setting.n_texts)
-    nlp = our_pipeline(setting.corpus, setting.bert, docs)
+    nlp = pipeline(setting, args.pipeline)
     keep_scores(nlp)
     n_words = sum(map(len, docs))
     print(f"{len(docs)} texts of {setting.corpus}, {n_words} words; {describe_machine(setting)}")
@@ -52,7 +55,7 @@ def main() -> None:
     times = [timed(lambda doc=doc: nlp(doc.text)) for doc in alone]
     row("nlp(text)", None, sum(map(len, alone)) / sum(times), limit, times)
     for name in args.services:
-        service, port = started(name, setting)
+        service, port = started(name, setting, args.pipeline)
         send_texts(port, texts, max(args.clients))  # it warms up, as nlp.pipe has
         for n_clients in args.clients:
             sent = docs[: n_clients * TEXTS_OF_A_CLIENT]
@@ -100,12 +103,14 @@ def loaded(port: int, texts: list[str], n_clients: int) -> tuple[float, list[flo
     return elapsed, times
 
 
-def started(name: str, setting: Setting) -> tuple[multiprocessing.process.BaseProcess, int]:
+def started(
+    name: str, setting: Setting, trained: str | None
+) -> tuple[multiprocessing.process.BaseProcess, int]:
     """The process of a service, and its port."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     serve = dict(zip(SERVICES, (serve_ours, serve_plainly), strict=True))[name]
-    service = context.Process(target=serve, args=(setting, theirs), daemon=True)
+    service = context.Process(target=serve, args=(setting, trained, theirs), daemon=True)
     service.start()
     return service, ours.recv()
 
@@ -116,16 +121,16 @@ def run_clients(port: int, texts: list[str], n: int, begin, answers) -> None:
     answers.put(send_texts(port, texts, n))
 
 
-def serve_ours(setting: Setting, ready) -> None:
+def serve_ours(setting: Setting, trained: str | None, ready) -> None:
     from spacy_bertcrf.serving.app import make_app
     from spacy_bertcrf.serving.readings import Reader
     from spacy_bertcrf.serving.server import Server
 
-    app = make_app({"model": Reader(pipeline(setting))}, hosts=["127.0.0.1"])
+    app = make_app({"model": Reader(pipeline(setting, trained))}, hosts=["127.0.0.1"])
     run_server(Server(app), ready)
 
 
-def serve_plainly(setting: Setting, ready) -> None:
+def serve_plainly(setting: Setting, trained: str | None, ready) -> None:
     import uvicorn
     from fastapi import FastAPI
     from pydantic import BaseModel
@@ -133,7 +138,7 @@ def serve_plainly(setting: Setting, ready) -> None:
     class Asked(BaseModel):
         text: str
 
-    nlp = pipeline(setting)
+    nlp = pipeline(setting, trained)
     keep_scores(nlp)
     app = FastAPI()
 
@@ -151,8 +156,10 @@ def serve_plainly(setting: Setting, ready) -> None:
     run_server(uvicorn.Server(config), ready)
 
 
-def pipeline(setting: Setting):
+def pipeline(setting: Setting, trained: str | None):
     torch.set_num_threads(setting.threads)
+    if trained is not None:
+        return spacy.load(trained)
     return our_pipeline(setting.corpus, setting.bert, read_dev(setting.corpus, setting.n_texts))
 
 

@@ -40,6 +40,7 @@ def test_the_config_is_valid_and_trains(train_corpus, tiny_bert, tmp_path):
     code, told = invoke(
         "bertcrf", "train", config, "--output", run, "--training.max_epochs", 2
     )  # fmt: skip
+    assert "gradual_unfreezing" in config.read_text(encoding="utf-8")
     assert code == 0, told
     assert spacy.load(run / "model-best").pipe_names == ["bertcrf"]
 

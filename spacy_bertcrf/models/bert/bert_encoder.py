@@ -22,9 +22,9 @@ from spacy_bertcrf.models.bridge.torch_layer import torch_layer, torch_to_array
 from spacy_bertcrf.models.types import Tok2Vec
 
 # What a batch costs beyond its wordpieces, in wordpieces: on a GPU the time in which Python
-# launches the kernels of all layers, and in training the time in which its gradients are added to
-# those of the other batches.
-BATCH_COST = {"cpu": 24, "gpu": 2048}
+# launches the kernels of all layers, on a CPU that in which weights are laid out for a product, and
+# in training the time in which its gradients are added to those of the other batches.
+BATCH_COST = {"cpu": 128, "gpu": 2048}
 BATCH_COST_IN_TRAINING = {"cpu": 128, "gpu": 4096}
 
 

@@ -1,10 +1,9 @@
 """The settings of a training that follow from a corpus, a BERT and a machine, each with its reason.
 
-The sequence layer and the batches of small corpora are from trainings on 3,000 sentences of
-CLUENER2020 and CoNLL-2003 with BERTs of 4 and 6 layers, and those of large ones from all of
-CLUENER2020 (docs/results.md). Where between a sequence layer begins to pay was not measured, nor
-were the number of steps that a few hundred texts need, and the rates of larger BERTs: these are
-common use.
+The sequence layer, the batches, the steps and the unfreezing of small corpora are from trainings
+on 300 to 3,000 sentences of CLUENER2020 and CoNLL-2003 with BERTs of 4 and 6 layers, and those of
+large ones from all of CLUENER2020 (docs/results.md). Where between a sequence layer begins to pay
+was not measured, nor were the rates of larger BERTs, which are common use.
 """
 
 import math
@@ -18,6 +17,7 @@ EPOCHS = 4
 SMALL_BATCH, LARGE_BATCH = 16, 32  # texts
 LEAST_PIECES, MOST_PIECES = 256, 4096
 EVALUATIONS = 10
+FROZEN = 0.125  # of the steps, until all of BERT learns
 SMALL = 5000  # texts; 3,000 were measured, and all of CLUENER2020's 10,748
 # By the width of the BERT, at least so wide.
 RATES = {1024: 2e-5, 768: 5e-5, 512: 1e-4, 0: 3e-4}
@@ -58,11 +58,14 @@ def choose(train: CorpusSurvey, bert: BertSize, machine: Machine) -> list[Choice
             "what it found)."
         )
     size = _batch_size(train)
+    by_epoch = math.ceil(train.pieces.sum() / size.value)
+    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / by_epoch))
     return [
         *_hardware(machine),
         _sequence_layer(train),
         size,
-        *_length(train, size.value),
+        *_length(by_epoch, epochs),
+        *_unfreezing(train, bert, epochs * by_epoch),
         _rate(bert),
     ]
 
@@ -115,9 +118,7 @@ def _rounded(number: float) -> int:
     return round(number / unit) * unit
 
 
-def _length(train: CorpusSurvey, batch_size: int) -> list[Choice]:
-    by_epoch = math.ceil(train.pieces.sum() / batch_size)
-    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / by_epoch))
+def _length(by_epoch: int, epochs: int) -> list[Choice]:
     n_steps = epochs * by_epoch
     reason = f"An epoch has about {by_epoch:,} steps, so these are about {n_steps:,}."
     if epochs > EPOCHS:
@@ -128,6 +129,22 @@ def _length(train: CorpusSurvey, batch_size: int) -> list[Choice]:
         Choice("training.max_steps", 0, "The epochs are the limit."),
         Choice("training.eval_frequency", frequency, f"model-best is the best of {EVALUATIONS}."),
     ]
+
+
+def _unfreezing(train: CorpusSurvey, bert: BertSize, n_steps: int) -> list[Choice]:
+    if train.n_texts >= SMALL:
+        return []
+    every = max(1, round(n_steps * FROZEN / (bert.n_layers + 1)))
+    block = {
+        "@callbacks": "spacy-bertcrf.gradual_unfreezing.v1",
+        "every": every,
+        "unit": "steps",
+    }
+    reason = (
+        f"The first steps of untrained layers would spoil BERT: its {bert.n_layers} layers, and "
+        f"then its embeddings, join in one by one, all by step {every * (bert.n_layers + 1):,}."
+    )
+    return [Choice("training.before_update", block, reason)]
 
 
 def _rate(bert: BertSize) -> Choice:

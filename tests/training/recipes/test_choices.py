@@ -58,6 +58,17 @@ def test_a_large_corpus_is_seen_a_few_times():
     assert settings["training.max_epochs"] == EPOCHS
 
 
+@pytest.mark.parametrize("bert", [BertSize(4, 312), BASE, BertSize(1, 32)])
+def test_all_of_bert_learns_soon_from_a_small_corpus(bert):
+    """Frozen for long it would learn nothing; and a large corpus needs no such care."""
+    settings = chosen(corpus([20] * 300), bert=bert)
+    steps = settings["training.max_epochs"] * 300 * 20 / settings["training.batcher.size"]
+    unfreezing = settings["training.before_update"]
+    assert unfreezing["unit"] == "steps"
+    assert 0 < unfreezing["every"] * (bert.n_layers + 1) < steps / 4
+    assert "training.before_update" not in chosen(corpus([20] * 50_000), bert=bert)
+
+
 @pytest.mark.parametrize(
     ("small", "large"),
     [
