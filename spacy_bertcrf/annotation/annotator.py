@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_bertcrf.annotation.attempts import Attempt
+from spacy_bertcrf.layers.half_precision_casts import Casts, casts_kept
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 
 SCORES_KEY = "spacy-bertcrf.annotate"
@@ -26,7 +27,8 @@ class Failure(NamedTuple):
 class Annotator:
     """Annotates texts as `nlp.pipe` does, with the scores of entities.
 
-    nlp: its bertcrf components get a spans_key, if they have none, which changes no annotation.
+    nlp: its bertcrf components get a spans_key, if they have none, which changes no annotation. It
+        is not trained meanwhile: weights in half precision are kept from batch to batch.
     batch_size: most texts that go through the pipeline together; if None, the pipeline's.
     """
 
@@ -34,6 +36,7 @@ class Annotator:
         self._nlp = nlp
         self._batch_size = nlp.batch_size if batch_size is None else batch_size
         self._score_keys = keep_scores(nlp)
+        self._casts = Casts()
 
     def annotate(
         self, texts: Sequence[str], attempt: Attempt | None = None
@@ -76,7 +79,8 @@ class Annotator:
             yield self._alone(texts[i])
 
     def _annotations(self, texts: Sequence[str]) -> list[Annotation]:
-        found = [self._annotation(doc) for doc in self._nlp.pipe(texts, batch_size=len(texts))]
+        with casts_kept(self._casts):
+            found = [self._annotation(doc) for doc in self._nlp.pipe(texts, batch_size=len(texts))]
         if len(found) != len(texts):
             raise ValueError(f"of {len(texts)} texts the pipeline returned {len(found)}")
         return found

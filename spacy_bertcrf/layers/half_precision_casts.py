@@ -1,7 +1,7 @@
-"""Casts to half precision that several products share, in a forward pass without gradients."""
+"""Casts to half precision that several products share, in forward passes without gradients."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
 import torch
@@ -19,11 +19,24 @@ def sharing_casts(keep_weights: bool) -> Iterator[None]:
 
     keep_weights: whether several batches read them.
     """
-    token = _present.set(_Casts(keep_weights))
+    present = _present.get()
+    with nullcontext() if present is not None else casts_kept(Casts(keep_weights)):
+        yield
+
+
+@contextmanager
+def casts_kept(casts: "Casts") -> Iterator[None]:
+    """Let those of forward passes inside a with block, in this thread, share these casts too.
+
+    For a model that nobody trains as long as they are kept: of a single text, to cast the weights
+    takes as long as all products.
+    """
+    token = _present.set(casts)
     try:
         yield
     finally:
         _present.reset(token)
+        casts.forget_input()
 
 
 def half_precision_product(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
@@ -40,15 +53,19 @@ def half_precision_product(input: Tensor, weight: Tensor, bias: Tensor | None) -
     )
 
 
-class _Casts:
-    """Each cast with what it is of, so that nothing else comes to have its id."""
+class Casts:
+    """Each cast with what it is of, so that nothing else comes to have its id.
 
-    def __init__(self, keep_weights: bool):
+    keep_weights: whether those of weights are kept.
+    """
+
+    def __init__(self, keep_weights: bool = True):
         self._keep_weights = keep_weights
         self._weights: dict[int, tuple[Tensor, Tensor]] = {}
         self._input: tuple[Tensor, int, Tensor] | None = None
 
     def of_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """Of a weight, or a bias."""
         if not self._keep_weights:
             return weight.to(dtype)
         if id(weight) not in self._weights:
@@ -64,5 +81,9 @@ class _Casts:
             last = self._input = input, input._version, input.to(dtype)
         return last[2]
 
+    def forget_input(self) -> None:
+        """No batch is kept in memory."""
+        self._input = None
 
-_present: ContextVar[_Casts | None] = ContextVar("half_precision_casts", default=None)
+
+_present: ContextVar[Casts | None] = ContextVar("half_precision_casts", default=None)

@@ -83,6 +83,7 @@ def test_cats_are_written_and_what_has_no_score_has_none():
     assert annotation == {"entities": [city], "cats": {"good": 0.75}}
 
 
+@pytest.mark.slow
 def test_a_text_that_fails_costs_no_other(fragile_pipeline):
     texts = ["Berlin", "FAIL", "Paris", "FAIL too", "x" * 1_000_001]
     found = list(Annotator(spacy.load(fragile_pipeline)).annotate(texts))

@@ -143,6 +143,7 @@ def test_an_address_with_an_impossible_port_is_an_error(make_job, monkeypatch, a
         list(annotate_on_ray(job, archive.shards, address))
 
 
+@pytest.mark.slow
 def test_what_ends_a_shard_in_good_order_is_answered(make_job):
     """What an actor raises comes out of Ray with pages of what surrounds it."""
     job, archive = make_job("one in Berlin")

@@ -59,6 +59,7 @@ def test_other_settings_are_an_error(changed, expected, make_job, annotate):
         annotate(*make_job(*TEXTS, **changed))
 
 
+@pytest.mark.slow
 def test_another_input_is_an_error(make_job, annotate, tmp_path):
     annotate(*make_job(*TEXTS), n_shards=1)
     with pytest.raises(ValueError, match=r"texts.txt has other content"):

@@ -63,6 +63,7 @@ def rows_of(file, **options):
     return [row for shard in archive.shards for row in reader.read(shard)]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -164,6 +165,7 @@ def test_what_no_setting_can_read_is_told_before_anything_is_done(name, data, ex
         cut([write(tmp_path, name, data)], Settings())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 @pytest.mark.parametrize("harm", ["cut", "other"])
 def test_half_a_file_is_an_error(suffix, harm, tmp_path):

@@ -73,6 +73,7 @@ def test_failures_are_told(model, annotate, tmp_path):
     assert "errors.jsonl" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
@@ -103,6 +104,7 @@ def test_between_pipes(model, tmp_path):
     assert (first["id"], first["entities"][0]["text"]) == ("-:1", "王小明")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "address"),
     [(["--ray"], ""), (["--ray", "--nproc", "2"], ""), (["--ray", "auto"], "auto")],

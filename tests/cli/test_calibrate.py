@@ -177,6 +177,7 @@ def test_what_cannot_be_done_is_said(arguments, message, calibrate, model, data,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_data_that_cannot_be_read_is_said(calibrate, model, tmp_path):
     """Same: the message names the file."""
     (tmp_path / "bad.spacy").write_bytes(b"no DocBin")

@@ -114,6 +114,7 @@ def test_entities_inside_others_are_kept_under_a_key(convert, tmp_path):
     assert convert(line, "--strict").exit_code == 1
 
 
+@pytest.mark.slow
 def test_split_writes_all_parts(convert, tmp_path):
     """Else a corpus without parts of its own cannot be trained on."""
     lines = "".join(json.dumps({"text": str(i), "label": {}}) + "\n" for i in range(100))

@@ -45,6 +45,7 @@ def test_the_config_is_valid_and_trains(train_corpus, tiny_bert, tmp_path):
     assert spacy.load(run / "model-best").pipe_names == ["bertcrf"]
 
 
+@pytest.mark.slow
 def test_each_choice_stands_in_the_config_with_its_reason(train_corpus, tiny_bert, tmp_path):
     """Who wants to change a setting would not know what speaks for it."""
     path = tmp_path / "config.cfg"
@@ -63,6 +64,7 @@ def test_each_choice_stands_in_the_config_with_its_reason(train_corpus, tiny_ber
     assert "--paths.dev" in said
 
 
+@pytest.mark.slow
 def test_a_gpu_has_half_precision(train_corpus, tiny_bert, tmp_path):
     """A GPU would run at half its speed."""
     path = tmp_path / "config.cfg"

@@ -58,6 +58,7 @@ def test_it_trains_on_parts_and_goes_on_where_it_stopped(tmp_path):
     assert "is of another config" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -70,6 +70,7 @@ def test_several_logs_are_named_by_what_differs(plot, log, tmp_path):
         named([Path("a.jsonl"), Path("./a.jsonl")])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_said_and_nothing_is_written(plot, log, tmp_path):
     """A traceback hides what to mend, and a figure of half a log would be believed."""
     bad = tmp_path / "bad.jsonl"

@@ -68,6 +68,7 @@ def test_the_scores_are_spacys_and_the_probabilities_the_models(model, test, tmp
     assert (tmp_path / "again.html").read_text(encoding="utf8") == html
 
 
+@pytest.mark.slow
 def test_a_pipeline_without_probabilities_has_a_page(model, test, tmp_path):
     """Of spaCy's `ner`, or rules: errors in the order of the corpus."""
     nlp = spacy.blank("zh")

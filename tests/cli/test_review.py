@@ -182,6 +182,7 @@ def test_what_cannot_be_trained_is_an_error(tmp_path, gold, options, message):
     assert message in output
 
 
+@pytest.mark.slow
 def test_a_corpus_without_entities_has_missing_ones(model, tmp_path):
     corpus = write(tmp_path / "empty.spacy", [(WRONG[0], [])])
     code, output = run("review", corpus, tmp_path / "out", "--pipelines", model)

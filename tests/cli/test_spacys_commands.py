@@ -96,6 +96,7 @@ def test_find_function() -> None:
     assert "crf_tagger.py" in run("find-function", "spacy-bertcrf.CRFTagger.v1").replace("\n", "")
 
 
+@pytest.mark.slow
 def test_assemble(folder: Path) -> None:
     """Else a pipeline could not be put together from trained components."""
     (folder / "assembled.cfg").write_text(
@@ -111,6 +112,7 @@ def test_assemble(folder: Path) -> None:
     assert [ent.text for ent in nlp(TEXT).ents] == ["王小明", "北京大学"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cpu_cnn_crf", "bert_ner_classifier"])
 def test_init_labels_and_their_use(name: str, folder: Path, tiny_bert: Path) -> None:
     """Else large corpora would be read whole before each training."""
@@ -148,11 +150,13 @@ def test_debug_model(name: str, tiny_bert: Path) -> None:
     assert "crf_tagger" in output
 
 
+@pytest.mark.slow
 def test_debug_profile() -> None:
     """Else it could not be seen where the time goes."""
     assert "entity_recognizer" in run("debug", "profile", "model", "texts.jsonl", "--n-texts", 3)
 
 
+@pytest.mark.slow
 def test_benchmark_accuracy_and_evaluate() -> None:
     """Else a pipeline could not be scored, as a whole or by component."""
     run("benchmark", "accuracy", "model", "train.spacy", "--output", "accuracy.json")

@@ -24,6 +24,7 @@ def overlap(one, other):
     return one.start < other.end and other.start < one.end
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(entity_span()))
 def test_every_span_is_kept_or_gives_way_to_one_at_least_as_long(spans):

@@ -108,6 +108,7 @@ def test_columns_are_read_back_as_they_were(tmp_path_factory, docs, scheme):
             assert [(ent.start, ent.end, ent.label_) for ent in other.ents] == spans
 
 
+@pytest.mark.slow
 def test_an_emoji_before_a_name_does_not_move_it_in_doccano(tmp_path):
     """Else every name behind an emoji is a character off in doccano's page."""
     doc = spacy.blank("en").make_doc("👍 Anna lives in Köln")

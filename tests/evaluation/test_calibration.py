@@ -35,6 +35,7 @@ def one_token_entities(outcomes):
     return Example(predicted, gold_doc(words, ["B-A" if right else "O" for _, right in outcomes]))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(SCORES, st.booleans()), min_size=1, max_size=30), st.integers(1, 20))
 def test_the_error_is_that_of_the_definition(outcomes, n_bins):
     """Else it could not be compared with what others publish."""

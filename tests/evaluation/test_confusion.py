@@ -62,6 +62,7 @@ def test_labels_that_are_only_in_gold_have_a_row(examples):
     assert confusion.counts[3].tolist() == [0, 1, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_scorer_passes_over_docs_of_another_task(examples):
     """spaCy's own counts a wrong prediction for each of them."""
     unannotated = [example(None, label) for label in LABELS * 3]

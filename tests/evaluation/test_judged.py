@@ -22,6 +22,7 @@ def flat_spans(draw, length=14):
     return [CharSpan(start, end, draw(st.sampled_from(LABELS))) for start, end in pairs]
 
 
+@pytest.mark.slow
 @given(flat_spans(), flat_spans())
 def test_no_entity_is_dropped_or_counted_twice(gold, predicted):
     pairs = pair_entities(gold, predicted)
@@ -34,6 +35,7 @@ def test_no_entity_is_dropped_or_counted_twice(gold, predicted):
                    for pair in pairs if pair.kind is kind)  # fmt: skip
 
 
+@pytest.mark.slow
 @given(flat_spans(), flat_spans())
 def test_the_classes_are_those_of_nervaluate(gold, predicted):
     """Where no entity overlaps with two: there nervaluate's pairs depend on the order."""

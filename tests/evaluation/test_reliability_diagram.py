@@ -17,6 +17,7 @@ def calibration():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph .* missing")  # for its measures only
 def test_an_svg_has_its_text_as_text_in_any_script(calibration):
     """Drawn as outlines of a font without them, Chinese characters would be empty boxes."""

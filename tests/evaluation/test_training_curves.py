@@ -34,6 +34,7 @@ def texts_of(svg):
     return ["".join(node.itertext()).strip() for node in root.iter() if "text" in node.tag]
 
 
+@pytest.mark.slow
 def test_it_says_what_is_drawn(tmp_path):
     """A figure in a report is read without the command that made it."""
     svg, missing = plot_training({"log": make_log()})
@@ -45,6 +46,7 @@ def test_it_says_what_is_drawn(tmp_path):
     assert plot_training({"log": make_log()})[0] == svg
 
 
+@pytest.mark.slow
 def test_labels_are_readable_in_any_script():
     """Drawn as outlines of a font without them, Chinese characters would be empty boxes."""
     svg, missing = plot_training({"log": make_log()}, by_label=True)
@@ -64,6 +66,7 @@ def test_where_no_font_has_them_it_is_said(monkeypatch):
     assert plot_training({"log": make_log()}, "pdf")[0].startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_several_logs_are_told_apart():
     """Else it could not be seen which strategy paid."""
     better = make_log(scores=(0.0, 0.6, 0.7, 0.8))

@@ -73,6 +73,7 @@ def test_the_chain_is_the_posterior():
         assert chain.entropy() == pytest.approx(entropy, abs=1e-12)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 999), temperature=st.sampled_from([0.5, 1.0, 3.0]))
 @settings(max_examples=10, deadline=None)
 def test_cross_entropy_and_its_gradient_are_those_over_all_sequences(seed, temperature):

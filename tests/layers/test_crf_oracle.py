@@ -199,6 +199,7 @@ def test_the_loss_of_a_partial_annotation_sums_over_all_that_fits(case):
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(CASES)
 def test_log_likelihood_is_that_of_enumeration(case):

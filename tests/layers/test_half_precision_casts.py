@@ -1,6 +1,8 @@
 """Shared casts to half precision: the numbers of torch's autocast, and no tensor cast twice."""
 
 import threading
+import weakref
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from spacy_bertcrf.layers import onednn_linear
-from spacy_bertcrf.layers.half_precision_casts import sharing_casts
+from spacy_bertcrf.layers.half_precision_casts import Casts, casts_kept, sharing_casts
 from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
 
 
@@ -117,3 +119,21 @@ def test_tensors_without_versions_are_cast_each_time(module):
     expected = in_bfloat16(module, input)
     with sharing_casts(keep_weights=True):
         assert torch.equal(in_bfloat16(module, input)[0], expected[0])
+
+
+@torch.no_grad()
+def test_weights_are_cast_once_as_long_as_they_are_kept(module):
+    """Of a single text, to cast them takes as long as all products."""
+    kept = Casts()
+
+    def predict(batch):
+        with casts_kept(kept), sharing_casts(keep_weights=False):
+            (found,) = in_bfloat16(module, batch)
+        assert torch.equal(found, *in_bfloat16(module, batch))
+
+    batch = torch.randn(2, 5, 8)
+    n_weights = sum(1 for _ in module.parameters())
+    assert casts(partial(predict, batch)) - casts(partial(predict, batch)) == n_weights
+    gone = weakref.ref(batch)
+    del batch
+    assert gone() is None, "a batch is kept in memory"

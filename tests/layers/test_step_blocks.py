@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spacy_bertcrf.layers import LinearChainCRF, step_blocks
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.integers(1, 60), st.integers(1, 2), st.integers(1, 4000))
 def test_parts_hold_everything_once_and_are_bounded(n_sequences, n_tags, ways, most):
     """Else tags would be left out of a scan, or memory would grow with the labels."""

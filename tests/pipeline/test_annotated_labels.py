@@ -261,6 +261,7 @@ def test_scores_are_of_what_the_annotators_looked_for(trained):
     assert score([whole])["ents_p"] == 0.5, "else the Docs would not be annotated for all"
 
 
+@pytest.mark.slow
 def test_a_temperature_is_fitted_on_what_can_be_judged(trained_copy):
     """Else probabilities would be calibrated on right entities that are called wrong."""
     component = trained_copy.get_pipe("bertcrf")

@@ -133,6 +133,7 @@ def test_balanced_weights_are_those_of_the_training_corpus(pipeline, tmp_path):
     assert found == pytest.approx({"address": 5 / 6, "weather": 5 / 6, "school": 5 / 3})
 
 
+@pytest.mark.slow
 def test_weights_of_unknown_labels_and_without_a_corpus_are_refused(pipeline):
     nlp = pipeline(**{"components.textcat.model.class_weights": {"sport": 2.0}})
     with pytest.raises(ValueError, match="name sport, and its labels are address, weather"):
@@ -156,6 +157,7 @@ def test_labels_of_the_development_corpus_alone_are_reported(pipeline):
         nlp.initialize(lambda: examples(nlp))
 
 
+@pytest.mark.slow
 def test_a_development_corpus_that_cannot_judge_is_reported(pipeline):
     """All scores are the same from first to last, and nothing else tells why."""
     nlp = pipeline(dev=[])
@@ -163,6 +165,7 @@ def test_a_development_corpus_that_cannot_judge_is_reported(pipeline):
         nlp.initialize(lambda: examples(nlp))
 
 
+@pytest.mark.slow
 def test_the_rate_falls_to_zero_at_the_last_step(pipeline):
     """A `textcat` tells its optimizer nothing; the callback does."""
     nlp = pipeline(**{"training.max_epochs": 0, "training.max_steps": 4})
@@ -179,6 +182,7 @@ def test_the_rate_falls_to_zero_at_the_last_step(pipeline):
     assert rates == pytest.approx([top, 0.8 * top, 0.6 * top, 0.4 * top, 0.2 * top, 0])
 
 
+@pytest.mark.slow
 def test_gradients_are_limited_together(pipeline):
     """A norm for each parameter by itself is another training than the config's."""
     nlp = pipeline()
@@ -226,6 +230,7 @@ def test_a_spacy_transformer_can_be_shared_by_listeners(make_nlp):
     assert np.isfinite(nlp.evaluate(examples(nlp))["cats_score"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "exclusive", "needed"),
     [("textcat_multilabel", True, "false"), ("textcat", False, "true")],

@@ -36,6 +36,7 @@ def test_it_predicts_what_it_did(nlp):
         assert scores == pytest.approx([entity[3] for entity in record["entities"]], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_it_learns_on_and_is_saved(nlp, make_examples, tmp_path):
     """Else such a model could be used as it is, and not be corrected."""
     taught = make_examples(nlp)

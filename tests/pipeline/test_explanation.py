@@ -86,6 +86,7 @@ def test_attributions_are_complete(changeable, temperature):
     assert rests_on.gap <= 0.01
 
 
+@pytest.mark.slow
 def test_steps_are_doubled_until_the_attributions_are_complete(bert, nlp):
     """Else a path that needs more steps would be explained wrongly without a word."""
     doc = as_doc(nlp, TEXT)
@@ -136,6 +137,7 @@ def test_threads_explain_as_one_alone(bert, nlp):
     assert found == expected * 3
 
 
+@pytest.mark.slow
 def test_of_a_long_text_the_windows_with_the_span_are_explained(nlp, make_nlp):
     """Else an archive's longest document would take all memory."""
     narrow = make_nlp(

@@ -22,6 +22,7 @@ def with_gaps() -> list[np.ndarray]:
     return blocks
 
 
+@pytest.mark.slow
 def test_freed_blocks_between_blocks_in_use_are_given_back() -> None:
     memory = FreedMemory()
     memory.after_step()
@@ -33,6 +34,7 @@ def test_freed_blocks_between_blocks_in_use_are_given_back() -> None:
     assert all(block[0] == 1 for block in blocks)
 
 
+@pytest.mark.slow
 def test_what_an_evaluation_leaves_behind_is_given_back_before_the_next_step() -> None:
     """Else the step would take its own memory beside it."""
     memory = FreedMemory()

@@ -189,6 +189,7 @@ def broken(trained_copy, monkeypatch):
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["model", "writing"])
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_a_bad_text_goes_alone(trained, broken, entities_of, where, batch_size):

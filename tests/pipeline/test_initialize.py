@@ -121,6 +121,7 @@ def test_the_scheme_is_that_of_the_config(make_nlp, make_examples, scheme, n_tag
     assert nlp.get_pipe("bertcrf").tag_set.scheme == scheme
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

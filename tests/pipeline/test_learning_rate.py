@@ -110,6 +110,7 @@ def test_a_schedule_whose_steps_are_known_is_left_if_nobody_steps_it(saved, make
     assert len(told) == 1
 
 
+@pytest.mark.slow
 def test_who_steps_a_schedule_has_it(saved, make_examples):
     """A loop of one's own, with a number of steps of one's own, is a training like any."""
     nlp = spacy.load(saved(**{"training.optimizer.learn_rate.total_steps": 10}))

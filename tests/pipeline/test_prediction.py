@@ -61,6 +61,7 @@ def test_texts_without_wordpieces_pass(trained_nlp, text):
     assert doc.has_annotation("ENT_IOB")
 
 
+@pytest.mark.slow
 def test_tokens_without_wordpieces_hide_no_entity(trained_as):
     """Else the entities of a text with a stray control character would be lost, or moved."""
     doc = trained_as("bert_crf")("王小明在\x00北京大学工作。")

@@ -49,6 +49,7 @@ def test_what_was_known_stays(known):
     assert kept >= 0.8 * sum(map(len, before))
 
 
+@pytest.mark.slow
 def test_without_rehearsal_it_would_be_forgotten(known):
     before = found(known)
     teach_nothing_here(known, rehearsed=False)

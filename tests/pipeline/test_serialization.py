@@ -13,6 +13,7 @@ from spacy.util import load_model_from_config
 TEXTS = ["王小明在北京大学工作。", "李雷和韩梅梅去了上海。", ""]
 
 
+@pytest.mark.slow
 def test_bytes_bring_everything_back(trained_nlp, entities_of):
     """Else a pipeline could not be sent elsewhere, or would predict something else there."""
     copy = load_model_from_config(trained_nlp.config, auto_fill=True)

@@ -151,6 +151,7 @@ def rows_of(model):
     return [t.detach() for t in (model.get_input_embeddings().weight, head.weight, head.bias)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bert", "tied_not", "electra", "distilbert"])
 def test_new_rows_are_means_and_old_ones_stay(kind, tokenizer, tmp_path):
     """A random vector, or a bias left out, makes new words noise until they are learned."""

@@ -37,6 +37,7 @@ def server():
     gc.unfreeze()
 
 
+@pytest.mark.slow
 def test_sigterm_answers_what_was_asked(server, run_server):
     """Else each new version of a pipeline would cost its users the requests under way."""
     reader, process = server

@@ -177,6 +177,7 @@ def test_another_sites_name_does_not_reach_the_loopback(serve, reader):
         assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.slow
 def test_several_pipelines(serve, load):
     other = load()
     other.remove_pipe("bertcrf")

@@ -90,6 +90,7 @@ def test_a_rate_that_does_no_harm_is_not_told(overrides, told):
     assert told(spacy_train, **overrides) == []
 
 
+@pytest.mark.slow
 def test_a_narrow_bert_without_pretraining_may_learn_fast(tiny_bert, told):
     """The sample's learns nothing at a pretrained one's rate."""
     rate = {"training.optimizer.learn_rate.initial_rate": 0.001}

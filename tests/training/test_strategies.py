@@ -83,6 +83,7 @@ def test_all_together_learn(build):
     assert crf[-1] < crf[0] / 2
 
 
+@pytest.mark.slow
 def test_losses_are_reported_by_part(build):
     """Else nobody would see which loss goes wrong."""
     parts = {name: ALL[name] for name in ("tokens", "boundaries", "fgm")}
@@ -110,6 +111,7 @@ def test_a_trained_pipeline_predicts_without_them(build, make_nlp):
     pickle.loads(pickle.dumps(nlp.get_pipe("bertcrf")))
 
 
+@pytest.mark.slow
 def test_two_readings_without_dropout_are_one(build):
     """Else R-Drop would learn something else than the texts."""
     nlp, examples = build()
@@ -384,6 +386,7 @@ def scaled_or_not(build, strategies):
         yield component, shim, examples
 
 
+@pytest.mark.slow
 def test_the_context_loss_is_scaled_with_the_crfs(build):
     """Else BERT would not learn from it in float16: its gradients would be divided by 65,536."""
     found = []
@@ -397,6 +400,7 @@ def test_the_context_loss_is_scaled_with_the_crfs(build):
         torch.testing.assert_close(scaled, plain, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_fisher_information_is_that_of_gradients_that_are_not_scaled(build):
     """Else the steps of a scale of 65,536 would outweigh those of one of 32,768 fourfold, and one
     overflow would leave no sum at all."""

@@ -53,6 +53,7 @@ def annotated_text(draw):
     return text, labels, spans
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(annotated_text(), st.booleans())
 def test_what_is_written_is_read(annotated, ascii_only):

@@ -15,6 +15,7 @@ def inside(anna, bonn):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("anna", "bonn"),
     [

@@ -185,6 +185,7 @@ def test_batches_keep_to_their_size(encoder, monkeypatch):
     assert max(width for _, width in shapes) <= 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("window", "overlap"), [(32, 8), (64, 0), (512, 128)])
 def test_every_token_of_a_long_text_is_read_in_its_window(encoder, window, overlap):
     """Else what comes after BERT's last position would be tagged without being read."""
@@ -401,6 +402,7 @@ def scaled(encoder) -> Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_component", [False, True])
 def test_scaled_gradients_make_the_same_step(encoder, scaled, in_component):
     """Else a GPU without bfloat16 would train with other steps, 65,536 times as long."""

@@ -99,6 +99,7 @@ def test_no_span_crosses_a_sentence_break_or_ends_in_a_space(spans_copy, nested_
     assert not any(doc[start].is_space or doc[end - 1].is_space for start, end, _ in spans_of(doc))
 
 
+@pytest.mark.slow
 def test_it_learns_from_entities_where_there_are_no_spans(
     make_spans_nlp, nested_examples, spans_of
 ):

@@ -74,6 +74,7 @@ def test_tokens_are_as_frequent_as_in_the_corpus(tmp_path: Path):
     assert [round(counts[word] / 5000, 1) for word in "甲乙丙"] == [0.6, 0.3, 0.1]
 
 
+@pytest.mark.slow
 def test_the_share_of_changed_tokens_is_the_share(train_corpus: Path):
     random.seed(0)
     augment = token_replacement(train_corpus, 1.0, 0.2, "outside")

@@ -1,5 +1,6 @@
 """How a batch is shared."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ def test_parts_are_balanced(lengths, n):
     assert max(sizes) - min(sizes) <= max(lengths, default=0)
 
 
+@pytest.mark.slow
 @given(lengths.filter(any), st.integers(1, 9))
 def test_the_first_part_is_not_empty(lengths, n):
     """The first process draws and logs for all."""

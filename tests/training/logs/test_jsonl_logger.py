@@ -24,6 +24,7 @@ def log(tmp_path):
     return tmp_path / "logs" / "log.jsonl"
 
 
+@pytest.mark.slow
 def test_a_record_for_each_evaluation_and_others_between_them(log, train_with, spy):
     """The user sees the curve between evaluations, and the console prints what it did."""
     printed = train_with(config_of(log, log_every=2))
@@ -155,6 +156,7 @@ def test_the_pipeline_is_left_as_it_was(log, train_with, spy):
     assert not {"update", "evaluate"} & set(vars(spy.nlp))
 
 
+@pytest.mark.slow
 def test_evaluations_alone_and_without_their_loss(log, train_with):
     """What costs time can be left out."""
     train_with(config_of(log, log_every=0, dev_loss=False), **{"training.max_steps": 6})

@@ -322,6 +322,7 @@ def test_a_logger_finds_the_optimizer(nlp, make_examples, make):
         assert not any(vars(s).get("stepped_by", lambda: None)() for shims in copied for s in shims)
 
 
+@pytest.mark.slow
 def test_a_model_does_not_keep_the_optimizer(bert_nlp, make_examples):
     """Its moments are twice the size of the model."""
     optimizer = AdamW(0.01)
