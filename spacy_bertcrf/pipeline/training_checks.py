@@ -41,9 +41,9 @@ def warn_of_few_steps(nlp: Language, name: str) -> None:
     n_steps = steps_of(nlp)
     if n_steps is None or n_steps >= FEW_STEPS:
         return
-    epochs = nlp.config["training"]["max_epochs"]
+    epochs, max_steps = (nlp.config["training"][key] for key in ("max_epochs", "max_steps"))
     mend = "Raise training.max_epochs or training.max_steps"
-    if epochs > 0:
+    if epochs > 0 and not max_steps:
         enough = math.ceil(epochs * FEW_STEPS / n_steps)
         mend = f"Set training.max_epochs to {enough:,} or more, or training.batcher.size lower"
     warnings.warn(

@@ -120,5 +120,5 @@ def test_few_steps_are_told_with_how_many_epochs_would_do(told, monkeypatch):
     assert "The training has 2 steps" in warned
     assert "max_epochs to 40" in warned
     assert "init-config" in warned
-    (warned,) = told(**{"training.max_steps": 4})
+    (warned,) = told(**{"training.max_steps": 4, "training.max_epochs": 30})
     assert "max_steps" in warned

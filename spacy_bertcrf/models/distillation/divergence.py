@@ -90,12 +90,12 @@ def _of_drawn(
         allowed[n, range(len(path)), path] = True
         allowed[n, : len(path)][path == 0] |= is_new
     exact = emissions.double()
-    with torch.no_grad():
-        agreeing = crf.log_partition(exact, mask, torch.from_numpy(allowed), temperature)
+    agreeing = crf.log_partition(exact, mask, torch.from_numpy(allowed), temperature)
     # Where what was left out has broken a chain off, no sequence at all may agree with what was
     # drawn, which then says nothing.
-    is_void = ~agreeing.isfinite().cpu().numpy()
-    allowed[is_void] = True
-    agreeing = crf.log_partition(exact, mask, torch.from_numpy(allowed), temperature)
+    is_void = ~agreeing.detach().isfinite().cpu().numpy()
+    if is_void.any():
+        allowed[is_void] = True
+        agreeing = crf.log_partition(exact, mask, torch.from_numpy(allowed), temperature)
     partition = crf.log_partition(exact, mask, temperature=temperature)
     return (partition - agreeing).sum() + of_teacher[~is_void].sum()
