@@ -18,7 +18,7 @@ from spacy_bertcrf.serving.readings import Answer, Question, Reader
 PATIENCE = 0.05
 # Of more texts than this a half is read at a time. While it is, who was answered before asks anew,
 # and the model never waits for them; fewer texts at a time would cost more by the text.
-UNDIVIDED = 32
+UNDIVIDED = 64
 
 Future = asyncio.Future[Answer | Failure]
 
