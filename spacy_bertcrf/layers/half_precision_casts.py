@@ -8,6 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+# oneDNN adds the bias as it multiplies, which torch's own call of it does not, and lays weights out
+# as it reads them: with the same results in half to three quarters of the time.
+BY_ONEDNN = torch.backends.mkldnn.is_available() and (torch.ops.mkldnn._is_mkldnn_bf16_supported())
+# Rows of the products that weights are laid out for; others are hardly slower for it.
+N_ROWS = 512
+
 
 @contextmanager
 def sharing_casts(keep_weights: bool) -> Iterator[None]:
@@ -46,11 +52,15 @@ def half_precision_product(input: Tensor, weight: Tensor, bias: Tensor | None) -
     if casts is None or not torch.is_autocast_enabled("cpu") or torch.is_grad_enabled():
         return None
     dtype = torch.get_autocast_dtype("cpu")
-    return F.linear(
-        casts.of_input(input, dtype),
-        casts.of_weight(weight, dtype),
-        None if bias is None else casts.of_weight(bias, dtype),
-    )
+    half_input = casts.of_input(input, dtype)
+    half_bias = None if bias is None else casts.of_weight(bias, dtype)
+    if BY_ONEDNN and dtype == torch.bfloat16 and input.numel():
+        half_weight = casts.of_weight(weight, dtype, is_laid_out=True)
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(
+            half_input, half_weight, half_bias, "none", [], ""
+        )
+        return product
+    return F.linear(half_input, casts.of_weight(weight, dtype), half_bias)
 
 
 class Casts:
@@ -61,16 +71,20 @@ class Casts:
 
     def __init__(self, keep_weights: bool = True):
         self._keep_weights = keep_weights
-        self._weights: dict[int, tuple[Tensor, Tensor]] = {}
+        self._weights: dict[tuple[int, bool], tuple[Tensor, Tensor]] = {}
         self._input: tuple[Tensor, int, Tensor] | None = None
 
-    def of_weight(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        """Of a weight, or a bias."""
+    def of_weight(self, weight: Tensor, dtype: torch.dtype, is_laid_out: bool = False) -> Tensor:
+        """Of a weight, or a bias; is_laid_out: for oneDNN alone, if it is kept."""
         if not self._keep_weights:
             return weight.to(dtype)
-        if id(weight) not in self._weights:
-            self._weights[id(weight)] = weight, weight.to(dtype)
-        return self._weights[id(weight)][1]
+        key = id(weight), is_laid_out
+        if key not in self._weights:
+            cast = weight.to(dtype)
+            if is_laid_out:
+                cast = torch.ops.mkldnn._reorder_linear_weight(cast, N_ROWS)
+            self._weights[key] = weight, cast
+        return self._weights[key][1]
 
     def of_input(self, input: Tensor, dtype: torch.dtype) -> Tensor:
         """Of the last one alone."""

@@ -10,7 +10,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from spacy_bertcrf.layers import onednn_linear
-from spacy_bertcrf.layers.half_precision_casts import Casts, casts_kept, sharing_casts
+from spacy_bertcrf.layers.half_precision_casts import BY_ONEDNN, Casts, casts_kept, sharing_casts
 from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
 
 
@@ -42,9 +42,13 @@ def in_bfloat16(module, *inputs):
 
 
 def casts(run):
+    return calls(run, "aten::_to_copy")
+
+
+def calls(run, name):
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         run()
-    return sum(event.count for event in profiler.key_averages() if event.key == "aten::_to_copy")
+    return sum(event.count for event in profiler.key_averages() if event.key == name)
 
 
 @torch.no_grad()
@@ -137,3 +141,19 @@ def test_weights_are_cast_once_as_long_as_they_are_kept(module):
     gone = weakref.ref(batch)
     del batch
     assert gone() is None, "a batch is kept in memory"
+
+
+@pytest.mark.skipif(not BY_ONEDNN, reason="oneDNN has no bfloat16 here")
+@pytest.mark.parametrize("keep", [True, False])
+@torch.no_grad()
+def test_kept_weights_are_laid_out_once(module, keep):
+    """A single batch would wait longer for the layout than it gains by it."""
+    inputs = torch.randn(3, 2, 8)
+
+    def predict():
+        with sharing_casts(keep_weights=keep):
+            in_bfloat16(module, *inputs)
+
+    n_weights = sum(1 for layer in module.modules() if isinstance(layer, nn.Linear))
+    assert calls(predict, "mkldnn::_linear_pointwise") == n_weights * len(inputs)
+    assert calls(predict, "mkldnn::_reorder_linear_weight") == (n_weights if keep else 0)
