@@ -44,6 +44,24 @@ def our_pipeline(
 def spacy_pipeline(corpus: str, bert: str, docs: list[Doc]) -> Language:
     """spaCy's `transformer` and `ner`, as `spacy init config --gpu` writes them."""
     nlp = spacy.blank(LANGUAGES[corpus])
+    listener = add_transformer(nlp, bert)
+    ner = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 64,
+        "maxout_pieces": 2,
+        "use_upper": False,
+        "nO": None,
+        "tok2vec": listener,
+    }
+    nlp.add_pipe("ner", config={"model": ner})
+    return _initialized(nlp, docs)
+
+
+def add_transformer(nlp: Language, bert: str) -> dict:
+    """spacy-transformers' component, as `spacy init config --gpu` writes it, and what listens to it
+    as another component's tok2vec."""
     transformer = {
         "@architectures": "spacy-transformers.TransformerModel.v3",
         "name": bert,
@@ -55,22 +73,11 @@ def spacy_pipeline(corpus: str, bert: str, docs: list[Doc]) -> Language:
         },
     }
     nlp.add_pipe("transformer", config={"model": transformer})
-    ner = {
-        "@architectures": "spacy.TransitionBasedParser.v2",
-        "state_type": "ner",
-        "extra_state_tokens": False,
-        "hidden_width": 64,
-        "maxout_pieces": 2,
-        "use_upper": False,
-        "nO": None,
-        "tok2vec": {
-            "@architectures": "spacy-transformers.TransformerListener.v1",
-            "grad_factor": 1.0,
-            "pooling": {"@layers": "reduce_mean.v1"},
-        },
+    return {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
     }
-    nlp.add_pipe("ner", config={"model": ner})
-    return _initialized(nlp, docs)
 
 
 def examples_for(nlp: Language, docs: list[Doc]) -> list[Example]:

@@ -5,9 +5,10 @@ say of them, on CMeEE.
 
 FOLDER has data/cmeee/{train,dev}.json and models/zh-char-bert-4l. All read the same batches of the
 same texts as often, with the same BERT. `spancat` has the n-gram suggester, up to the length that
-covers 99 % of the training spans, and our BertEncoder as its tok2vec; `bertcrf` learns the
-outermost entities, and is scored on all. No step is chosen on dev: it is the last. Nested entities
-are those inside of another one.
+covers 99 % of the training spans, and our BertEncoder as its tok2vec, or a `transformer` of
+spacy-transformers, in float32 ("spancat-transformer"); `bertcrf` learns the outermost entities, and
+is scored on all. No step is chosen on dev: it is the last. Nested entities are those inside of
+another one.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import spacy
-from peers import ROOT, describe_machine
+from peers import ROOT, add_transformer, describe_machine
 from seeded_training import (
     Recipe,
     add_arguments,
@@ -43,6 +44,7 @@ from spacy_bertcrf.training.optimizer.adamw import AdamW
 KEY = "sc"
 COVERED = 0.99
 Spans = set[tuple[int, int, str]]
+SPANCATS = ("spancat", "spancat-transformer")
 HEADS = {
     "label-crfs": {"@layers": "spacy-bertcrf.LabelCRFs.v1"},
     "global-pointer": {"@layers": "spacy-bertcrf.GlobalPointer.v1"},
@@ -52,7 +54,7 @@ HEADS = {
 def main() -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser, epochs=3)
-    parser.add_argument("--only", nargs="+", default=[*HEADS, "bertcrf", "spancat"])
+    parser.add_argument("--only", nargs="+", default=[*HEADS, "bertcrf", *SPANCATS])
     parser.add_argument("--spancat-scale", type=float, default=5.0, help="rate of its own layers")
     parser.add_argument("--corpus", default="cmeee")
     parser.add_argument(
@@ -93,8 +95,10 @@ def measure(
     groups = load_config(ROOT / "configs" / "bert_spans.cfg")["training"]["optimizer"]["groups"]
     if name == "global-pointer":
         del groups["crf"]
-    if name == "spancat":
-        groups = {"own": {"pattern": "*", "learn_rate_scale": scale}, "bert": {"pattern": "*bert*"}}
+    if name in SPANCATS:
+        patterns = ("encoder.*", "embeddings.*") if name == "spancat-transformer" else ("*bert*",)
+        groups = {pattern.strip(".*"): {"pattern": pattern} for pattern in patterns}
+        groups["own"] = {"pattern": "*", "learn_rate_scale": scale}
     step = pipeline_step(nlp, docs, AdamW(recipe.learn_rate, groups=groups), seed)
     batches = batches_of(docs, recipe, seed)
     seconds = train(batches, step, recipe)
@@ -149,6 +153,8 @@ def pipeline(name: str, docs: Sequence[Doc], recipe: Recipe) -> Language:
         }
         nlp.add_pipe("bertcrf", config={"model": model, "spans_key": KEY})
         return nlp
+    if name == "spancat-transformer":
+        tok2vec = add_transformer(nlp, recipe.bert)
     model = {
         "@architectures": "spacy.SpanCategorizer.v1",
         "tok2vec": tok2vec,
