@@ -11,13 +11,16 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 
 BAD_ENTITY = "entity that cannot be read"
+# Most were spaces before some tool stripped them.
+EMPTY_TOKEN = "empty token"
+AS_SPACE = "read as a space"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def well_formed(record: Record, problems: ProblemLog, keep_empty: bool = False) -> bool:
     """Check the types of a record's values; take out entities that are none, note each, and mark
-    the places of their surfaces as missing.
+    the places of their surfaces as missing. Empty tokens become spaces.
 
     record: the record, changed in place.
     problems: log to add to.
@@ -31,6 +34,9 @@ def well_formed(record: Record, problems: ProblemLog, keep_empty: bool = False) 
             return False
     elif not (record.tokens or keep_empty):
         return False
+    if record.tokens and not all(record.tokens):
+        problems.add(EMPTY_TOKEN, record.line, AS_SPACE)
+        record.tokens = [token or " " for token in record.tokens]
     if not _is_unicode(record.text or "") or not _is_unicode("\n".join(record.tokens or ())):
         problems.add(BAD_LINE, record.line, "half a surrogate pair in the text; left out")
         return False

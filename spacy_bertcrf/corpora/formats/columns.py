@@ -22,6 +22,7 @@ from spacy_bertcrf.corpora.column_table import DOCUMENT_START, split_columns
 from spacy_bertcrf.corpora.formats.columns_writer import write_columns
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_values import looks_like_json
+from spacy_bertcrf.corpora.malformed import AS_SPACE, EMPTY_TOKEN
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
@@ -30,7 +31,6 @@ from spacy_bertcrf.tagging.repair import read_tags
 from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_tags
 
 WRONG_COLUMNS = "wrong number of columns"
-EMPTY_TOKEN = "empty token"
 PHRASES = "labels of phrases"
 NO_BREAKS = "no blank lines between sentences"
 MARKUP = "Lines of markup or rules, read as breaks"
@@ -221,7 +221,7 @@ def _row(line: str, layout: Layout) -> _Row:
         return _Row(None, is_markup=True)
     if layout.fits(columns):
         token = columns[at]
-        fault = None if token else (EMPTY_TOKEN, "read as a space")
+        fault = None if token else (EMPTY_TOKEN, AS_SPACE)
         return _Row(token or " ", layout.tag(columns), fault)
     token = columns[at] if at < len(columns) else columns[0]
     what = f"{len(columns)} instead of {layout.width}: {token!r} is left without annotation"

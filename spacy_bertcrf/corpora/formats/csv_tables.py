@@ -12,9 +12,10 @@ from itertools import chain, islice
 
 from spacy_bertcrf.corpora.column_table import DOCUMENT_START
 from spacy_bertcrf.corpora.delimited import TableRow, read_table
-from spacy_bertcrf.corpora.formats.columns import EMPTY_TOKEN, ENDS, WRONG_COLUMNS
+from spacy_bertcrf.corpora.formats.columns import ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
+from spacy_bertcrf.corpora.malformed import AS_SPACE, EMPTY_TOKEN
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
@@ -98,7 +99,7 @@ def _sentences(
             new = keys.begins_document(cells)
         token, tag = cells[layout.token], cells[layout.tag]
         if not token.strip():
-            problems.add(EMPTY_TOKEN, line, "read as a space")
+            problems.add(EMPTY_TOKEN, line, AS_SPACE)
             token = " "
         lines.append(line)
         tokens.append(token.strip() or " ")

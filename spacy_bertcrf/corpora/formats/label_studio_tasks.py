@@ -89,19 +89,19 @@ def is_minimal_task(value: dict[str, Any]) -> bool:
 def read_tasks(source: Source, problems: ProblemLog) -> Iterator[Task]:
     """Read the tasks of a file, full or minimal. Of the minimal export, in which a task comes again
     for each annotation, those that follow each other are one."""
-    objects = read_objects(source, problems)
-    for _, same in groupby(objects, key=lambda found: _identity(*found)):
-        (line, value), *others = same
-        if not isinstance(value.get("data"), dict):
+    objects = enumerate(read_objects(source, problems))
+    for _, same in groupby(objects, key=lambda found: _identity(found[0], found[1][1])):
+        (line, value), *others = (found for _, found in same)
+        if isinstance(value.get("data"), dict):
+            yield _full(line, value, problems)
+        else:
             yield _minimal(line, [value, *(other for _, other in others)])
-            continue
-        for number, full in [(line, value), *others]:
-            yield _full(number, full, problems)
 
 
-def _identity(line: int, value: dict[str, Any]) -> tuple[str, ...]:
+def _identity(number: int, value: dict[str, Any]) -> tuple[str, ...]:
+    """What the objects of one task share; number: which of the file's it is."""
     if isinstance(value.get("data"), dict) or "id" not in value:
-        return (str(line),)
+        return (str(number),)
     return str(value["id"]), str(value.get("text"))
 
 

@@ -57,6 +57,9 @@ def test_json_min(read):
     empty = {"id": 2, "text": "nothing", "annotation_id": 6}
     export = read(minimal(*NEW), empty, as_list=True)
     assert export.annotated == [True, True]
+    nameless = [{"text": text, "label": minimal(*NEW)["label"]} for text in (TEXT, TEXT + ".")]
+    export = read(*nameless, as_list=True, format="label-studio")
+    assert export.offsets == [ANNA, ANNA]
     export = read(minimal(*NEW), minimal(*NEW[:1]), as_list=True)
     assert export.offsets == [ANNA]
     assert export.problems == [(DIFFERENT, 1)]
