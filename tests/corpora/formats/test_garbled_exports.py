@@ -81,10 +81,13 @@ def test_any_slip_is_told(read, name, data):
     # Of two entities one would be as good a witness as the other of how offsets count.
     values = [EXPORTS[name]] * 20 + [bad]
     lines = "\n".join(map(json.dumps, values))
+    text = data.draw(st.sampled_from([lines, json.dumps(values)]))
+    export, refusal = None, "export.json"
     try:
-        export = read(data.draw(st.sampled_from([lines, json.dumps(values)])), format=name)
+        export = read(text, format=name)
     except ValueError as err:
-        assert "export.json" in str(err)
-        return
+        refusal = str(err)
+    assert "export.json" in refusal
     n_intact = 1 if name == "mrc" else 20  # its questions about one text are one
-    assert export.entities[:n_intact] == [[("Anna", "PER")]] * n_intact
+    if export is not None:
+        assert export.entities[:n_intact] == [[("Anna", "PER")]] * n_intact
