@@ -228,9 +228,11 @@ class CorpusReader:
             starts += new is True
             yield doc, new
         if sentences > starts and starts <= len(self.sources):
+            more = f" and {len(self.sources) - 1} more" if len(self.sources) > 1 else ""
             raise ValueError(
-                "--documents: nothing in the file says where a second document begins (-DOCSTART- "
-                "or # newdoc would), and all of it would be one. Join by number: --sentences 10."
+                f"{self.sources[0].path}{more}: nothing says where a second document begins "
+                "(-DOCSTART- or # newdoc would), and with --documents all would be one. Join by "
+                "number: --sentences 10."
             )
 
 
