@@ -104,19 +104,24 @@ def _is_piece(value: Any) -> bool:
     return has_text and not known.keys() & _OFFSETS and len(known) <= 8
 
 
-def _parts(piece: dict[str, Any]) -> tuple[str, str | None]:
-    """The text of a piece, and its label if it is an entity."""
+def _parts(piece: dict[str, Any]) -> tuple[str, Any]:
+    """The text of a piece, and what is in the place of its label, if it is an entity."""
     known = {plain(key): of for key, of in piece.items()}
     word = next(known[key] for key in _WORDS if isinstance(known.get(key), str))
-    labels = [known[key] for key in _LABELS if isinstance(known.get(key), str) and known[key]]
-    label = labels[0] if labels else None
-    return word, None if label is None or is_outside(label) else label
+    labels = [_only(known[key]) for key in _LABELS if known.get(key)]
+    label = next((of for of in labels if isinstance(of, str)), labels[0] if labels else None)
+    return word, None if isinstance(label, str) and is_outside(label) else label
+
+
+def _only(label: Any) -> Any:
+    """The label in a list of one; what else there is, as it is."""
+    return label[0] if isinstance(label, list) and len(label) == 1 else label
 
 
 def _are_texts(lists: list[list[dict[str, Any]]]) -> bool:
     """Whether lists of pieces are texts, rather than each piece a text with its class."""
     parts = [_parts(piece) for pieces in lists for piece in pieces]
-    words = [word for word, label in parts if label is not None]
+    words = [word for word, label in parts if isinstance(label, str)]
     short = sum(map(len, words)) < _LONG * len(words)
     return short and len(words) < len(parts) and any(map(_make_a_text, lists))
 
@@ -125,7 +130,7 @@ def _make_a_text(pieces: list[dict[str, Any]]) -> bool:
     """Whether pieces put together are a text: some end in a space, or their script has none; and
     not each token is a piece with a tag."""
     parts = [_parts(piece) for piece in pieces]
-    labels = [label for _, label in parts if label is not None]
+    labels = [label for _, label in parts if isinstance(label, str)]
     if not labels or any(map(is_prefixed, labels)):
         return False
     spaced = any(word != word.strip() for word, _ in parts)

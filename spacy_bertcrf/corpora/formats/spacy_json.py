@@ -16,6 +16,7 @@ from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, For
 from spacy_bertcrf.corpora.json_mentions import of_triple
 from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
+    list_under,
     looks_like_json,
     read_objects,
     record_key,
@@ -65,7 +66,8 @@ class SpacyJson(Format):
         """One record a paragraph. Raises ValueError if the tags are in no scheme."""
         scheme = options.scheme or detect_scheme(_all_tags(source)) if _has_tags(source) else None
         for line, value in read_objects(source, problems):
-            for number, paragraph in enumerate(_list(value, "paragraphs")):
+            paragraphs = list_under(value, "paragraphs", line, problems)
+            for number, paragraph in enumerate(paragraphs or ()):
                 tokens = _tokens(paragraph)
                 if not tokens:
                     problems.add(BAD_LINE, line, f"paragraph {number + 1} has no tokens; left out")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from spacy_bertcrf.corpora.malformed import BAD_ENTITY
+
 
 def test_pieces_of_sayings(read):
     """Else what chatbots learn from cannot be read."""
@@ -22,6 +24,18 @@ def test_words_of_a_text_that_is_the_key(read):
     export = read({"飞往波恩": pieces, "波恩": pieces[1:]})
     assert export.entities == [[("波恩", "LOC")], [("波恩", "LOC")]]
     assert export.docs[0].text == "飞往波恩"
+
+
+def test_labels_in_lists_and_what_is_no_label(read):
+    """Else their entities are lost without a word."""
+    values = [
+        {"data": [{"text": "to "}, {"text": "Bonn", "entity": label}]}
+        for label in ("city", ["city"], ["a", "b"], {"a": 1}, 3, None, False, [])
+    ]
+    export = read(*values)
+    assert export.entities == [[("Bonn", "city")]] * 2 + [[]] * 6
+    assert export.problems == [(BAD_ENTITY, line) for line in (3, 4, 5)]
+    assert export.unknown == [[]] * 2 + [["Bonn"]] * 3 + [[]] * 3
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import spacy
 from spacy.training import docs_to_json
 
 from spacy_bertcrf.corpora.formats.spacy_json import OTHER_RAW
+from spacy_bertcrf.corpora.json_values import BAD_LINE
 
 
 def document(*sentences, **more):
@@ -57,3 +58,10 @@ def test_without_tags(read):
     """Else a treebank without entities teaches that there are none."""
     export = read(document([("Anna", None), ("came", "-")]))
     assert export.annotated == [False]
+
+
+def test_paragraphs_that_are_none(read):
+    """Else a document is lost without a word."""
+    export = read(document(BOB), {"id": 1, "paragraphs": 7}, {"id": 2, "paragraphs": [7]})
+    assert len(export.docs) == 1
+    assert export.problems == [(BAD_LINE, 2), (BAD_LINE, 3)]
