@@ -14,8 +14,9 @@ from spacy_bertcrf.annotation.annotator import Failure
 from spacy_bertcrf.serving.readings import Answer, Question, Reader
 
 # How long those who wait do so for those who were answered just now, and may ask anew: a share of
-# the time that these took. Who comes alone never waits.
-PATIENCE = 0.05
+# the time that these took, for a batch of half of them costs nearly as much. Who comes alone never
+# waits.
+PATIENCE = 0.3
 # Of more texts than this a half is read at a time. While it is, who was answered before asks anew,
 # and the model never waits for them; fewer texts at a time would cost more by the text.
 UNDIVIDED = 64
