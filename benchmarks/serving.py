@@ -4,30 +4,35 @@
         --bert FOLDER/models/zh-char-bert-4l
 
 The clients are in two processes on the same machine, whose cores they share with the service; each
-sends the next text as soon as its last is answered, 200 at most by client. Beside `python -m spacy
+sends the next text as soon as its last is answered, for a few seconds. Beside `python -m spacy
 bertcrf serve` is what people write: a FastAPI handler that calls nlp(text), which runs in a pool of
-threads. `nlp.pipe` and `nlp(text)` are without HTTP, on the same texts. All have read the texts
-once before, together, when the time begins. The layers above BERT have random weights, and find an
-entity in every third token, unless --pipeline names one that is trained.
+threads. `nlp.pipe` and `nlp(text)` are without HTTP, on the same texts. All warm up, and then have
+their turns, in every other round the other way round; told are medians, and the least and the
+largest share of what nlp.pipe had in the same round. The layers above BERT have random weights, and
+find an entity in every third token, unless --pipeline names one that is trained.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import spacy
 import torch
 from clients import send_texts
 from peers import LANGUAGES, describe_machine, our_pipeline, read_dev
+from spacy.language import Language
 from turns import Setting, add_arguments, setting_of
 
 from spacy_bertcrf.annotation.annotator import keep_scores
 
 N_PROCESSES = 2
-TEXTS_OF_A_CLIENT = 200
+SECONDS = 3.0  # of a turn
+PIPE = "nlp.pipe"
 SERVICES = ("bertcrf serve", "a handler with nlp(text)")
 
 
@@ -40,55 +45,95 @@ def main() -> None:
     args = parser.parse_args()
     setting = setting_of(args)
     torch.set_num_threads(setting.threads)
-    docs = read_dev(setting.corpus, setting.n_texts)
+    texts = [Text(doc.text, len(doc)) for doc in read_dev(setting.corpus, setting.n_texts)]
     nlp = pipeline(setting, args.pipeline)
     keep_scores(nlp)
-    n_words = sum(map(len, docs))
-    print(f"{len(docs)} texts of {setting.corpus}, {n_words} words; {describe_machine(setting)}")
+    ports = {name: started(name, setting, args.pipeline) for name in args.services}
+    loads: dict[tuple[str, int | None], Callable[[], Load]] = {
+        (PIPE, None): lambda: read_together(nlp, texts),
+        ("nlp(text)", None): lambda: read_alone(nlp, texts),
+    }
+    for name, n_clients in itertools.product(args.services, args.clients):
+        loads[name, n_clients] = lambda at=ports[name], n=n_clients: loaded(at, texts, n)
+    for load in loads.values():
+        load()
+    turns: dict[tuple[str, int | None], list[Load]] = {key: [] for key in loads}
+    order = list(loads)
+    for _ in range(args.rounds):
+        order.reverse()
+        for key in order:
+            turns[key].append(loads[key]())
+    n_words = sum(text.n_words for text in texts)
+    print(f"{len(texts)} texts of {setting.corpus}, {n_words} words; {describe_machine(setting)}")
     print("\n| | clients | words/s | of nlp.pipe | p50 ms | p95 ms | p99 ms |")
     print("|---|---|---|---|---|---|---|")
-    texts = [doc.text for doc in docs]
-    list(nlp.pipe(texts))
-    limit = n_words / timed(lambda: list(nlp.pipe(texts)))
-    row("nlp.pipe", None, limit, limit, [])
-    alone = docs[:TEXTS_OF_A_CLIENT]
-    times = [timed(lambda doc=doc: nlp(doc.text)) for doc in alone]
-    row("nlp(text)", None, sum(map(len, alone)) / sum(times), limit, times)
-    for name in args.services:
-        service, port = started(name, setting, args.pipeline)
-        send_texts(port, texts, max(args.clients))  # it warms up, as nlp.pipe has
-        for n_clients in args.clients:
-            sent = docs[: n_clients * TEXTS_OF_A_CLIENT]
-            seconds, times = loaded(port, [doc.text for doc in sent], n_clients)
-            row(name, n_clients, sum(map(len, sent)) / seconds, limit, times)
-        service.terminate()
-        service.join()
+    for (name, n_clients), of_name in turns.items():
+        rates = [load.rate for load in of_name]
+        shares = [
+            load.rate / pipe.rate for load, pipe in zip(of_name, turns[PIPE, None], strict=True)
+        ]
+        parts = [name, n_clients or "", f"{statistics.median(rates):,.0f}"]
+        parts += [f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})"]
+        times = [seconds for load in of_name for seconds in load.times]
+        cuts = statistics.quantiles(times, n=100) if times else []
+        parts += [f"{1000 * cuts[at - 1]:.1f}" if cuts else "" for at in (50, 95, 99)]
+        print(f"| {' | '.join(map(str, parts))} |", flush=True)
 
 
-def timed(function: Callable[[], object]) -> float:
+class Text(NamedTuple):
+    text: str
+    n_words: int
+
+
+class Load(NamedTuple):
+    """rate: words a second. times: the seconds of each text."""
+
+    rate: float
+    times: list[float]
+
+
+def read_together(nlp: Language, texts: Sequence[Text]) -> Load:
     start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    for _ in nlp.pipe(text.text for text in texts):
+        pass
+    return Load(sum(text.n_words for text in texts) / (time.perf_counter() - start), [])
 
 
-def row(name: str, clients: int | None, rate: float, limit: float, times: list[float]) -> None:
-    parts = [name, clients or "", f"{rate:,.0f}", f"{rate / limit:.2f}"]
-    if times:
-        cuts = statistics.quantiles(times, n=100)
-        parts += [f"{1000 * cuts[at - 1]:.1f}" for at in (50, 95, 99)]
-    print("| " + " | ".join(map(str, [*parts, "", "", ""][:7])) + " |", flush=True)
+def read_alone(nlp: Language, texts: Sequence[Text]) -> Load:
+    times, turn = [], Turn(texts)
+    for text in turn:
+        start = time.perf_counter()
+        nlp(text)
+        times.append(time.perf_counter() - start)
+    return Load(turn.n_words / sum(times), times)
 
 
-def loaded(port: int, texts: list[str], n_clients: int) -> tuple[float, list[float]]:
-    """The seconds of all, and of each request."""
+class Turn:
+    """Texts, again and again, for so long."""
+
+    def __init__(self, texts: Sequence[Text], seconds: float = SECONDS):
+        self.n_words = 0
+        self._texts = texts
+        self._end = time.perf_counter() + seconds
+
+    def __iter__(self) -> Iterator[str]:
+        for text in itertools.cycle(self._texts):
+            if time.perf_counter() > self._end:
+                return
+            self.n_words += text.n_words
+            yield text.text
+
+
+def loaded(port: int, texts: Sequence[Text], n_clients: int) -> Load:
+    """What clients in processes of their own measure."""
     context = multiprocessing.get_context("spawn")
-    parts = [texts[i::N_PROCESSES] for i in range(N_PROCESSES)] if n_clients > 1 else [texts]
+    n_processes = min(N_PROCESSES, n_clients)
     begin, answers = context.Event(), context.Queue()
     clients = [
         context.Process(
-            target=run_clients, args=(port, part, n_clients // len(parts), begin, answers)
+            target=run_clients, args=(port, texts, n_clients // n_processes, begin, answers)
         )
-        for part in parts
+        for _ in range(n_processes)
     ]
     for client in clients:
         client.start()
@@ -96,29 +141,29 @@ def loaded(port: int, texts: list[str], n_clients: int) -> tuple[float, list[flo
         answers.get()  # ready
     start = time.perf_counter()
     begin.set()
-    times = [seconds for _ in clients for seconds in answers.get()]
+    told = [answers.get() for _ in clients]
     elapsed = time.perf_counter() - start
     for client in clients:
         client.join()
-    return elapsed, times
+    return Load(sum(n_words for n_words, _ in told) / elapsed, [t for _, ts in told for t in ts])
 
 
-def started(
-    name: str, setting: Setting, trained: str | None
-) -> tuple[multiprocessing.process.BaseProcess, int]:
-    """The process of a service, and its port."""
+def run_clients(port: int, texts: Sequence[Text], n: int, begin, answers) -> None:
+    answers.put(None)
+    begin.wait()
+    turn = Turn(texts)
+    times = send_texts(port, turn, n)
+    answers.put((turn.n_words, times))
+
+
+def started(name: str, setting: Setting, trained: str | None) -> int:
+    """The port of a service in a process of its own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     serve = dict(zip(SERVICES, (serve_ours, serve_plainly), strict=True))[name]
     service = context.Process(target=serve, args=(setting, trained, theirs), daemon=True)
     service.start()
-    return service, ours.recv()
-
-
-def run_clients(port: int, texts: list[str], n: int, begin, answers) -> None:
-    answers.put(None)
-    begin.wait()
-    answers.put(send_texts(port, texts, n))
+    return ours.recv()
 
 
 def serve_ours(setting: Setting, trained: str | None, ready) -> None:
