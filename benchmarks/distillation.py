@@ -36,9 +36,10 @@ def main() -> None:
         random.Random(0).shuffle(lines)
         chosen = [line.rpartition("\t")[0] for line in lines[: args.titles]]
         titles.write_text("\n".join(chosen), encoding="utf8")
-    teacher = args.teacher
-    if teacher is None:
+    teachers = args.teacher
+    if teachers is None:
         teacher = args.output / "teacher" / "model-best"
+        teachers = [teacher]
         settings = training(real, "zh-char-bert-12l", 2e-4, 4)
         settings |= {"paths.train": paths["all"], "paths.dev": paths["dev"]}
         config = str(ROOT / "configs" / "bert_crf.cfg")
@@ -49,13 +50,13 @@ def main() -> None:
     options += ["--likelihood", args.likelihood, *([] if args.baseline else ["--no-baseline"])]
     options += ["--annotated" if args.annotated else "--no-annotated"]
     settings = training(real, "zh-char-bert-4l", args.rate, args.epochs)
-    call("distill", str(teacher), *map(str, options), **settings | {"system.seed": args.seed})
+    call("distill", *map(str, [*teachers, *options]), **settings | {"system.seed": args.seed})
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--teacher", type=Path, nargs="+", help="several: their mean")
     parser.add_argument("--config", default="bert_crf", help="a name in configs/")
     parser.add_argument("--limit", type=int, help="the first so many sentences of train")
     parser.add_argument("--titles", type=int, default=15000)

@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
-import srsly
 from spacy.util import minibatch
+from srsly import msgpack
 
 from spacy_bertcrf.layers.chains import TagChain
 from spacy_bertcrf.models.distillation.beliefs import Belief
@@ -44,7 +44,8 @@ class KeptBeliefs:
     def keep(self, beliefs: Mapping[bytes, Belief]) -> None:
         """Add some. Raises ValueError if the file is none of these."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [(key, _packed(belief)) for key, belief in beliefs.items()]
+        packer = msgpack.Packer()  # each looks for plugins among all that is installed
+        rows = [(key, _packed(belief, packer)) for key, belief in beliefs.items()]
         with self._opened() as database, database:
             database.executemany("INSERT OR REPLACE INTO beliefs VALUES (?, ?)", rows)
 
@@ -64,8 +65,8 @@ class KeptBeliefs:
             ) from error
 
 
-def _packed(belief: Belief) -> bytes:
-    data: bytes = srsly.msgpack_dumps([None if c is None else _packed_chain(c) for c in belief])
+def _packed(belief: Belief, packer: msgpack.Packer) -> bytes:
+    data: bytes = packer.pack([None if c is None else _packed_chain(c) for c in belief])
     return data
 
 
@@ -81,7 +82,9 @@ def _packed_chain(chain: TagChain) -> list:
 
 
 def _unpacked(data: bytes) -> Belief:
-    return [None if c is None else _unpacked_chain(*c) for c in srsly.msgpack_loads(data)]
+    # There are no dicts; without the hook plugins for them would be looked for, for 2 ms.
+    chains = msgpack.unpackb(data, object_pairs_hook=dict)
+    return [None if c is None else _unpacked_chain(*c) for c in chains]
 
 
 def _unpacked_chain(n_tags: int, sizes: bytes, entries: bytes, probabilities: bytes) -> TagChain:

@@ -8,6 +8,7 @@ from typing import Any
 
 import spacy
 import srsly
+from spacy.attrs import ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import load_config
@@ -189,7 +190,7 @@ class Teachers:
 
     def _key(self, doc: Doc, learner: Tags) -> bytes:
         digest = hashlib.blake2b(digest_size=16)
-        for part in (self.fingerprint, *learner.labels, str(learner.scheme), "", *map(str, doc)):
+        for part in (self.fingerprint, *learner.labels, str(learner.scheme)):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-        digest.update(bytes(bool(token.whitespace_) for token in doc))
+        digest.update(doc.to_array([ORTH, SPACY]).tobytes())
         return digest.digest()
