@@ -33,6 +33,8 @@ class TaggedSentence(NamedTuple):
     tags: the tag of each, as the file has it; None for one that has none.
     lines: the line of each token, where they have lines of their own.
     text, spaces, key, new_document: as in `Record`.
+    inner: the tags of a second level, in the same scheme, whose entities may lie in those of the
+        first; what has none there has none.
     """
 
     line: int
@@ -43,6 +45,7 @@ class TaggedSentence(NamedTuple):
     spaces: Sequence[bool] | None = None
     key: str | int | None = None
     new_document: bool | None = None
+    inner: Sequence[str] = ()
 
 
 def looks_like_tags(tags: Iterable[str]) -> bool:
@@ -104,13 +107,22 @@ def read_tagged(
     for sentence in chain(first, sentences):
         written = style.canonical_tags(_stripped(sentence), options.label)
         tags = [tag or None for tag in written]
-        yield _record(sentence, tags, scheme, problems)
+        inner = style.canonical_tags(sentence.inner, options.label)
+        yield _record(sentence, tags, [tag or "O" for tag in inner], scheme, problems)
 
 
 def _record(
-    sentence: TaggedSentence, tags: Sequence[str | None], scheme: str, problems: ProblemLog
+    sentence: TaggedSentence,
+    tags: Sequence[str | None],
+    inner: Sequence[str],
+    scheme: str,
+    problems: ProblemLog,
 ) -> Record:
     spans, missing, repairs, _ = read_tags(tags, scheme)
+    if inner:
+        of_inner = read_tags(inner, scheme)
+        spans = [*spans, *of_inner.spans]
+        repairs = [*repairs, *of_inner.repairs]
     for token, kind, what in repairs:
         line = sentence.lines[token] if sentence.lines else sentence.line
         where = "" if sentence.lines else f"token {token + 1}, {sentence.tokens[token]!r}: "

@@ -5,7 +5,8 @@
 - Universal NER (Mayhew et al., 2024): number, token, tag, what else it may be (``B-ORG#B-LOC``, or
   ``-``), and its annotator; ``# text = …`` before a sentence.
 
-The first tags are read; how many entities the others hold is said.
+Of GermEval both levels are read, as entities that overlap; of Universal NER the first tags, and how
+many entities the others hold is said.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class _Kind(NamedTuple):
 
 
 _GERMEVAL = _Kind(4, "number, token, outer and inner tag, as of GermEval 2014")
+_OTHER = _Kind(4, "number, token, tag and a tag of something else, as it lies beside the first")
 _UNER = _Kind(5, "number, token, tag, other tags and annotator, as of Universal NER")
 
 
@@ -88,21 +90,29 @@ def _find_kind(source: Source) -> _Kind | None:
         ]
         starts = sum(row[0] in ("0", "1") for row in fit)
         if rows and starts and 4 * len(fit) >= 3 * len(rows):
-            return kind
+            return _OTHER if kind is _GERMEVAL and not _lie_inside(fit) else kind
     return None
+
+
+def _lie_inside(rows: list[list[str]]) -> bool:
+    """Whether the second tags are of entities in entities: phrases and clauses are elsewhere."""
+    inner = [row for row in rows if not is_outside(row[3])]
+    return not inner or 2 * sum(not is_outside(row[2]) for row in inner) > len(inner)
 
 
 def _sentences(source: Source, kind: _Kind, problems: ProblemLog) -> Iterator[TaggedSentence]:
     lines: list[int] = []
     tokens: list[str] = []
     tags: list[str | None] = []
+    second: list[str] = []
+    is_nested = kind is _GERMEVAL
     others = multiword = 0
     for line, content in enumerate(chain(source.lines(), [""]), start=1):
         columns = content.rstrip("\t ").split("\t")
         if not content.strip():
             if tokens:
-                yield TaggedSentence(lines[0], tokens, tags, lines)
-            lines, tokens, tags = [], [], []
+                yield TaggedSentence(lines[0], tokens, tags, lines, inner=second)
+            lines, tokens, tags, second = [], [], [], []
         elif _NO_WORD.fullmatch(columns[0]):
             multiword += 1
         elif not _NUMBER.fullmatch(columns[0]) or len(columns) < 2:
@@ -110,16 +120,19 @@ def _sentences(source: Source, kind: _Kind, problems: ProblemLog) -> Iterator[Ta
                 problems.add(WRONG_COLUMNS, line, f"{len(columns)}, and no number: left out")
         else:
             if tokens and columns[0] in ("0", "1"):
-                yield TaggedSentence(lines[0], tokens, tags, lines)
-                lines, tokens, tags = [], [], []
+                yield TaggedSentence(lines[0], tokens, tags, lines, inner=second)
+                lines, tokens, tags, second = [], [], [], []
             if len(columns) < min(kind.n_columns, 4):
                 what = f"{len(columns)} instead of {kind.n_columns}: without annotation"
                 problems.add(WRONG_COLUMNS, line, what)
             lines.append(line)
             tokens.append(columns[1])
             tags.append(columns[2] if len(columns) > 2 else None)
-            level = columns[3] if len(columns) > 3 else "-"
-            others += level[:1] in "BSU" and not is_outside(level)
+            level = columns[3].strip() if len(columns) > 3 else "O"
+            if is_nested:
+                second.append("O" if is_outside(level) else level)
+            else:
+                others += level[:1] in "BSU" and not is_outside(level)
     if others:
         problems.note(OTHER_LEVEL, f"{others:,}")
     if multiword:

@@ -31,7 +31,7 @@ UNER = """# sent_id = 1
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_germeval(read, line_end):
     """Else numbers are the tokens, web addresses are words, or of two levels the inner one, which
-    is nearly empty, is read in silence."""
+    is nearly empty, is read alone, or left out in silence."""
     export = read(GERMEVAL.replace("\n", line_end), name="NER-de-train.tsv")
     assert export.format == "numbered"
     assert export.entities == [
@@ -39,9 +39,20 @@ def test_germeval(read, line_end):
         [("deutsche", "LOCderiv")],
     ]
     assert export.docs[1].text.split() == ["Die", "deutsche", "#"]
-    assert export.notes["Entities of the other level, not read"] == "1"
-    assert export.problems == []
+    assert export.problems == [("nested entities", 5)]
     assert "GermEval" in export.evidence
+
+
+def test_germeval_with_both_levels(read):
+    """Else a corpus that is known for its nested entities loses them where overlaps are kept, or a
+    tag that breaks the scheme is dropped in silence in the inner level alone."""
+    broken = GERMEVAL.replace("2\tdeutsche\tB-LOCderiv\tO", "2\tdeutsche\tB-LOCderiv\tI-OTH")
+    export = read(broken, name="NER-de-train.tsv", spans_key="sc")
+    assert [[(span.text, span.label_) for span in doc.spans["sc"]] for doc in export.docs] == [
+        [("Anna", "PER"), ("TSV Bonn", "ORG"), ("Bonn", "LOC")],
+        [("deutsche", "LOCderiv"), ("deutsche", "OTH")],
+    ]
+    assert [problem[1] for problem in export.problems] == [9]
 
 
 def test_universal_ner(read):
@@ -60,7 +71,11 @@ def test_rows_that_lack_columns(read):
     """Else a row that was cut has another column's tag, or vanishes."""
     export = read(GERMEVAL.replace("2\tvom\tO\tO", "2\tvom\nxyz"), format="numbered")
     assert export.unknown[0] == ["vom"]
-    assert export.problems == [("wrong number of columns", 3), ("wrong number of columns", 4)]
+    assert export.problems == [
+        ("wrong number of columns", 3),
+        ("wrong number of columns", 4),
+        ("nested entities", 6),
+    ]
 
 
 @pytest.mark.parametrize(
