@@ -12,6 +12,7 @@ from typing import NamedTuple
 from spacy_bertcrf.corpora.column_table import Table, is_element, is_rule, split_columns
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
+from spacy_bertcrf.tagging.tag_levels import levels, tags_of
 from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
 
 # The phrases of CoNLL-2000 and 2003, and the clauses of LST20: a column of them beside one of
@@ -24,6 +25,7 @@ _NAMES = frozenset(
     """PER PERSON PERS ORG ORGANIZATION ORGANISATION LOC LOCATION GPE GEO FAC FACILITY MISC PRO PROD
     PRODUCT EVENT EVENTS DATE TIME WORK TITLE""".split()  # noqa: SIM905  # words
 )
+_OUTSIDE = frozenset(("O", "o", "-", "_", ""))
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
 _PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
@@ -55,6 +57,7 @@ class Layout(NamedTuple):
     has_entities: whether there is any tag but O in the lines that it was found by.
     has_breaks: whether sentences are parted in them.
     remarks: what speaks for it, for the user to read.
+    inner_at: further columns of tags, whose entities lie in those of the first.
     """
 
     width: int
@@ -68,6 +71,7 @@ class Layout(NamedTuple):
     has_entities: bool = True
     has_breaks: bool = True
     remarks: tuple[str, ...] = ()
+    inner_at: tuple[int, ...] = ()
 
     def fits(self, columns: Sequence[str]) -> bool:
         """Whether a line has this many columns, but for empty ones behind them."""
@@ -86,9 +90,28 @@ class Layout(NamedTuple):
         is_tag = tag in self.style.outside or self.style.split(tag) is not None
         return not is_tag and (tag.endswith(">") or is_rule(line))
 
+    def has_more_tags(self, columns: Sequence[str]) -> bool:
+        """Whether a line fits but for more tags behind the last column, as where each level has a
+        column of its own as far as there are entities."""
+        tags = columns[self.tag_at :]
+        is_last = self.tag_at == self.width - 1 and len(columns) > self.width
+        return is_last and bool(self.style.separators) and all(map(self.style.split, tags))
+
     def tag(self, columns: Sequence[str]) -> str:
-        """The tag of a line that fits, as `read_tags` reads it."""
-        tag = columns[self.tag_at]
+        """The tag of a line that fits, as `read_tags` reads it; of several the first."""
+        return self.tags(columns)[0]
+
+    def tags(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """The tags of a line that fits, as `read_tags` reads them: several where entities overlap,
+        else one."""
+        written = tags_of(columns[self.tag_at])
+        further = [columns[at] for at in self.inner_at] + [*columns[self.width :]]
+        written += [tag for cell in further for tag in tags_of(cell) if tag not in _OUTSIDE]
+        if len(written) > 1:
+            written = [tag for tag in written if tag not in _OUTSIDE]
+        return tuple(self._canonical(tag) for tag in written)
+
+    def _canonical(self, tag: str) -> str:
         if self.names is not None:
             inside = tag.isdecimal() and int(tag) < len(self.names)
             tag = self.names[int(tag)] if inside else tag
@@ -129,7 +152,7 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         raise ValueError(
             f"of {table.n_lines:,} lines only {table.size:,} have {table.width} columns: no table"
         )
-    tag_at, style, remarks = _find_tags(table, options)
+    tag_at, style, remarks, inner_at = _find_tags(table, options)
     token_at, of_tokens = _find_tokens(table, tag_at, options)
     if token_at == tag_at:
         raise ValueError(
@@ -158,8 +181,9 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         found.keys() - style.outside != set(),
         table.size < max(_LONGEST_ALONE, _LONGEST_SENTENCE * len(table.sentences)),
         (*of_tokens, *remarks),
+        inner_at,
     )
-    tags = ([layout.tag(row) for row in rows] for rows in table.sentences)
+    tags = (level for rows in table.sentences for level in levels(map(layout.tags, rows)))
     scheme = check_scheme(options.scheme) if options.scheme else detect_scheme(tags)
     return layout._replace(scheme=scheme)
 
@@ -195,12 +219,12 @@ class _Tags(NamedTuple):
         return named or 2 * len(both) > min(len(self.labels), len(other.labels))
 
 
-def _find_tags(table: Table, options: Options) -> tuple[int, TagStyle, list[str]]:
-    """The column of the tags and how they are written; by convention the last column, unless it
-    holds no tags or no entity and another one does."""
+def _find_tags(table: Table, options: Options) -> tuple[int, TagStyle, list[str], tuple[int, ...]]:
+    """The column of the tags and how they are written, remarks, and columns of inner levels; by
+    convention the last column, unless it holds no tags or no entity and another one does."""
     if options.tag_column is not None or table.width == 1:
         at = _index(options.tag_column or -1, table.width, "tag")
-        return at, find_style(table.tags(at), options.scheme), []
+        return at, find_style(table.tags(at), options.scheme), [], ()
     last = table.width - 1
     found = [tags for at in range(table.width) if (tags := _tags(table, at, options))]
     by_convention = next((tags for tags in found if tags.at == last), None)
@@ -222,26 +246,26 @@ def _find_tags(table: Table, options: Options) -> tuple[int, TagStyle, list[str]
         beside = [*known] or [tags for tags in beside if tags.total >= _FEWEST_TAGS]
         if not beside:
             # Raises the error that says what the last column holds.
-            return last, find_style(table.tags(last), options.scheme), []
+            return last, find_style(table.tags(last), options.scheme), [], ()
         best = beside[-1]
-        return best.at, best.style, [f"the last column holds no tags, column {best.at + 1} does"]
+        remark = f"the last column holds no tags, column {best.at + 1} does"
+        return best.at, best.style, [remark], ()
     if not by_convention.total or not by_convention.has_letters:
         if beside:
             best = max(beside, key=lambda tags: tags.total)
             why = "has no entity" if not by_convention.total else "has labels without letters"
-            return (
-                best.at,
-                best.style,
-                [f"the last column {why}, column {best.at + 1} has B- and I-"],
-            )
-        return last, by_convention.style, []
+            remark = f"the last column {why}, column {best.at + 1} has B- and I-"
+            others = [tags for tags in beside if tags.at != best.at and tags.is_like(best)]
+            inner, said = _levels_of(table, best, others)
+            return best.at, best.style, [remark, *said], inner
+        return last, by_convention.style, [], ()
     if by_convention.are_chunks and beside:
         best = beside[-1]
         why = f"the last column has phrases, column {best.at + 1} other tags"
-        return best.at, best.style, [why]
+        return best.at, best.style, [why], ()
     alike = [tags for tags in beside if tags.is_like(by_convention)]
     if not alike:
-        return last, by_convention.style, []
+        return last, by_convention.style, [], ()
     outer = max(alike, key=lambda tags: tags.total)
     if by_convention.total > _FEW * outer.total:
         raise LayoutQuestion(
@@ -249,11 +273,30 @@ def _find_tags(table: Table, options: Options) -> tuple[int, TagStyle, list[str]
             f"{', '.join(sorted(outer.labels))}: gold and predicted ones, two levels, or two "
             f"annotators. Say which to read: --tag-column {outer.at + 1} or {last + 1}."
         )
-    remark = (
-        f"column {last + 1} has fewer tags with the same labels, an inner level, and is not read "
-        f"(--tag-column {last + 1} to read it)"
-    )
-    return outer.at, outer.style, [remark]
+    others = [tags for tags in (*alike, by_convention) if tags.at != outer.at]
+    inner, remarks = _levels_of(table, outer, others)
+    return outer.at, outer.style, remarks, inner
+
+
+def _levels_of(
+    table: Table, outer: _Tags, others: Sequence[_Tags]
+) -> tuple[tuple[int, ...], list[str]]:
+    """Which columns with the same labels hold the entities inside those of one, and what to say of
+    each."""
+    inner, remarks = [], []
+    for tags in others:
+        cells = Counter((row[outer.at], row[tags.at]) for rows in table.sentences for row in rows)
+        here = {pair: n for pair, n in cells.items() if tags.style.split(pair[1])}
+        inside = sum(n for (tag, own), n in here.items() if outer.style.split(tag) and tag != own)
+        is_inner = tags.total <= _FEW * outer.total and 2 * inside > sum(here.values())
+        what = "an inner level, and is read too" if is_inner else "and is not read"
+        remarks.append(
+            f"column {tags.at + 1} has tags with the same labels, {what} (--tag-column "
+            f"{(outer if is_inner else tags).at + 1} to read it alone)"
+        )
+        if is_inner:
+            inner.append(tags.at)
+    return tuple(inner), remarks
 
 
 def _tags(table: Table, at: int, options: Options) -> _Tags | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.tagging.tag_levels import each_tag
 
 DOCUMENT_START = "-DOCSTART-"
 _HEADER = frozenset(
@@ -72,7 +73,7 @@ class Table:
 
     def tags(self, at: int) -> Counter[str]:
         """How often a column holds each tag, numbers turned into their names."""
-        found = Counter(row[at] for rows in self.sentences for row in rows)
+        found = each_tag(Counter(row[at] for rows in self.sentences for row in rows))
         names = self._options.labels
         if names is None:
             return found

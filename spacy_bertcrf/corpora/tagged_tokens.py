@@ -15,6 +15,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme, read_tags
+from spacy_bertcrf.tagging.tag_levels import each_tag, levels, tags_of
 from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
 
 SCHEME = "Tag scheme"
@@ -30,11 +31,10 @@ class TaggedSentence(NamedTuple):
 
     line: the line where it begins.
     tokens: its tokens.
-    tags: the tag of each, as the file has it; None for one that has none.
+    tags: the tag of each, as the file has it, or several, joined ("I-ORG|B-LOC"); None for one that
+        has none.
     lines: the line of each token, where they have lines of their own.
     text, spaces, key, new_document: as in `Record`.
-    inner: the tags of a second level, in the same scheme, whose entities may lie in those of the
-        first; what has none there has none.
     """
 
     line: int
@@ -45,7 +45,6 @@ class TaggedSentence(NamedTuple):
     spaces: Sequence[bool] | None = None
     key: str | int | None = None
     new_document: bool | None = None
-    inner: Sequence[str] = ()
 
 
 def looks_like_tags(tags: Iterable[str]) -> bool:
@@ -85,7 +84,7 @@ def read_tagged(
     sentences = iter(sentences)
     first = list(islice(sentences, _SEEN))
     scheme = check_scheme(options.scheme) if options.scheme else None
-    counts = Counter(chain.from_iterable(map(_stripped, first)))
+    counts = each_tag(Counter(chain.from_iterable(map(_stripped, first))))
     counts.pop("", None)
     try:
         style = find_style(counts, scheme)
@@ -97,7 +96,7 @@ def read_tagged(
             "all entities with --label."
         )
     if scheme is None:
-        canonical = (style.canonical_tags(_stripped(s), options.label) for s in first)
+        canonical = chain.from_iterable(_levels(s, style, options) for s in first)
         entities = counts.keys() - style.outside
         scheme = detect_scheme(canonical) if entities else "BIO"
     given = "" if options.scheme else " (detected; --scheme to change)"
@@ -105,24 +104,26 @@ def read_tagged(
     if style != TagStyle() and (style.position != "nowhere" or style.outside != {"O"}):
         problems.note(STYLE, str(style))
     for sentence in chain(first, sentences):
-        written = style.canonical_tags(_stripped(sentence), options.label)
-        tags = [tag or None for tag in written]
-        inner = style.canonical_tags(sentence.inner, options.label)
-        yield _record(sentence, tags, [tag or "O" for tag in inner], scheme, problems)
+        yield _record(sentence, _levels(sentence, style, options), scheme, problems)
+
+
+def _levels(sentence: TaggedSentence, style: TagStyle, options: Options) -> list[list[str]]:
+    """The tags as `read_tags` reads them, a level for each of those that overlap."""
+    cells = _stripped(sentence)
+    tokens = [tags_of(cell) for cell in cells]
+    if all(len(tags) == 1 for tags in tokens):
+        return [style.canonical_tags(cells, options.label)]
+    return levels([style.canonical(tag, options.label) for tag in tags] for tags in tokens)
 
 
 def _record(
-    sentence: TaggedSentence,
-    tags: Sequence[str | None],
-    inner: Sequence[str],
-    scheme: str,
-    problems: ProblemLog,
+    sentence: TaggedSentence, by_level: Sequence[Sequence[str]], scheme: str, problems: ProblemLog
 ) -> Record:
-    spans, missing, repairs, _ = read_tags(tags, scheme)
-    if inner:
-        of_inner = read_tags(inner, scheme)
-        spans = [*spans, *of_inner.spans]
-        repairs = [*repairs, *of_inner.repairs]
+    readings = [read_tags([tag or None for tag in tags], scheme) for tags in by_level]
+    # Of two labels for the same tokens the one that the file has first stays first.
+    spans = sorted(chain.from_iterable(r.spans for r in readings), key=lambda span: span.start)
+    missing = sorted({token for reading in readings for token in reading.missing})
+    repairs = sorted(chain.from_iterable(r.repairs for r in readings))
     for token, kind, what in repairs:
         line = sentence.lines[token] if sentence.lines else sentence.line
         where = "" if sentence.lines else f"token {token + 1}, {sentence.tokens[token]!r}: "

@@ -28,6 +28,7 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.tagging.repair import read_tags
+from spacy_bertcrf.tagging.tag_levels import levels
 from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_tags
 
 WRONG_COLUMNS = "wrong number of columns"
@@ -50,13 +51,14 @@ class Sentence(NamedTuple):
 
     line: the line of the first.
     tokens: the tokens.
-    tags: their tags, as `read_tags` reads them; None for one that has none.
+    tags: the tags of each, as `read_tags` reads them: several where entities overlap; none of a
+        token without annotation.
     follows: whether the sentence before is of the same text.
     """
 
     line: int
     tokens: list[str]
-    tags: list[str | None]
+    tags: list[tuple[str, ...]]
     follows: bool
 
 
@@ -100,12 +102,13 @@ class Columns(Format):
         running = None
         counts = _Counts()
         for sentence in read_sentences(source.lines(), layout, problems):
-            line, tokens, tags, follows = sentence
-            if layout.style.goes_on:
-                tags = [tag or None for tag in layout.style.canonical_tags(tags)]
+            line, tokens, _, follows = sentence
+            tags, *inner = _levels(sentence, layout)
             spans, missing, repairs, running = read_tags(
                 tags, layout.scheme, running if follows else None
             )
+            for reading in [read_tags(level, layout.scheme) for level in inner]:
+                spans, repairs = [*spans, *reading.spans], sorted([*repairs, *reading.repairs])
             for token, kind, what in repairs:
                 problems.add(kind, line + token, what)
             counts.add(len(tokens), len(repairs), (span.label for span in spans))
@@ -121,6 +124,19 @@ class Columns(Format):
         if not layout.has_breaks and counts.sentences > 1:
             what = "sentences end where a full stop, ! or ? is outside; --sentences joins them"
             problems.add(NO_BREAKS, 0, what)
+
+
+def _levels(sentence: Sentence, layout: Layout) -> list[list[str | None]]:
+    """The tags of a sentence, a level for each of those that overlap."""
+    if any(len(tags) > 1 for tags in sentence.tags):
+        first, *inner = levels([tags or ("O",) for tags in sentence.tags])
+        by_level: list[list[str | None]] = [[*level] for level in inner]
+        known = zip(first, sentence.tags, strict=True)
+        return [[tag if tags else None for tag, tags in known], *by_level]
+    tags = [tags[0] if tags else None for tags in sentence.tags]
+    if layout.style.goes_on:
+        tags = [tag or None for tag in layout.style.canonical_tags(tags)]
+    return [tags]
 
 
 class Msra(Columns):
@@ -154,7 +170,7 @@ def read_sentences(
     """
     rows: dict[str, _Row] = {}
     tokens: list[str] = []
-    tags: list[str | None] = []
+    tags: list[tuple[str, ...]] = []
     first, has_header = 0, layout.has_header
     follows = text_begun = False
     for number, line in enumerate(lines, start=1):
@@ -163,7 +179,7 @@ def read_sentences(
             row = _row(line, layout)
             if len(rows) < _ROWS_KEPT:
                 rows[line] = row
-        token, tag, fault, parts, is_markup = row
+        token, of_token, fault, parts, is_markup = row
         if token is None:
             problems.count(MARKUP, int(is_markup))
             if tokens:
@@ -184,8 +200,8 @@ def read_sentences(
         if fault:
             problems.add(*fault[:1], number, fault[1])
         tokens.append(token)
-        tags.append(tag)
-        if not layout.has_breaks and token in ENDS and tag == "O":
+        tags.append(of_token)
+        if not layout.has_breaks and token in ENDS and of_token == ("O",):
             yield Sentence(first, tokens, tags, follows)
             tokens, tags = [], []
             text_begun = True
@@ -197,14 +213,14 @@ class _Row(NamedTuple):
     """What a line says.
 
     token: None for a break.
-    tag: None for a token that has none.
+    tags: those of the token; none if it has none.
     fault: kind and description of what is wrong with it.
     parts_texts: for a break, whether another text begins.
     is_markup: for a break, whether it is an element of a document's build.
     """
 
     token: str | None
-    tag: str | None = None
+    tags: tuple[str, ...] = ()
     fault: tuple[str, str] | None = None
     parts_texts: bool = False
     is_markup: bool = False
@@ -219,13 +235,13 @@ def _row(line: str, layout: Layout) -> _Row:
         return _Row(None, parts_texts=True)
     if layout.is_markup(columns, line):
         return _Row(None, is_markup=True)
-    if layout.fits(columns):
+    if layout.fits(columns) or layout.has_more_tags(columns):
         token = columns[at]
         fault = None if token else (EMPTY_TOKEN, AS_SPACE)
-        return _Row(token or " ", layout.tag(columns), fault)
+        return _Row(token or " ", layout.tags(columns), fault)
     token = columns[at] if at < len(columns) else columns[0]
     what = f"{len(columns)} instead of {layout.width}: {token!r} is left without annotation"
-    return _Row(token or " ", None, (WRONG_COLUMNS, what))
+    return _Row(token or " ", (), (WRONG_COLUMNS, what))
 
 
 class _Counts:

@@ -104,15 +104,13 @@ def _sentences(source: Source, kind: _Kind, problems: ProblemLog) -> Iterator[Ta
     lines: list[int] = []
     tokens: list[str] = []
     tags: list[str | None] = []
-    second: list[str] = []
-    is_nested = kind is _GERMEVAL
     others = multiword = 0
     for line, content in enumerate(chain(source.lines(), [""]), start=1):
         columns = content.rstrip("\t ").split("\t")
         if not content.strip():
             if tokens:
-                yield TaggedSentence(lines[0], tokens, tags, lines, inner=second)
-            lines, tokens, tags, second = [], [], [], []
+                yield TaggedSentence(lines[0], tokens, tags, lines)
+            lines, tokens, tags = [], [], []
         elif _NO_WORD.fullmatch(columns[0]):
             multiword += 1
         elif not _NUMBER.fullmatch(columns[0]) or len(columns) < 2:
@@ -120,19 +118,20 @@ def _sentences(source: Source, kind: _Kind, problems: ProblemLog) -> Iterator[Ta
                 problems.add(WRONG_COLUMNS, line, f"{len(columns)}, and no number: left out")
         else:
             if tokens and columns[0] in ("0", "1"):
-                yield TaggedSentence(lines[0], tokens, tags, lines, inner=second)
-                lines, tokens, tags, second = [], [], [], []
+                yield TaggedSentence(lines[0], tokens, tags, lines)
+                lines, tokens, tags = [], [], []
             if len(columns) < min(kind.n_columns, 4):
                 what = f"{len(columns)} instead of {kind.n_columns}: without annotation"
                 problems.add(WRONG_COLUMNS, line, what)
             lines.append(line)
             tokens.append(columns[1])
-            tags.append(columns[2] if len(columns) > 2 else None)
-            level = columns[3].strip() if len(columns) > 3 else "O"
-            if is_nested:
-                second.append("O" if is_outside(level) else level)
-            else:
+            tag = columns[2] if len(columns) > 2 else None
+            level = columns[3] if len(columns) > 3 else "-"
+            if tag is not None and kind is _GERMEVAL and not is_outside(level):
+                tag = f"{tag}|{level}"
+            elif kind is not _GERMEVAL:
                 others += level[:1] in "BSU" and not is_outside(level)
+            tags.append(tag)
     if others:
         problems.note(OTHER_LEVEL, f"{others:,}")
     if multiword:

@@ -60,6 +60,48 @@ def test_two_levels_of_names_without_a_label_in_common(read):
     """Else the inner level, which is nearly empty, is read in place of the outer one."""
     export = read("Bonn\tB-ORG\tB-LOC\nUni\tI-ORG\tO\nsaw\tO\tO\nLee\tB-PER\tO\nInc\tB-ORG\tO\n")
     assert export.entities == [[("Bonn Uni", "ORG"), ("Lee", "PER"), ("Inc", "ORG")]]
+    assert export.problems == [("nested entities", 1)]
+
+
+NESTED = [
+    "Uni\tB-ORG\tO\tO\nof\tI-ORG\tO\tO\nNew\tI-ORG\tB-LOC\tO\nYork\tI-ORG\tI-LOC\tO\nin\tO\tO\tO",
+    "Uni B-ORG\nof I-ORG\nNew I-ORG B-LOC\nYork I-ORG I-LOC\nin O",
+    "Uni B-ORG\nof I-ORG\nNew I-ORG|B-LOC\nYork I-LOC|I-ORG\nin O",
+]
+
+
+@pytest.mark.parametrize("nested", NESTED, ids=["columns", "as many as there are", "joined"])
+def test_entities_in_entities(read, nested):
+    """Else the inner ones are lost in silence, or become labels such as ORG|B-LOC."""
+    empty = "\tO" * (nested.partition("\n")[0].count("\t") - 1)
+    text = f"{nested}\n\nBonn\tB-LOC{empty}\nis\tO{empty}\n"
+    text = text if "\t" in nested else text.replace("\t", " ")
+    export = read(text, name="a.txt", spans_key="sc")
+    assert [[(span.text, span.label_) for span in doc.spans["sc"]] for doc in export.docs] == [
+        [("Uni of New York", "ORG"), ("New York", "LOC")],
+        [("Bonn", "LOC")],
+    ]
+    assert export.problems == []
+    assert read(text, name="a.txt").problems == [("nested entities", 3)]
+
+
+def test_another_annotator_is_no_inner_level(read):
+    """Else whoever annotated a part of a corpus again doubles its entities."""
+    row = "{0}\t{1}\t{2}\tO\n"
+    tagged = [("Anna", "B-PER"), ("Lee", "I-PER"), ("saw", "O"), ("Bonn", "B-LOC")]
+    text = "".join(row.format(word, tag, "O") for word, tag in tagged) + "\n"
+    again = "".join(row.format(word, tag, tag) for word, tag in tagged)
+    export = read(3 * text + again, name="a.txt", spans_key="sc")
+    assert export.entities == [[("Anna Lee", "PER"), ("Bonn", "LOC")]] * 4
+    assert "column 3" in export.notes["Columns"]
+    assert "is not read" in export.notes["Columns"]
+    assert export.problems == []
+
+
+def test_a_row_with_a_word_too_many_is_no_inner_level(read):
+    """Else a word with a space in it has another tag."""
+    export = read("Anna B-PER\nsaw O\nNew York O\nBonn B-LOC\n", name="a.txt", spans_key="sc")
+    assert export.problems == [("wrong number of columns", 3)]
 
 
 @pytest.mark.parametrize(
