@@ -59,10 +59,13 @@ def _of_list(value: Any) -> dict[str, list[Any]] | None:
 def _of_pairs(value: list[list[Any]]) -> dict[str, list[Any]] | None:
     if not all(len(one) >= 2 and isinstance(one[0], str) for one in value):
         return None
-    tags = [one[-1] for one in value]
+    words, tags = [one[0] for one in value], [one[-1] for one in value]
     if not all(isinstance(tag, str) for tag in tags) or not _are_tags(tags):
         return None
-    return {TOKENS: [one[0] for one in value], TAGS: tags}
+    # Lists of tags are sentences of them, and no words with their tags.
+    if all(is_prefixed(word) or is_outside(word) for word in words):
+        return None
+    return {TOKENS: words, TAGS: tags}
 
 
 def _are_tags(tags: list[Any], sure: bool = False) -> bool:

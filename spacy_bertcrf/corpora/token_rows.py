@@ -15,6 +15,7 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.tagged_tokens import (
     TaggedSentence,
+    is_outside,
     is_prefixed,
     looks_like_tags,
     read_tagged,
@@ -31,6 +32,7 @@ _TOKENS = ("tokens", "words", "token", "word", "tokenized_text", "chars", "chara
 _TEXTS = ("text", "sentence", "sent", "context", "content", "raw_text", "source", "full_text")
 _OF_ENTITIES = ("ner", "bio", "iob", "entit")
 _OF_TAGS = ("tag", "label")
+_INNER = ("nested", "inner")
 _NEVER = ("pos", "chunk", "lemma", "dep", "head", "fine", "coarse", "srl", "morph", "srs", "token")
 _SPACES = ("space_after", "spaces_after", "spaces", "whitespace", "ws", "trailing_whitespace")
 _DOCUMENTS = ("document_id", "doc_id", "doc_key", "docid", "document")
@@ -49,6 +51,7 @@ class RowLayout(NamedTuple):
     cut: how a text is cut into tokens: "list" (it is one), "words" or "characters".
     numbered: whether the tags are numbers.
     others: keys of further lists that may be tags, which are not read.
+    inner: the key of the tags of entities in entities, by its name.
     """
 
     tokens: str
@@ -56,10 +59,12 @@ class RowLayout(NamedTuple):
     cut: str
     numbered: bool
     others: tuple[str, ...] = ()
+    inner: str | None = None
 
     def __str__(self) -> str:
         tags = "numbers of tags" if self.numbered else "tags"
-        return f"{self.tokens!r} holds tokens and {self.tags!r} {tags}, one for each token"
+        inner = "" if self.inner is None else f", {self.inner!r} those of entities in entities"
+        return f"{self.tokens!r} holds tokens and {self.tags!r} {tags}, one for each token{inner}"
 
 
 def find_row_layout(rows: Iterable[Row]) -> RowLayout | None:
@@ -94,7 +99,11 @@ def find_row_layout(rows: Iterable[Row]) -> RowLayout | None:
     ranked = sorted(found, key=lambda fit: (_CUTS.index(fit[2]), *_rank(fit[1], kinds[fit[1]])))
     tokens, tags, cut = ranked[0]
     others = dict.fromkeys(fit[1] for fit in ranked if fit[0] == tokens and fit[1] != tags)
-    return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", tuple(others))
+    inner = [key for key in others if _is_inner(key) and kinds[key] == kinds[tags]]
+    if len(inner) != 1 or _is_inner(tags):
+        return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", tuple(others))
+    others.pop(inner[0])
+    return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", tuple(others), inner[0])
 
 
 def read_rows(
@@ -125,20 +134,24 @@ def read_rows(
         )
     if layout.others:
         problems.note(OTHER_TAGS, ", ".join(layout.others))
-    to_tag = _tag_reader(layout, options, problems, names or {})
-    sentences = _sentences(chain(first, rows), layout, to_tag, problems)
+    to_tag = _tag_reader(layout, layout.tags, options, problems, names or {})
+    to_inner = to_tag
+    if layout.inner is not None:
+        to_inner = _tag_reader(layout, layout.inner, options, problems, names or {})
+    sentences = _sentences(chain(first, rows), layout, to_tag, to_inner, problems)
     return read_tagged(sentences, options, problems)
 
 
 def _tag_reader(
     layout: RowLayout,
+    key: str,
     options: Options,
     problems: ProblemLog,
     names: Mapping[str, Sequence[str]],
 ) -> Callable[[Any, int], str | None]:
     if not layout.numbered:
         return lambda tag, line: tag if isinstance(tag, str) else None
-    known = _names(layout, options, problems, names)
+    known = _names(key, options, problems, names)
     problems.note(TAG_NAMES, f"{', '.join(known.names)} ({known.origin})")
 
     def to_name(tag: Any, line: int) -> str | None:
@@ -154,20 +167,20 @@ def _tag_reader(
 
 
 def _names(
-    layout: RowLayout,
+    key: str,
     options: Options,
     problems: ProblemLog,
     names: Mapping[str, Sequence[str]],
 ) -> Names:
     if options.labels is not None:
         return Names(options.labels, "from --labels")
-    if layout.tags in names:
-        return Names(names[layout.tags], "from the file's features")
-    beside = names_beside(problems.path, layout.tags)
+    if key in names:
+        return Names(names[key], "from the file's features")
+    beside = names_beside(problems.path, key)
     if beside is not None:
         return beside
     raise ValueError(
-        f"{problems.path}: {layout.tags!r} holds numbers, and nothing says which tags they are. "
+        f"{problems.path}: {key!r} holds numbers, and nothing says which tags they are. "
         "Give the tags' names, that of 0 first: --labels O,B-PER,I-PER,… or a file with one a line."
     )
 
@@ -176,6 +189,7 @@ def _sentences(
     rows: Iterable[tuple[int, Row]],
     layout: RowLayout,
     to_tag: Callable[[Any, int], str | None],
+    to_inner: Callable[[Any, int], str | None],
     problems: ProblemLog,
 ) -> Iterator[TaggedSentence]:
     document: Any = None
@@ -189,13 +203,21 @@ def _sentences(
             new = True  # a row of several sentences is a document
         if not parts:
             problems.add(BAD_LINE, line, f"no {layout.tokens!r} with {layout.tags!r}: left out")
-        for tokens, tags, spaces in parts:
+        for tokens, tags, spaces, inner in parts:
+            if not _are_strings(tokens):
+                problems.add(BAD_LINE, line, "a sentence whose tokens are no strings: left out")
+                continue
             if not isinstance(tags, list) or len(tags) != len(tokens):
                 count = len(tags) if isinstance(tags, list) else "no"
                 what = f"{len(tokens)} tokens and {count} tags: left without annotation"
                 problems.add(BAD_LINE, line, what)
                 tags = [None] * len(tokens)
             names = [to_tag(tag, line) for tag in tags]
+            if inner is not None and len(inner) == len(names):
+                names = _joined(names, [to_inner(tag, line) for tag in inner])
+            elif inner is not None:
+                what = f"{len(tokens)} tokens and {len(inner)} inner tags, which are not read"
+                problems.add(BAD_LINE, line, what)
             text = _text(row, layout) if len(parts) == 1 else None
             yield TaggedSentence(
                 line, tokens, names, text=text, spaces=spaces, key=key, new_document=new
@@ -203,22 +225,47 @@ def _sentences(
             new = None if new is None else False
 
 
-def _parts(row: Row, layout: RowLayout) -> list[tuple[list[str], Any, list[bool] | None]]:
-    """Tokens, tags and spaces of each sentence of a row."""
+class _Part(NamedTuple):
+    """A sentence of a row; tags and inner tags as they are there."""
+
+    tokens: list[str]
+    tags: Any
+    spaces: list[bool] | None
+    inner: list[Any] | None
+
+
+def _parts(row: Row, layout: RowLayout) -> list[_Part]:
     tokens, tags = _cut(row.get(layout.tokens), layout.cut), row.get(layout.tags)
+    inner = None if layout.inner is None else row.get(layout.inner)
     if isinstance(tags, str | dict):
         tags = _cut(tags, "words")
+    if isinstance(inner, str | dict):
+        inner = _cut(inner, "words")
+    inner = inner if isinstance(inner, list) else None
     spaces = next((row[key] for key in _SPACES if isinstance(row.get(key), list)), None)
     if isinstance(tags, list) and _are_lists(tokens) and _are_lists(tags) and tokens:
-        nested: list[Any] = list(spaces or ()) if _are_lists(spaces) else [None] * len(tokens)
+        # Where the numbers of sentences differ, nobody knows whose tags are whose.
+        of_each = [
+            values
+            if values and _are_lists(values) and len(values) == len(tokens)
+            else [None] * len(tokens)
+            for values in (tags, spaces, inner)
+        ]
         return [
-            (part, part_tags, _booleans(part_spaces, len(part)))
-            for part, part_tags, part_spaces in zip(tokens, tags, nested, strict=False)
-            if _are_strings(part)
+            _Part(part, part_tags, _booleans(part_spaces, len(part)), part_inner)
+            for part, part_tags, part_spaces, part_inner in zip(tokens, *of_each, strict=True)
         ]
     if not _are_strings(tokens):
         return []
-    return [(tokens, tags, _booleans(spaces, len(tokens)))]
+    return [_Part(tokens, tags, _booleans(spaces, len(tokens)), inner)]
+
+
+def _joined(outer: Sequence[str | None], inner: Sequence[str | None]) -> list[str | None]:
+    """Both levels, as `tags_of` parts them; what has no outer tag has none."""
+    return [
+        tag if tag is None or within is None or is_outside(within) else f"{tag}|{within}"
+        for tag, within in zip(outer, inner, strict=True)
+    ]
 
 
 def _cut(value: Any, cut: str) -> Any:
@@ -291,10 +338,14 @@ def _have_letters(tags: list[str]) -> bool:
         return False
 
 
-def _rank(key: str, kind: str | None) -> tuple[int, bool]:
+def _is_inner(key: str) -> bool:
+    return any(part in key.lower() for part in _INNER)
+
+
+def _rank(key: str, kind: str | None) -> tuple[int, bool, bool]:
     lower = key.lower()
     family = 0 if any(part in lower for part in _OF_ENTITIES) else 1
-    return family, kind == "numbers"
+    return family, kind == "numbers", _is_inner(key)
 
 
 def _flat(value: Any) -> list[Any]:

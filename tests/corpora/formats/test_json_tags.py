@@ -222,3 +222,46 @@ def test_a_triple_is_no_list_of_tags(recognised):
     assert "json-tags" not in recognised({"text": "a B cell", "entities": [[2, 8, "B-cell"]]})
     found = [{"entity": "B-PER", "word": "An", "start": 0, "end": 2, "index": 1}]
     assert "json-tags" not in recognised({"text": "Anna came", "entities": found})
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+@pytest.mark.parametrize("by_sentence", [False, True])
+def test_a_list_of_inner_tags(read, numbered, by_sentence):
+    """Else GermEval's inner entities are lost where overlaps are kept."""
+    names = ["O", "B-PER", "B-ORG", "I-ORG", "B-LOC"]
+    rows = [
+        (["TSV", "Bonn", "won"], ["B-ORG", "I-ORG", "O"], ["O", "B-LOC", "O"]),
+        (["Anna", "came", "too", "."], ["B-PER", "O", "O", "O"], ["O", "O", "O", "O"]),
+    ]
+    keys = ("tokens", "ner_tags", "nested_ner_tags")
+    values = [dict(zip(keys, row, strict=True)) for row in rows]
+    if numbered:
+        for value in values:
+            for key in keys[1:]:
+                value[key] = [names.index(tag) for tag in value[key]]
+    if by_sentence:
+        values = [{key: [value[key] for value in values] for key in values[0]}] * 2
+    export = read(*values, labels=names if numbered else None, spans_key="sc", format="json-tags")
+    spans = [[(span.text, span.label_) for span in doc.spans["sc"]] for doc in export.docs]
+    assert spans[:2] == [[("TSV Bonn", "ORG"), ("Bonn", "LOC")], ANNA]
+    assert export.problems == []
+
+
+def test_inner_tags_that_are_too_few(read):
+    """Else what is annotated on one level is lost, or the fault not seen."""
+    row = NAMED | {"nested_ner_tags": ["O", "O", "B-LOC"]}
+    export = read(row, row, row | {"nested_ner_tags": ["O"]})
+    assert export.entities == [[*ANNA, ("Bob", "PER")]] * 3
+    assert sorted(line for _, line in export.problems) == [1, 2, 3]
+
+
+def test_sentences_that_lack_tags_or_words(read):
+    """Else a row of several sentences loses some of them in silence."""
+    tokens, tags = [["Anna", "met", "her"], ["Bob"]], [["B-PER", "O", "O"], ["B-PER"]]
+    whole = {"tokens": tokens, "ner_tags": tags}
+    few = whole | {"ner_tags": tags[:1]}
+    odd = whole | {"tokens": [["Anna", None, "her"], ["Bob"]]}
+    export = read(whole, whole, whole, few, odd)
+    assert export.entities == [ANNA, [("Bob", "PER")]] * 3 + [[], [], [("Bob", "PER")]]
+    assert export.unknown[6:] == [["Anna", "met", "her"], ["Bob"], []]
+    assert [line for _, line in export.problems] == [4, 4, 5]
