@@ -9,6 +9,7 @@ from itertools import chain, islice, takewhile
 from typing import Any
 
 from spacy_bertcrf.corpora.json_values import (
+    BAD_LINE,
     Member,
     is_one_object,
     read_members,
@@ -20,14 +21,19 @@ from spacy_bertcrf.corpora.sources import Source
 
 # The step to each element of a list, or to each value of an object whose keys are ids.
 EACH = None
+# What a value has that lacks one of the steps.
+_LACKING = object()
 # The step to each row of an object that has a column under each key.
 ROWS = "the rows of its columns"
+
+OTHER_KEYS = "Other keys, not read"
 
 Steps = tuple[str | None, ...]
 
 _DEEPEST = 6
 _FEWEST_COLUMNS = 2
 _SEEN = 500
+_SHOWN = 10
 # An object with more keys than this is one of ids.
 _MOST_KEYS = 60
 
@@ -56,11 +62,20 @@ def read_at(
 
     Returns the values, in file order, with their lines or those of the value that they are in.
     """
+    if len(ways) > 1 and problems is not None and is_one_object(source):
+        read = {step for steps in ways for step in steps[:1]}
+        others = [key for key in sample(source, 1)[0] if key not in read]
+        if others and EACH not in read:
+            more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+            problems.note(OTHER_KEYS, f"{', '.join(others[:_SHOWN])}{more}")
     for steps in ways:
-        yield from _read_at(source, steps, problems)
+        # Of several ways each value has one.
+        yield from _read_at(source, steps, problems, problems if len(ways) == 1 else None)
 
 
-def _read_at(source: Source, steps: Steps, problems: ProblemLog | None) -> Iterator[Member]:
+def _read_at(
+    source: Source, steps: Steps, problems: ProblemLog | None, lacking: ProblemLog | None
+) -> Iterator[Member]:
     keys = tuple(
         step for step in takewhile(lambda step: step not in (EACH, ROWS), steps) if step is not None
     )
@@ -72,7 +87,12 @@ def _read_at(source: Source, steps: Steps, problems: ProblemLog | None) -> Itera
         members = (Member(line, None, value) for line, value in read_values(source, problems))
         rest = steps
     for line, key, value in members:
-        yield from (Member(line, of, found) for of, found in _walk(key, value, rest))
+        for of, found in _walk(key, value, rest):
+            if found is not _LACKING:
+                yield Member(line, of, found)
+            elif lacking is not None:
+                what = f"nothing at {show(steps)!r}, where the others have something: left out"
+                lacking.add(BAD_LINE, line, what)
 
 
 def show(steps: Steps) -> str:
@@ -98,12 +118,16 @@ def _walk(key: str | None, value: Any, steps: Steps) -> Iterator[tuple[str | Non
     elif steps[0] is not EACH:
         if isinstance(value, dict) and steps[0] in value:
             yield from _walk(key, value[steps[0]], steps[1:])
+        else:
+            yield key, _LACKING
     elif isinstance(value, dict):
         for name, inner in value.items():
             yield from _walk(name, inner, steps[1:])
     elif isinstance(value, list):
         for inner in value:
             yield from _walk(key, inner, steps[1:])
+    elif value is not None:
+        yield key, _LACKING
 
 
 def _inside(steps: Steps, values: list[Any]) -> Iterator[tuple[Steps, list[Any]]]:

@@ -200,3 +200,36 @@ def test_texts_in_other_files(read):
     documents = [{"location": "01.txt", "entities": [{"regionOffset": 0, "labels": labels}]}]
     with pytest.raises(ValueError, match=r"may be in other files \('location' says '01.txt'\)"):
         read({"assets": {"documents": documents}})
+
+
+def _anna():
+    return {"text": "Anna came", "entities": [{"start": 0, "end": 4, "label": "PER"}]}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"docs": [{"parts": [_anna()]}, {"parts": [_anna()]}, {"n": 1}]}],
+        [{"docs": [{"parts": [_anna()]}, {"parts": [_anna()]}, {"parts": 3}]}],
+        [{"data": _anna()}, {"x": 1}, {"data": _anna()}],
+    ],
+    ids=["no list", "a number for a list", "no object"],
+)
+def test_a_record_without_what_the_others_have(read, values):
+    """Else a document is lost in silence because a key is misspelt in it."""
+    export = read(*values)
+    assert export.entities == [[("Anna", "PER")]] * 2
+    assert [kind for kind, _ in export.problems] == ["line that cannot be read"]
+
+
+def test_an_empty_list_of_parts_is_no_fault(read):
+    """Else a document that has none is told to be broken."""
+    docs = [{"parts": [_anna()]}, {"parts": [_anna()]}, {"parts": []}, {"parts": None}]
+    assert read({"docs": docs}).problems == []
+
+
+def test_keys_beside_those_of_records_are_said(read):
+    """Else a text under an id is lost in silence where another's is a number."""
+    export = read({"a": _anna(), "b": _anna(), "c": 3})
+    assert export.entities == [[("Anna", "PER")]] * 2
+    assert export.notes["Other keys, not read"] == "c"
