@@ -21,6 +21,7 @@ from spacy_bertcrf.corpora.tagged_tokens import (
     read_tagged,
 )
 from spacy_bertcrf.tagging.repair import UNKNOWN_TAG
+from spacy_bertcrf.tagging.tag_levels import joined
 from spacy_bertcrf.tagging.tag_style import find_style
 
 OTHER_TAGS = "Other lists that are not read"
@@ -214,7 +215,8 @@ def _sentences(
                 tags = [None] * len(tokens)
             names = [to_tag(tag, line) for tag in tags]
             if inner is not None and len(inner) == len(names):
-                names = _joined(names, [to_inner(tag, line) for tag in inner])
+                of_inner = [to_inner(tag, line) for tag in inner]
+                names = _both(names, of_inner, line, problems)
             elif inner is not None:
                 what = f"{len(tokens)} tokens and {len(inner)} inner tags, which are not read"
                 problems.add(BAD_LINE, line, what)
@@ -260,12 +262,17 @@ def _parts(row: Row, layout: RowLayout) -> list[_Part]:
     return [_Part(tokens, tags, _booleans(spaces, len(tokens)), inner)]
 
 
-def _joined(outer: Sequence[str | None], inner: Sequence[str | None]) -> list[str | None]:
+def _both(
+    outer: Sequence[str | None], inner: Sequence[str | None], line: int, problems: ProblemLog
+) -> list[str | None]:
     """Both levels, as `tags_of` parts them; what has no outer tag has none."""
-    return [
-        tag if tag is None or within is None or is_outside(within) else f"{tag}|{within}"
-        for tag, within in zip(outer, inner, strict=True)
-    ]
+    found = [*outer]
+    for at, (tag, within) in enumerate(zip(outer, inner, strict=True)):
+        if tag is not None and within is not None and not is_outside(within):
+            found[at] = joined(tag, within) or tag
+            if found[at] == tag:
+                problems.add(UNKNOWN_TAG, line, f"{within!r}, an inner one: left out")
+    return found
 
 
 def _cut(value: Any, cut: str) -> Any:

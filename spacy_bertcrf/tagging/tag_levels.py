@@ -18,6 +18,12 @@ def tags_of(cell: str) -> list[str]:
     return [tag for tag in re.split(r"[|;,]", cell) if tag != "O"] or ["O"]
 
 
+def joined(outer: str, inner: str) -> str | None:
+    """Two tags of a token as `tags_of` parts them; None if they are no two tags of entities."""
+    cell = f"{outer}|{inner}"
+    return cell if _SEVERAL.fullmatch(cell) else None
+
+
 def each_tag(cells: Mapping[str, int]) -> Counter[str]:
     """How often each tag is there, of how often each cell is."""
     found: Counter[str] = Counter()

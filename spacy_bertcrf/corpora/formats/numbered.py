@@ -24,6 +24,8 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.corpora.tagged_tokens import TaggedSentence, is_outside, read_tagged
+from spacy_bertcrf.tagging.repair import UNKNOWN_TAG
+from spacy_bertcrf.tagging.tag_levels import joined
 
 OTHER_LEVEL = "Entities of the other level, not read"
 MULTIWORD = "Rows of multiword tokens and empty nodes, not read"
@@ -128,7 +130,10 @@ def _sentences(source: Source, kind: _Kind, problems: ProblemLog) -> Iterator[Ta
             tag = columns[2] if len(columns) > 2 else None
             level = columns[3] if len(columns) > 3 else "-"
             if tag is not None and kind is _GERMEVAL and not is_outside(level):
-                tag = f"{tag}|{level}"
+                both = joined(tag, level)
+                if both is None:
+                    problems.add(UNKNOWN_TAG, line, f"{level!r}, an inner one: left out")
+                tag = both or tag
             elif kind is not _GERMEVAL:
                 others += level[:1] in "BSU" and not is_outside(level)
             tags.append(tag)

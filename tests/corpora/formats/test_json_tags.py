@@ -250,9 +250,10 @@ def test_a_list_of_inner_tags(read, numbered, by_sentence):
 def test_inner_tags_that_are_too_few(read):
     """Else what is annotated on one level is lost, or the fault not seen."""
     row = NAMED | {"nested_ner_tags": ["O", "O", "B-LOC"]}
-    export = read(row, row, row | {"nested_ner_tags": ["O"]})
-    assert export.entities == [[*ANNA, ("Bob", "PER")]] * 3
-    assert sorted(line for _, line in export.problems) == [1, 2, 3]
+    few, odd = ({"nested_ner_tags": tags} for tags in (["O"], ["O", "O", "LOC"]))
+    export = read(row, row, row | few, row | odd)
+    assert export.entities == [[*ANNA, ("Bob", "PER")]] * 4
+    assert sorted(line for _, line in export.problems) == [1, 2, 3, 4]
 
 
 def test_sentences_that_lack_tags_or_words(read):

@@ -55,6 +55,13 @@ def test_germeval_with_both_levels(read):
     assert [problem[1] for problem in export.problems] == [9]
 
 
+def test_an_inner_tag_that_is_none(read):
+    """Else the entity around it gets a label such as ORG|LOC."""
+    export = read(GERMEVAL.replace("I-ORG\tB-LOC", "I-ORG\tLOC"), format="numbered")
+    assert export.entities[0] == [("Anna", "PER"), ("TSV Bonn", "ORG")]
+    assert export.problems == [("unknown tag", 5)]
+
+
 def test_universal_ner(read):
     """Else the annotators' names are the tags, a comment of as many words makes tokens, or a word
     that two think different things of has both as its label."""
