@@ -133,12 +133,15 @@ def read_rows(
         raise ValueError(
             f"{problems.path}: no list of tokens with a tag for each. The rows have: {keys}."
         )
-    if layout.others:
-        problems.note(OTHER_TAGS, ", ".join(layout.others))
     to_tag = _tag_reader(layout, layout.tags, options, problems, names or {})
     to_inner = to_tag
     if layout.inner is not None:
-        to_inner = _tag_reader(layout, layout.inner, options, problems, names or {})
+        try:
+            to_inner = _tag_reader(layout, layout.inner, options, problems, names or {})
+        except ValueError:  # numbers without names, which the outer ones need not be
+            layout = layout._replace(others=(*layout.others, layout.inner), inner=None)
+    if layout.others:
+        problems.note(OTHER_TAGS, ", ".join(layout.others))
     sentences = _sentences(chain(first, rows), layout, to_tag, to_inner, problems)
     return read_tagged(sentences, options, problems)
 

@@ -256,6 +256,14 @@ def test_inner_tags_that_are_too_few(read):
     assert sorted(line for _, line in export.problems) == [1, 2, 3, 4]
 
 
+def test_numbers_of_inner_tags_without_names(read):
+    """Else rows whose outer tags have names are refused for the inner ones."""
+    rows = [NUMBERED | {"nested_ner_tags": [0, 2]}] * 2
+    export = read({"features": {"ner_tags": FEATURE}, "rows": [{"row": row} for row in rows]})
+    assert export.entities == [ANNA] * 2
+    assert export.notes["Other lists that are not read"] == "nested_ner_tags"
+
+
 def test_sentences_that_lack_tags_or_words(read):
     """Else a row of several sentences loses some of them in silence."""
     tokens, tags = [["Anna", "met", "her"], ["Bob"]], [["B-PER", "O", "O"], ["B-PER"]]
