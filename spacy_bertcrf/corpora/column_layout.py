@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from spacy_bertcrf.corpora.column_table import Table, is_element, is_rule, split_columns
 from spacy_bertcrf.corpora.options import Options
+from spacy_bertcrf.corpora.tagged_tokens import is_outside
 from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
 from spacy_bertcrf.tagging.tag_levels import levels, tags_of
 from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
@@ -25,7 +26,6 @@ _NAMES = frozenset(
     """PER PERSON PERS ORG ORGANIZATION ORGANISATION LOC LOCATION GPE GEO FAC FACILITY MISC PRO PROD
     PRODUCT EVENT EVENTS DATE TIME WORK TITLE""".split()  # noqa: SIM905  # words
 )
-_OUTSIDE = frozenset(("O", "o", "-", "_", ""))
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
 _PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
@@ -106,9 +106,9 @@ class Layout(NamedTuple):
         else one."""
         written = tags_of(columns[self.tag_at])
         further = [columns[at] for at in self.inner_at] + [*columns[self.width :]]
-        written += [tag for cell in further for tag in tags_of(cell) if tag not in _OUTSIDE]
-        if len(written) > 1:
-            written = [tag for tag in written if tag not in _OUTSIDE]
+        inner = [tag for cell in further for tag in tags_of(cell) if tag and not is_outside(tag)]
+        if inner:
+            written = [*(tag for tag in written if not is_outside(tag)), *inner]
         return tuple(self._canonical(tag) for tag in written)
 
     def _canonical(self, tag: str) -> str:
