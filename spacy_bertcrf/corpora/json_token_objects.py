@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from spacy_bertcrf.corpora.json_entities import plain
+from spacy_bertcrf.corpora.row_layout import find_row_layout
 from spacy_bertcrf.corpora.tagged_tokens import is_outside, is_prefixed
-from spacy_bertcrf.corpora.token_rows import find_row_layout
 
 _WORDS = ("text", "word", "token", "form", "surface", "char", "originaltext")
 _OF_ENTITIES = ("ner", "nertag", "nertags", "nerlabel", "ne", "bio", "iob", "biotag", "iobtag")

@@ -35,9 +35,10 @@ from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
+from spacy_bertcrf.corpora.row_layout import find_row_layout
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.corpora.tagged_tokens import is_outside, is_prefixed
-from spacy_bertcrf.corpora.token_rows import find_row_layout, read_rows
+from spacy_bertcrf.corpora.token_rows import read_rows
 
 WRONG_CELLS = "wrong number of cells"
 COLUMNS = "Columns"

@@ -31,9 +31,10 @@ from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
+from spacy_bertcrf.corpora.row_layout import find_row_layout
 from spacy_bertcrf.corpora.saved_datasets import data_files, folder_of, split_of
 from spacy_bertcrf.corpora.sources import Source
-from spacy_bertcrf.corpora.token_rows import find_row_layout, read_rows
+from spacy_bertcrf.corpora.token_rows import read_rows
 
 SPLITS = "Splits"
 

@@ -37,8 +37,9 @@ from spacy_bertcrf.corpora.json_values import (
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
+from spacy_bertcrf.corpora.row_layout import Row, RowLayout, find_row_layout
 from spacy_bertcrf.corpora.sources import Source
-from spacy_bertcrf.corpora.token_rows import Row, RowLayout, find_row_layout, read_rows
+from spacy_bertcrf.corpora.token_rows import read_rows
 
 LISTS = "Lists of rows"
 
