@@ -10,6 +10,7 @@ which prints the table. What is in OUT is not made again.
 """
 
 import argparse
+import json
 import os
 import random
 import subprocess
@@ -50,6 +51,9 @@ def main() -> None:
     options += ["--likelihood", args.likelihood, *([] if args.baseline else ["--no-baseline"])]
     options += ["--annotated" if args.annotated else "--no-annotated"]
     settings = training(real, "zh-char-bert-4l", args.rate, args.epochs)
+    if args.layers:
+        first = json.dumps({"num_hidden_layers": args.layers})
+        settings["components.bertcrf.model.tok2vec.transformer_config"] = first
     call("distill", *map(str, [*teachers, *options]), **settings | {"system.seed": args.seed})
 
 
@@ -58,6 +62,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, nargs="+", help="several: their mean")
     parser.add_argument("--config", default="bert_crf", help="a name in configs/")
+    parser.add_argument("--layers", type=int, help="the first so many of the student's BERT")
     parser.add_argument("--limit", type=int, help="the first so many sentences of train")
     parser.add_argument("--titles", type=int, default=15000)
     parser.add_argument("--epochs", type=int, default=3)
