@@ -3,10 +3,11 @@
     SPACY_BERTCRF_REAL=FOLDER python benchmarks/distillation.py --output OUT --titles 15000
 
 FOLDER has data/cluener/{train,dev}.json, data/thucnews/train.txt (a line: a title, a tab, a class)
-and models/zh-char-bert-{4l,12l}. The teacher learns from all of train (2e-4, 4 epochs; OUT/teacher,
-unless --teacher names another one); the student, `configs/CONFIG.cfg` without a learning rate or
-number of epochs of its own, from --limit sentences of train and raw titles by `bertcrf distill`,
-which prints the table. What is in OUT is not made again.
+and models/zh-char-bert-{4l,12l}. The teacher learns from all of train, with --self-training from
+what is annotated for the student alone (2e-4, --teacher-epochs; OUT/teacher, unless --teacher names
+others); the student, `configs/CONFIG.cfg` without a learning rate or number of epochs of its own,
+from --limit sentences of train and raw titles by `bertcrf distill`, which prints the table. What is
+in OUT is not made again.
 """
 
 import argparse
@@ -41,8 +42,9 @@ def main() -> None:
     if teachers is None:
         teacher = args.output / "teacher" / "model-best"
         teachers = [teacher]
-        settings = training(real, "zh-char-bert-12l", 2e-4, 4)
-        settings |= {"paths.train": paths["all"], "paths.dev": paths["dev"]}
+        settings = training(real, "zh-char-bert-12l", 2e-4, args.teacher_epochs)
+        read = paths["train" if args.self_training else "all"]
+        settings |= {"paths.train": read, "paths.dev": paths["dev"]}
         config = str(ROOT / "configs" / "bert_crf.cfg")
         call("train", config, "--output", str(teacher.parent), "--resume", **settings)
     options = ["--texts", titles, "--student", ROOT / "configs" / f"{args.config}.cfg"]
@@ -61,6 +63,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, nargs="+", help="several: their mean")
+    parser.add_argument("--self-training", action="store_true", help="--limit is for both")
+    parser.add_argument("--teacher-epochs", type=int, default=4)
     parser.add_argument("--config", default="bert_crf", help="a name in configs/")
     parser.add_argument("--layers", type=int, help="the first so many of the student's BERT")
     parser.add_argument("--limit", type=int, help="the first so many sentences of train")

@@ -15,19 +15,16 @@ import argparse
 import os
 import platform
 import random
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import spacy
+from command_training import train
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
 from spacy_bertcrf.corpora.annotated_labels import mark_annotated
 from spacy_bertcrf.corpora.reading import read_corpus
-
-ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
@@ -35,7 +32,7 @@ def main() -> None:
     real = Path(os.environ["SPACY_BERTCRF_REAL"])
     args.output.mkdir(parents=True, exist_ok=True)
     corpora = prepare(args, real)
-    old = train(args, "old", corpora["old"], args.epochs, args.rate)
+    old = learned(args, "old", corpora["old"], args.epochs, args.rate)
     raw = ["--raw", str(corpora["raw"])]
     rows = {"the old model": old}
     for title, corpus, weight in (
@@ -44,9 +41,9 @@ def main() -> None:
         ("others left open, and rehearsal", "open", args.weight),
     ):
         rehearse = ["--rehearse", str(old), *raw, "--rehearsal-weight", str(weight)]
-        name = f"{corpus}-{weight:g}"
-        rows[title] = train(args, name, corpora[corpus], args.new_epochs, args.new_rate, *rehearse)
-    rows["all labels from the start"] = train(args, "all", corpora["all"], args.epochs, args.rate)
+        name, learning = f"{corpus}-{weight:g}", (args.new_epochs, args.new_rate)
+        rows[title] = learned(args, name, corpora[corpus], *learning, *rehearse)
+    rows["all labels from the start"] = learned(args, "all", corpora["all"], args.epochs, args.rate)
     print(f"{platform.machine()}, seed {args.seed}, new labels {', '.join(args.labels)}\n")
     print("| | F1 of the old labels | F1 of the new labels |\n|---|---|---|")
     for title, folder in rows.items():
@@ -104,14 +101,10 @@ def write(path: Path, docs: Iterable[Doc]) -> None:
     DocBin(docs=docs, store_user_data=True).to_disk(path)
 
 
-def train(
+def learned(
     args: argparse.Namespace, name: str, corpus: Path, epochs: int, rate: float, *options: str
 ) -> Path:
     """The folder of the pipeline."""
-    output = args.output / name
-    command = [sys.executable, "-m", "spacy_bertcrf.cli", "train"]
-    command += [str(ROOT / "configs" / "bert_crf.cfg"), *options, "--resume"]
-    command += ["--output", str(output), "--checkpoint-frequency", "50"]
     settings = {
         "paths.train": corpus,
         "paths.dev": args.output / "dev.spacy",
@@ -120,13 +113,8 @@ def train(
         "components.bertcrf.model.tok2vec.mixed_precision": "true",
         "training.optimizer.learn_rate.initial_rate": rate,
         "training.max_epochs": epochs,
-        "training.eval_frequency": 100000,
-        "initialize.after_init.evaluations": 1,
     }
-    for key, value in settings.items():
-        command += [f"--{key}", str(value)]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-    return output / "model-last"
+    return train(args.output / name, "bert_crf", settings, *options)
 
 
 def scores(folder: Path, dev: Path, new: list[str]) -> tuple[float, float]:
