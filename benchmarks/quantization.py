@@ -1,11 +1,12 @@
-"""What 8-bit products of a trained pipeline's encoder gain and cost.
+"""What 8-bit products of a trained pipeline's encoder, and onnxruntime, gain and cost.
 
     python benchmarks/quantization.py PIPELINE DEV.spacy
 
 In turns: the pipeline as it is, in mixed precision, and with the linear layers of its encoder in
 int8: as torch's `quantize_dynamic` does it, and by oneDNN with a scale for each output channel, the
-rest in float32 or in bfloat16. Words a second of `nlp.pipe`, F1, the entities that float32 has too
-(F1 of both), and the bytes of the encoder's weights. CPU only.
+rest in float32 or in bfloat16; and as `bertcrf to-onnx` exports it, and that with the encoder's
+products in int8 by onnxruntime's `quantize_dynamic`. Words a second of `nlp.pipe`, F1, the entities
+that float32 has too (F1 of both), and the bytes of the encoder's weights. CPU only.
 """
 
 import argparse
@@ -16,8 +17,10 @@ import warnings
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import spacy
+import srsly
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -26,9 +29,15 @@ from torch import Tensor, nn
 from torch.ao.quantization import quantize_dynamic
 
 from spacy_bertcrf.models.bert.bert_shim import bert_shim
+from spacy_bertcrf.models.onnx.onnx_model import OnnxModel
+from spacy_bertcrf.pipeline.onnx_export import export_to_onnx
 
 MIXED = "components.bertcrf.model.tok2vec.mixed_precision"
-KINDS = ("float32", "mixed_precision", "int8: quantize_dynamic", "int8", "int8 and bfloat16")
+KINDS = (
+    *("float32", "mixed_precision", "int8: quantize_dynamic", "int8", "int8 and bfloat16"),
+    *("onnxruntime", "onnxruntime: int8"),
+)
+FLOAT = 1  # in ONNX
 
 
 def main() -> None:
@@ -38,9 +47,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=400, help="read the first so many texts")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    pipelines = {kind: load(args.pipeline, kind) for kind in KINDS}
+    kinds = dict.fromkeys(["float32", *args.kinds])
+    pipelines = {kind: load(args.pipeline, kind, args.threads) for kind in kinds}
     gold = list(DocBin().from_disk(args.dev).get_docs(pipelines["float32"].vocab))[: args.limit]
     n_words = sum(map(len, gold))
     seconds: dict[str, list[float]] = {kind: [] for kind in pipelines}
@@ -65,7 +76,7 @@ def main() -> None:
         )
 
 
-def load(path: Path, kind: str) -> Language:
+def load(path: Path, kind: str, n_threads: int) -> Language:
     """A pipeline, with the products of its encoder of one of KINDS."""
     is_mixed = kind in ("mixed_precision", "int8 and bfloat16")
     nlp = spacy.load(path, config={MIXED: is_mixed})
@@ -75,7 +86,30 @@ def load(path: Path, kind: str) -> Language:
             quantize_dynamic(encoder(nlp), {nn.Linear}, inplace=True)
     elif kind.startswith("int8"):
         replace_linear(encoder(nlp), torch.bfloat16 if is_mixed else torch.float32)
+    elif kind.startswith("onnxruntime"):
+        export_to_onnx(nlp)
+        recognizer = nlp.get_pipe("bertcrf")
+        parts = srsly.msgpack_loads(recognizer.model.to_bytes())
+        if kind == "onnxruntime: int8":
+            parts["graphs"]["encoder.onnx"] = in_8_bits(parts["graphs"]["encoder.onnx"])
+        recognizer.use(OnnxModel.from_bytes(srsly.msgpack_dumps(parts), n_threads))
     return nlp
+
+
+def in_8_bits(graph: bytes) -> bytes:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        path.write_bytes(graph)
+        quantize_dynamic(
+            path,
+            path,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": FLOAT},
+        )
+        return path.read_bytes()
 
 
 class Int8Linear(nn.Module):
@@ -147,7 +181,10 @@ def f1(nlp: Language, found: Iterable[Doc], gold: Iterable[Doc]) -> float:
 
 
 def encoder_mb(nlp: Language) -> float:
-    """In MB of 10^6 bytes, as torch saves them."""
+    """In MB of 10^6 bytes, as torch saves them, or of the graph."""
+    model = nlp.get_pipe("bertcrf").model
+    if isinstance(model, OnnxModel):
+        return len(srsly.msgpack_loads(model.to_bytes())["graphs"]["encoder.onnx"]) / 1e6
     file = io.BytesIO()
     torch.save(encoder(nlp).state_dict(), file)
     return file.getbuffer().nbytes / 1e6

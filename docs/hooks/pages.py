@@ -12,9 +12,10 @@ from functools import cache
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import click
+import spacy
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -112,7 +113,7 @@ def _registry_page(title: str, registry: str, registered: str) -> str:
         shown = [_use(title, registry, name, place), f"::: {place.replace(':', '.')}"]
         parts += [f"## `{name}` {{#{name}}}", *shown]
         if title == "Components":
-            parts += [_component(place)]
+            parts += [_component(name)]
     return "\n\n".join(parts)
 
 
@@ -164,12 +165,12 @@ def _imported(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _component(place: str) -> str:
+def _component(factory: str) -> str:
     """The public methods of the component that a factory returns."""
-    returned = get_type_hints(_imported(place))["return"]
+    made = type(spacy.blank("xx").create_pipe(factory))
     options = "    options:\n      members: null\n      inherited_members: true"
     options += '\n      filters: ["!^_"]\n      members_order: source'
-    return f"### In Python\n\n::: {returned.__module__}.{returned.__qualname__}\n{options}"
+    return f"### In Python\n\n::: {made.__module__}.{made.__qualname__}\n{options}"
 
 
 def _package_page(package: str) -> str:

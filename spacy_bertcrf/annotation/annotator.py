@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy_bertcrf.annotation.attempts import Attempt
 from spacy_bertcrf.layers.half_precision_casts import Casts, casts_kept
 from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+from spacy_bertcrf.pipeline.onnx_recognizer import OnnxEntityRecognizer
 
 SCORES_KEY = "spacy-bertcrf.annotate"
 MAX_BATCH_CHARACTERS = 1_000_000
@@ -129,7 +130,7 @@ def keep_scores(nlp: Language) -> list[str]:
     """
     keys: dict[str, None] = {}
     for _, pipe in nlp.pipeline:
-        if isinstance(pipe, CRFEntityRecognizer):
+        if isinstance(pipe, CRFEntityRecognizer | OnnxEntityRecognizer):
             pipe.spans_key = pipe.spans_key or SCORES_KEY
             keys[pipe.spans_key] = None
     return list(keys)

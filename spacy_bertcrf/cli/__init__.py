@@ -32,6 +32,7 @@ from spacy_bertcrf.cli import (  # noqa: E402, F401
     review,
     select,
     serve,
+    to_onnx,
     train,
     tune,
 )

@@ -12,7 +12,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg
 
-from spacy_bertcrf.annotation.annotator import keep_scores
 from spacy_bertcrf.cli import bertcrf_app
 from spacy_bertcrf.cli.convert import names_given
 from spacy_bertcrf.cli.convert_report import print_problems, print_reading
@@ -23,7 +22,6 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.reading import CorpusReader
 from spacy_bertcrf.corpora.writing import annotated_texts, written_whole
-from spacy_bertcrf.models.bridge.gpus import check_gpus
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES
 
 if TYPE_CHECKING:
@@ -104,6 +102,8 @@ def export_cli(
             raise ValueError("Name the corpus or its texts, and last the file to write.")
         _check_output(output, get_format(format))
         if nlp is not None and get_format(format).writes_scores:
+            from spacy_bertcrf.annotation.annotator import keep_scores
+
             keep_scores(nlp)
         reading = Options(
             lang=lang,
@@ -160,6 +160,8 @@ def _pipeline(path: Path, gpu_id: int) -> Language | None:
     is_folder = (path / "config.cfg").is_file() and (path / "meta.json").is_file()
     if not is_folder and (path.exists() or not spacy.util.is_package(str(path))):
         return None
+    from spacy_bertcrf.models.bridge.gpus import check_gpus
+
     check_gpus(gpu_id)
     if gpu_id >= 0:
         spacy.require_gpu(gpu_id)

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
 from spacy_bertcrf.tagging import EntitySpan
+
+if TYPE_CHECKING:  # what runs without torch reads this module too
+    import torch
 
 Array: TypeAlias = Any
 """A NumPy or CuPy array. thinc's types for these and NumPy's own know nothing of each other."""
@@ -24,7 +26,7 @@ CRFTaggerModel: TypeAlias = Model[list[Doc], Ragged]
 ClassifierModel: TypeAlias = Model[list[Doc], Floats2d]
 """Docs to probabilities, (n_docs, n_labels)."""
 
-EncoderBuilder: TypeAlias = Callable[[int], torch.nn.Module | None]
+EncoderBuilder: TypeAlias = Callable[[int], "torch.nn.Module | None"]
 """Builds a sequence layer for token vectors of the given width; None for no layer at all."""
 
 

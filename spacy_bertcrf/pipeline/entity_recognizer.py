@@ -12,18 +12,13 @@ from spacy.vocab import Vocab
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.tagger.growth import grow
 from spacy_bertcrf.models.types import CRFTaggerModel, TagTargets
-from spacy_bertcrf.pipeline.annotations import (
-    judged_examples,
-    set_entities,
-    set_span_group,
-    tag_targets,
-    trimmed,
-)
+from spacy_bertcrf.pipeline.annotations import judged_examples, tag_targets
 from spacy_bertcrf.pipeline.attribution import Attributions
 from spacy_bertcrf.pipeline.explaining import what_it_rests_on
 from spacy_bertcrf.pipeline.gold import GOLD_ENTITIES
-from spacy_bertcrf.pipeline.posterior import Posterior, Prediction, Uncertainty
+from spacy_bertcrf.pipeline.posterior import Posterior, Uncertainty
 from spacy_bertcrf.pipeline.recognizer import Recognizer
+from spacy_bertcrf.pipeline.tag_posterior import Prediction, set_predictions
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 
@@ -159,16 +154,9 @@ class CRFEntityRecognizer(Recognizer):
 
         scores: as from `predict`.
         """
-        tag_set = self.tag_set
-        for doc, (tag_ids, probabilities) in zip(docs, scores, strict=True):
-            spans = tag_set.decode(tag_ids)
-            if probabilities is not None and self.threshold is not None:
-                spans = [
-                    s for s in spans if probabilities.get(trimmed(doc, s), 1) >= self.threshold
-                ]
-            set_entities(doc, spans, self.overwrite_ents)
-            if self.spans_key is not None:
-                set_span_group(doc, self.spans_key, probabilities or {})
+        set_predictions(
+            docs, scores, self.tag_set, self.threshold, self.spans_key, self.overwrite_ents
+        )
 
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
         """The scores of predicted Docs, from the scorer. Where a Doc was annotated for some labels

@@ -1,14 +1,15 @@
 """`nlp.add_pipe("bertcrf")`."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
 
 from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.pipeline.default_model import DEFAULT_MODEL
-from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
-from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
+
+if TYPE_CHECKING:
+    from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
 
 
 @Language.factory(
@@ -43,7 +44,7 @@ def make_bertcrf(
     incorrect_spans_key: str | None,
     strategies: dict[str, Any],
     scorer: Callable | None,
-) -> CRFEntityRecognizer:
+) -> "CRFEntityRecognizer":
     """A trainable entity recogniser: token vectors, a BiLSTM or TCN, and a linear-chain CRF.
 
     model: a `spacy-bertcrf.CRFTagger.v1`.
@@ -69,6 +70,11 @@ def make_bertcrf(
         choice.
     scorer: the scoring method; by default, strict precision, recall and F1 of `doc.ents`.
     """
+    # spaCy imports the factories of all components with the first pipeline, of whatever kind, and
+    # these are the only ones that need torch.
+    from spacy_bertcrf.pipeline.entity_recognizer import CRFEntityRecognizer
+    from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
+
     update_upstream_in_place(nlp)
     return CRFEntityRecognizer(
         nlp.vocab,

@@ -1,17 +1,16 @@
 """What the CRF believes of the entities of a batch of Docs, given what they have set already."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from math import exp
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Ragged
 
-from spacy_bertcrf.layers import Stretch
 from spacy_bertcrf.models.tagger.crf import (
     decode,
     entropies,
@@ -19,20 +18,9 @@ from spacy_bertcrf.models.tagger.crf import (
     marginals,
     stretch_probabilities,
 )
-from spacy_bertcrf.pipeline.annotations import allowed_tags, open_tokens, trimmed
+from spacy_bertcrf.pipeline.annotations import open_tokens, trimmed
+from spacy_bertcrf.pipeline.tag_posterior import TagPosterior, TagStretch, as_tagged
 from spacy_bertcrf.tagging import EntitySpan, TagSet
-
-
-class Prediction(NamedTuple):
-    """What is predicted for one Doc.
-
-    tag_ids: (n_tokens,) int64, the best tag sequence.
-    probabilities: the exact posterior probabilities of the entities that it adds to the Doc, or
-        None where nobody asked.
-    """
-
-    tag_ids: np.ndarray
-    probabilities: dict[EntitySpan, float] | None = None
 
 
 class Uncertainty(NamedTuple):
@@ -48,34 +36,20 @@ class Uncertainty(NamedTuple):
     entities: dict[EntitySpan, float]
 
 
-class Posterior:
-    """The distribution over the tag sequences of some Docs that keep to what the Docs have set.
+class Posterior(TagPosterior):
+    """That of a model's CRF.
 
     crf: the layer of the model that is the CRF.
     emissions: the model's scores for the Docs.
-    overwrite: pay no heed to the entities that the Docs have set.
-    cross_sentences: pay no heed to the sentence breaks that the Docs have set.
-    temperature: what all scores are divided by, where probabilities are asked for.
+    settings: as of a TagPosterior.
     """
 
     def __init__(
-        self,
-        crf: Model,
-        emissions: Ragged,
-        docs: Sequence[Doc],
-        tag_set: TagSet,
-        *,
-        overwrite: bool = False,
-        cross_sentences: bool = False,
-        temperature: float = 1.0,
+        self, crf: Model, emissions: Ragged, docs: Sequence[Doc], tag_set: TagSet, **settings: Any
     ):
+        super().__init__(docs, tag_set, **settings)
         self._crf = crf
         self._emissions = emissions
-        self._docs = docs
-        self._tag_set = tag_set
-        self._overwrite = overwrite
-        self._temperature = temperature
-        self._allowed = allowed_tags(docs, tag_set, overwrite, cross_sentences)
 
     def at_temperature(self, temperature: float) -> "Posterior":
         """The same with another temperature."""
@@ -91,34 +65,6 @@ class Posterior:
     def best_paths(self) -> list[np.ndarray]:
         """The most probable tag ids of each Doc, (n_tokens,) int64."""
         return decode(self._crf, self._emissions, self._allowed)
-
-    def predict(self, with_probabilities: bool) -> list[Prediction]:
-        """The best path of each Doc, and the probabilities of the entities that it adds to it if
-        they are asked for."""
-        paths = self.best_paths()
-        if not with_probabilities:
-            return [Prediction(path) for path in paths]
-        return list(map(Prediction, paths, self.probabilities_of_paths(paths)))
-
-    def predicted_spans(self) -> list[list[EntitySpan]]:
-        """For each Doc, the entities that its best path adds to it."""
-        return self.added_spans(self.best_paths())
-
-    def added_spans(self, paths: Sequence[np.ndarray]) -> list[list[EntitySpan]]:
-        """For each Doc, the entities that its path adds to it."""
-        return [
-            self._added(doc, self._tag_set.decode(path))
-            for doc, path in zip(self._docs, paths, strict=True)
-        ]
-
-    def probabilities_of_paths(self, paths: Sequence[np.ndarray]) -> list[dict[EntitySpan, float]]:
-        """For each Doc, the probabilities of the entities that its path adds to it."""
-        spans = self.added_spans(paths)
-        probabilities = self.span_probabilities(spans)
-        return [
-            dict(zip(found, values.tolist(), strict=True))
-            for found, values in zip(spans, probabilities, strict=True)
-        ]
 
     def uncertainties(self) -> list[Uncertainty]:
         """How sure the CRF is of each Doc."""
@@ -149,42 +95,11 @@ class Posterior:
             sets.append([(list(spans), probability) for spans, probability in ranked])
         return sets
 
-    def span_probabilities(self, spans: Sequence[Sequence[EntitySpan]]) -> list[np.ndarray]:
-        """For each Doc, the probability of each of its spans to be an entity with this label,
-        (n_spans,) float32, by one forward-backward for all Docs."""
-        stretches: list[Stretch] = []
-        owners: list[int] = []
-        n_spans = 0
-        for index, (doc, of_doc) in enumerate(zip(self._docs, spans, strict=True)):
-            if not of_doc:
-                continue
-            is_open = open_tokens(doc, self._overwrite)
-            for span in of_doc:
-                for as_tagged in _as_tagged(doc, span, is_open):
-                    stretches.append(self._stretch(index, as_tagged))
-                    owners.append(n_spans)
-                n_spans += 1
-        # Where an entity starts or there is none, the one before it has ended, in both schemes.
-        closing = self._tag_set.legal_start
-        found = stretch_probabilities(
-            self._crf, self._emissions, stretches, closing, self._allowed, self._temperature
-        )
-        probabilities = np.zeros(n_spans, dtype=np.float32)
-        np.add.at(probabilities, owners, found)
-        bounds = np.cumsum([len(of_doc) for of_doc in spans])[:-1]
-        return np.split(np.minimum(probabilities, 1.0), bounds)
-
     def outside_probability(self, start: int, end: int) -> float:
         """The probability that no token of a range is in an entity, in a posterior of one Doc."""
         outside = self._tag_set.encode([], end - start).tolist()
-        found = stretch_probabilities(
-            self._crf,
-            self._emissions,
-            [Stretch(0, start, outside)],
-            np.ones(len(self._tag_set), dtype=bool),
-            self._allowed,
-            self._temperature,
-        )
+        anything = np.ones(len(self._tag_set), dtype=bool)
+        found = self._stretch_probabilities([(0, start, outside)], anything)
         return min(float(found[0]), 1.0)
 
     def readings_with(
@@ -207,28 +122,25 @@ class Posterior:
                 end -= 1
             allowed = allowed[start:end]
         readings = []
-        for found in _as_tagged(doc, span, open_tokens(doc, self._overwrite)):
+        for found in as_tagged(doc, span, open_tokens(doc, self._overwrite)):
             if found.end > end:
                 break
             tags = np.ones((end - start, len(tag_set)), dtype=bool)
-            stretch = self._stretch(0, found)
-            for at, tag in enumerate(stretch.tags, found.start - start):
+            _, _, of_span = self._stretch(0, found)
+            for at, tag in enumerate(of_span, found.start - start):
                 tags[at] = np.arange(len(tag_set)) == tag
             if found.end < end:
                 tags[found.end - start] = tag_set.legal_start
             readings.append(tags if allowed is None else tags & allowed)
         return range(start, end), readings, allowed
 
-    def _added(self, doc: Doc, spans: Sequence[EntitySpan]) -> list[EntitySpan]:
-        if not spans:
-            return []
-        is_open = open_tokens(doc, self._overwrite)
-        return [trimmed(doc, span) for span in spans if is_open[span.start]]
-
-    def _stretch(self, doc_index: int, span: EntitySpan) -> Stretch:
-        length = span.end - span.start
-        tags = self._tag_set.encode([(0, length, span.label)], length)
-        return Stretch(doc_index, span.start, tags.tolist())
+    def _stretch_probabilities(
+        self, stretches: Sequence[TagStretch], closing: np.ndarray
+    ) -> np.ndarray:
+        """By one forward-backward for all Docs."""
+        return stretch_probabilities(
+            self._crf, self._emissions, stretches, closing, self._allowed, self._temperature
+        )
 
 
 def asked_spans(
@@ -251,17 +163,3 @@ def asked_spans(
                 f"and have one of the labels of '{component}': {', '.join(labels)}."
             )
     return asked
-
-
-def _as_tagged(doc: Doc, span: EntitySpan, is_open: np.ndarray) -> Iterator[EntitySpan]:
-    """The spans of the tag sequences that come out as this one when spaces are cut off."""
-    is_cut = doc[span.end - 1].is_space and is_open[span.end - 1]
-    if is_cut:
-        return
-    yield span
-    if not is_open[span.end - 1]:
-        return
-    end = span.end
-    while end < len(doc) and doc[end].is_space and is_open[end]:
-        end += 1
-        yield span._replace(end=end)

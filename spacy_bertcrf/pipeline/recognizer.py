@@ -1,12 +1,12 @@
 """A component with labels that learns batch by batch, and annotates streams of Docs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from spacy.util import minibatch, raise_error
+from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Optimizer, set_dropout_rate
 from thinc.types import Ragged
@@ -14,6 +14,7 @@ from thinc.types import Ragged
 from spacy_bertcrf.models.bridge.in_place_update import begin_step
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel
+from spacy_bertcrf.pipeline.batch_annotation import annotated
 from spacy_bertcrf.pipeline.learning import Learning
 from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.objective import Known, objective
@@ -21,9 +22,6 @@ from spacy_bertcrf.pipeline.posterior_pipe import PosteriorPipe
 from spacy_bertcrf.pipeline.rehearsal import rehearse
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
 from spacy_bertcrf.pipeline.step_count import count_steps
-
-ErrorHandler: TypeAlias = Callable[[str, Any, list[Doc], Exception], None]
-"""As for `Language.set_error_handler`: (component's name, component, Docs, error)."""
 
 
 class Recognizer(PosteriorPipe):
@@ -77,7 +75,7 @@ class Recognizer(PosteriorPipe):
         one, and the handler is given those alone that fail: the others come through.
         """
         for docs in minibatch(stream, size=batch_size):
-            yield from self._annotated(list(docs), self.get_error_handler())
+            yield from annotated(self, self.name, list(docs))
 
     def update(
         self,
@@ -191,21 +189,3 @@ class Recognizer(PosteriorPipe):
         return not self.cross_sentences and warn_of_crossing_gold(
             examples, self.name, self.gold.of_doc
         )
-
-    def _annotated(self, docs: list[Doc], handle_error: ErrorHandler) -> Iterator[Doc]:
-        try:
-            predictions = self.predict(docs)
-        except Exception as error:
-            if len(docs) == 1 or handle_error is raise_error:
-                handle_error(self.name, self, docs, error)
-                return
-            for doc in docs:
-                yield from self._annotated([doc], handle_error)
-            return
-        for doc, prediction in zip(docs, predictions, strict=True):
-            try:
-                self.set_annotations([doc], [prediction])
-            except Exception as error:
-                handle_error(self.name, self, [doc], error)
-            else:
-                yield doc

@@ -1,14 +1,15 @@
 """`nlp.add_pipe("bertcrf_spans")`."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
 
 from spacy_bertcrf.models.types import CRFTaggerModel
 from spacy_bertcrf.pipeline.default_model import DEFAULT_SPAN_MODEL
-from spacy_bertcrf.pipeline.span_recognizer import SpanRecognizer
-from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
+
+if TYPE_CHECKING:
+    from spacy_bertcrf.pipeline.span_recognizer import SpanRecognizer
 
 
 @Language.factory(
@@ -41,7 +42,7 @@ def make_bertcrf_spans(
     incorrect_spans_key: str | None,
     strategies: dict[str, Any],
     scorer: Callable | None,
-) -> SpanRecognizer:
+) -> "SpanRecognizer":
     """A trainable recogniser of spans that may overlap: token vectors, and a head that finds spans
     of each label among them, with their probabilities.
 
@@ -65,6 +66,11 @@ def make_bertcrf_spans(
     scorer: the scoring method; by default, strict precision, recall and F1 of
         `doc.spans[spans_key]`.
     """
+    # spaCy imports the factories of all components with the first pipeline, of whatever kind, and
+    # these are the only ones that need torch.
+    from spacy_bertcrf.pipeline.span_recognizer import SpanRecognizer
+    from spacy_bertcrf.pipeline.upstream import update_upstream_in_place
+
     update_upstream_in_place(nlp)
     return SpanRecognizer(
         nlp.vocab,

@@ -8,7 +8,7 @@ from seqeval.scheme import IOB2
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_bertcrf.pipeline.posterior import Prediction
+from spacy_bertcrf.pipeline.tag_posterior import Prediction
 from spacy_bertcrf.tagging import EntitySpan, TagSet
 
 LABELS = ["address", "name", "organization"]

@@ -54,9 +54,9 @@ class WordpieceTokenizer:
                 'text its wordpieces are. Set alignment = "token".'
             )
         self.tokenizer = tokenizer
+        self.alignment = alignment
         self.prefix, self.suffix = _special_ids(tokenizer)
         self.pad_id: int = tokenizer.pad_token_id or 0
-        self._by_token = alignment == "token"
         # Sentencepiece writes "a" and " a" alike, with a mark; `_without_marker` tells them apart.
         is_marked = "".join(tokenizer.tokenize("a")).startswith(SENTENCEPIECE_SPACE)
         self._is_space_sensitive = is_marked or self._tokenize([" a"]) != self._tokenize(["a"])
@@ -65,7 +65,9 @@ class WordpieceTokenizer:
     def __call__(self, docs: Sequence[Doc]) -> Wordpieces:
         """The wordpieces of some Docs."""
         # Fast tokenizers fail on an empty list of texts.
-        return self._of_tokens(docs) if self._by_token or not docs else self._of_texts(docs)
+        return (
+            self._of_tokens(docs) if self.alignment == "token" or not docs else self._of_texts(docs)
+        )
 
     def _of_tokens(self, docs: Sequence[Doc]) -> Wordpieces:
         keys = [self._keys(doc) for doc in docs]

@@ -92,7 +92,7 @@ def entropies(
 def stretch_probabilities(
     model: Model,
     emissions: Ragged,
-    stretches: Sequence["layers.Stretch"],
+    stretches: Sequence["layers.Stretch | tuple[int, int, Sequence[int]]"],
     closing: np.ndarray,
     allowed: np.ndarray | None = None,
     temperature: float = 1.0,
@@ -107,13 +107,13 @@ def stretch_probabilities(
         return np.zeros(0, dtype=np.float32)
     padded, mask, limits = _pad_both(model, emissions, allowed)
     # What nobody asks about, as a text without entities, is not read.
-    asked = sorted({stretch.sequence for stretch in stretches})
+    asked = sorted({sequence for sequence, _, _ in stretches})
     if len(asked) < len(padded):
         chosen = torch.tensor(asked, device=padded.device)
         padded, mask = padded[chosen], mask[chosen]
         limits = None if limits is None else limits[chosen]
         numbers = {sequence: number for number, sequence in enumerate(asked)}
-        stretches = [each._replace(sequence=numbers[each.sequence]) for each in stretches]
+        stretches = [(numbers[sequence], start, tags) for sequence, start, tags in stretches]
     probabilities: torch.Tensor = torch_shim(model).module.path_marginals(
         padded, stretches, np.tile(closing, (len(stretches), 1)), mask, limits, temperature
     )
