@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import spacy
 import srsly
@@ -37,7 +36,6 @@ KINDS = (
     *("float32", "mixed_precision", "int8: quantize_dynamic", "int8", "int8 and bfloat16"),
     *("onnxruntime", "onnxruntime: int8"),
 )
-FLOAT = 1  # in ONNX
 
 
 def main() -> None:
@@ -87,29 +85,10 @@ def load(path: Path, kind: str, n_threads: int) -> Language:
     elif kind.startswith("int8"):
         replace_linear(encoder(nlp), torch.bfloat16 if is_mixed else torch.float32)
     elif kind.startswith("onnxruntime"):
-        export_to_onnx(nlp)
+        export_to_onnx(nlp, int8=kind == "onnxruntime: int8")
         recognizer = nlp.get_pipe("bertcrf")
-        parts = srsly.msgpack_loads(recognizer.model.to_bytes())
-        if kind == "onnxruntime: int8":
-            parts["graphs"]["encoder.onnx"] = in_8_bits(parts["graphs"]["encoder.onnx"])
-        recognizer.use(OnnxModel.from_bytes(srsly.msgpack_dumps(parts), n_threads))
+        recognizer.use(OnnxModel.from_bytes(recognizer.model.to_bytes(), n_threads))
     return nlp
-
-
-def in_8_bits(graph: bytes) -> bytes:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        path.write_bytes(graph)
-        quantize_dynamic(
-            path,
-            path,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            extra_options={"MatMulConstBOnly": True, "DefaultTensorType": FLOAT},
-        )
-        return path.read_bytes()
 
 
 class Int8Linear(nn.Module):

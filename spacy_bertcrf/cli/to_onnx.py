@@ -14,12 +14,15 @@ from spacy_bertcrf.cli.progress import working
 def to_onnx_cli(
     pipeline: Annotated[str, typer.Argument(help="A trained pipeline, or its folder")],
     output: Annotated[Path, typer.Argument(help="Folder to write the pipeline to")],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Multiply in 8 bits: faster, smaller, not quite the same")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", "-F", help="Write over what is there")] = False,
 ) -> None:
-    """Write a pipeline whose bertcrf runs on onnxruntime and NumPy, in float32 on the CPU.
+    """Write a pipeline whose bertcrf runs on onnxruntime and NumPy, on the CPU, without torch.
 
-    spacy.load opens it where there is no torch. It predicts and does not learn; keep the trained
-    pipeline for that. Needs `pip install 'spacy-bertcrf[onnx]'`.
+    It predicts and does not learn; keep the trained pipeline for that. To write and to read it
+    takes `pip install 'spacy-bertcrf[onnx]'`.
     """
     import spacy
 
@@ -30,7 +33,7 @@ def to_onnx_cli(
 
         nlp = spacy.load(pipeline)
         with working("Exporting"):
-            names = export_to_onnx(nlp)
+            names = export_to_onnx(nlp, int8)
     except (ValueError, OSError, ImportError) as error:
         msg.fail("No pipeline was written", str(error), exits=1)
     nlp.to_disk(output)

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import logging
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,14 +23,17 @@ from spacy_bertcrf.models.onnx.onnx_model import GRAPHS, OnnxModel, Settings
 from spacy_bertcrf.models.types import CRFTaggerModel
 
 OPSET = 17  # of ONNX 1.12, which onnxruntime reads since 1.12
+FLOAT = 1  # of TensorProto
 OF_BATCH = {0: "batch", 1: "length"}
 
 
-def exported(model: CRFTaggerModel, temperature: float) -> OnnxModel:
+def exported(model: CRFTaggerModel, temperature: float, int8: bool = False) -> OnnxModel:
     """An initialized `CRFTagger` with a BertEncoder inside of it, in float32, whatever its
     precision.
 
     temperature: that of its component.
+    int8: the encoder's products in 8 bits: a scale for each output of a layer, and one for each
+        input as it comes.
 
     Raises ValueError if its token vectors come from elsewhere, and ImportError, with the extra to
     install, if a package is missing.
@@ -54,6 +58,8 @@ def exported(model: CRFTaggerModel, temperature: float) -> OnnxModel:
         _graph(_Encoder(encoder), {"ids": ids, "mask": mask.long()}, "vectors"),
         _graph(_Tagger(tagger), {"vectors": vectors, "mask": mask}, "emissions"),
     )
+    if int8:
+        graphs = (_in_8_bits(graphs[0]), graphs[1])
     weights = {
         "pieceless": encoder.pieceless,
         "start": crf.start_transitions,
@@ -136,6 +142,27 @@ def _graph(module: nn.Module, inputs: dict[str, Tensor], output: str) -> bytes:
             opset_version=OPSET,
             **options,
         )
+        return path.read_bytes()
+
+
+def _in_8_bits(graph: bytes) -> bytes:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        path.write_bytes(graph)
+        logging.disable(logging.WARNING)  # it advises what is for images
+        try:
+            quantize_dynamic(
+                path,
+                path,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                # The rest is not taken apart, such as the products of queries and keys.
+                extra_options={"MatMulConstBOnly": True, "DefaultTensorType": FLOAT},
+            )
+        finally:
+            logging.disable(logging.NOTSET)
         return path.read_bytes()
 
 
