@@ -12,6 +12,7 @@ from typing import NamedTuple
 from spacy_bertcrf.corpora.column_table import Table, is_element, is_rule, split_columns
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.tagged_tokens import is_outside
+from spacy_bertcrf.corpora.word_tags import are_only_tags, is_tag_list
 from spacy_bertcrf.tagging.repair import check_scheme, detect_scheme
 from spacy_bertcrf.tagging.tag_levels import levels, tags_of
 from spacy_bertcrf.tagging.tag_style import TagStyle, find_style
@@ -28,7 +29,6 @@ _NAMES = frozenset(
 )
 _KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
 _TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
-_PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 0.5
 _NEARLY_ALL = 0.9
@@ -125,12 +125,10 @@ class Layout(NamedTuple):
 
 
 def has_only_tags(lines: Iterable[str]) -> bool:
-    """Whether there are several columns, and nothing but tags in any: the words are elsewhere."""
+    """Whether there is nothing but tags in any column, or it is a list of tags and their numbers:
+    the words are elsewhere."""
     rows = [columns for line in lines if (columns := split_columns(line))]
-    cells = [cell for row in rows for cell in row]
-    tags = sum(bool(_PLAIN_TAG.fullmatch(cell)) for cell in cells)
-    several = len(rows) > 1 and len(cells) > 2 * len(rows)
-    return several and tags >= _NEARLY_ALL * len(cells) and any(len(row[0]) > 1 for row in rows)
+    return are_only_tags(cell for row in rows for cell in row) or is_tag_list(rows)
 
 
 def find_layout(lines: Iterable[str], options: Options) -> Layout | None:

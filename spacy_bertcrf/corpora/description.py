@@ -12,12 +12,14 @@ from spacy_bertcrf.corpora.json_places import places
 from spacy_bertcrf.corpora.json_values import looks_like_json, read_values, sample
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.word_tags import is_tag_list
 
 _LINES_SEEN = 1000
 _HEAD = 20_000
 _SEPARATORS = {"\t": "tabs", " +": "spaces", ",": "commas", ";": "semicolons"}
 _KEYS_SHOWN = 12
 _PLACES_SEEN = 50
+_TAGS_SHOWN = 3
 # A key whose value is the name of a file, and such names.
 _KEY_OF_FILE = re.compile(r"(?i).*(location|uri|url|ref|file|path|filename|document)")
 _FILE = re.compile(r"(?i)(s3|gs|https?|file)://\S.*|.*\.(txt|html?|pdf|xml)")
@@ -115,6 +117,8 @@ def _kind(value: Any) -> str:
 
 def _describe_lines(source: Source) -> str:
     lines = [line for line in islice(source.lines(), _LINES_SEEN) if line.strip(" \t")]
+    if is_tag_list([line.split() for line in lines]):
+        return f"a list of tags ({', '.join(map(str.strip, lines[:_TAGS_SHOWN]))}, …), and no text"
     for separator, named in _SEPARATORS.items():
         counts = Counter(len(re.split(separator, line.strip(" "))) for line in lines)
         columns, count = counts.most_common(1)[0]

@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_bertcrf.corpora.reading import read_corpus
+from spacy_bertcrf.corpora.reading import UNREAD_FILE, read_corpus
 from spacy_bertcrf.corpora.summary import summarize
 
 
@@ -68,6 +68,27 @@ def test_options_that_do_not_fit_are_refused(write, text, options, error):
 def test_an_empty_file_holds_no_documents(write, text):
     """Else an empty download fails somewhere later."""
     assert read_corpus(write(text)).docs == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "O\nB-PER\nI-PER\nB-LOC\n",
+        "B-LOC\nB-ORG\nB-PER\nI-LOC\nO\n",
+        "X\nO\nB-PER\nI-PER\n[CLS]\n[SEP]\n",
+        "O\t0\nB-PER\t1\nI-PER\t2\n",
+        "0 O\n1 B-PER\n",
+    ],
+)
+def test_a_list_of_tags_beside_a_corpus_has_no_text(tmp_path, labels):
+    """Else every second tag becomes a document, with the next one as its entity."""
+    (tmp_path / "train.txt").write_text("Eve B-PER\nleft O\n", encoding="utf8")
+    (tmp_path / "labels.txt").write_text(labels, encoding="utf8")
+    corpus = read_corpus(tmp_path)
+    assert [doc.text for doc in corpus.docs] == ["Eve left"]
+    assert [(found.kind, found.path.name) for found in corpus.problems] == [
+        (UNREAD_FILE, "labels.txt")
+    ]
 
 
 @pytest.mark.slow

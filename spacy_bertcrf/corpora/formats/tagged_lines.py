@@ -24,7 +24,7 @@ from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.corpora.tagged_tokens import TaggedSentence, is_prefixed, read_tagged
-from spacy_bertcrf.corpora.word_tags import are_tags
+from spacy_bertcrf.corpora.word_tags import are_only_tags, are_tags
 
 NO_TAG = "word without a tag"
 LAYOUT = "Layout"
@@ -101,12 +101,16 @@ def find_tagged_words(lines: Iterable[str]) -> Layout | None:
     beside = [sides for line in found if (sides := _beside(line)) is not None]
     if found and len(beside) >= _MOST * len(found):
         tags = Counter(tag for _, of, _ in beside for tag in of)
-        if any(map(is_prefixed, tags)) and are_tags(tags):
+        words = [word for of, _, _ in beside for word in of]
+        if any(map(is_prefixed, tags)) and are_tags(tags) and not are_only_tags(words):
             return Layout("\t")
     below = [(one, of) for one, of in zip(found[::2], found[1::2], strict=False)]
     if len(found) > 1 and sum(map(_is_below, below)) >= _MOST * len(below):
         tags = Counter(tag for _, of in below for tag in of.split())
-        if any(map(is_prefixed, tags)) and are_tags(tags):
+        words = [word for one, _ in below for word in one.split()]
+        # A list of tags is no words and tags in turn.
+        are_sentences = len(words) > len(below) and not are_only_tags(words)
+        if any(map(is_prefixed, tags)) and are_tags(tags) and are_sentences:
             return Layout("\n")
     words = [word for line in found for word in _INTENT.sub("", line).split()]
     # Columns of one word and tag, a line each, have no sentence of words.

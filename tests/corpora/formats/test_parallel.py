@@ -48,9 +48,10 @@ def test_lines_that_do_not_agree(read_path, folder):
     assert export.annotated[-3:] == [True, False, False]
 
 
-def test_tags_without_their_words_are_said_to_be(read_path, folder):
-    """Else the user hears that a file of tags is plain text."""
-    path = folder(target__txt=TAGS)
+@pytest.mark.parametrize("tags", [TAGS, "O B-PER\nB-PER O\nO O\n", "O O B-LOC\n\nO B-PER\nO O\n"])
+def test_tags_without_their_words_are_said_to_be(read_path, folder, tags):
+    """Else the user hears that a file of tags is plain text, or gets documents of tags."""
+    path = folder(target__txt=tags)
     with pytest.raises(ValueError, match=r"tags without their words.*source for target"):
         read_path(path / "target.txt")
 
