@@ -9,7 +9,7 @@ from wasabi import msg
 from spacy_bertcrf.corpora.description import describe
 from spacy_bertcrf.corpora.detection import Choice, weigh
 from spacy_bertcrf.corpora.entities import NESTED, OVERLAP, TWO_LABELS
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, POSSIBLE
+from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, OTHERWISE, POSSIBLE
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.reading import CorpusReader
@@ -18,7 +18,13 @@ from spacy_bertcrf.corpora.summary import CorpusSummary
 
 PLACES_SHOWN = 3
 
-_STRENGTHS = {AGAINST: "against", POSSIBLE: "possible", LIKELY: "likely", CERTAIN: "certain"}
+_STRENGTHS = {
+    AGAINST: "against",
+    OTHERWISE: "if no other is",
+    POSSIBLE: "possible",
+    LIKELY: "likely",
+    CERTAIN: "certain",
+}
 
 
 def print_explanations(sources: Sequence[Source], options: Options) -> None:

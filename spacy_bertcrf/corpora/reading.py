@@ -25,7 +25,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.prefixed_labels import have_letters, join_words
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
-from spacy_bertcrf.corpora.sources import Source, find_sources
+from spacy_bertcrf.corpora.sources import Source, files_in, find_sources
 from spacy_bertcrf.tagging.repair import check_scheme
 
 UNREAD_FILE = "file that no format reads"
@@ -264,7 +264,16 @@ def sources_of(
                 f"The folder {folder} may be a corpus of {len(found)} formats. Name the right one: "
                 f"--format {names}."
             )
-        return list(found[0][1]) if found else None
+        if not found:
+            return None
+        of, files = found[0]
+        if format != "auto" or folder in files:
+            return list(files)
+        read = set(files)
+        others = [path for path in files_in(folder) if path not in read and not of.is_beside(path)]
+        mains = ((path, main_file(path)) for path in others)
+        rest = [path for path, main in mains if main not in read and not main.is_dir()]
+        return [*files, *rest]
 
     def main_file(path: Path) -> Path:
         return next((file for format in asked if (file := format.main_file(path))), path)

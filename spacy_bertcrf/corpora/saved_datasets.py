@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spacy_bertcrf.corpora.sources import files_in
+
 TABLES = (".parquet", ".pq", ".arrow", ".feather")
 
 _STATE = "state.json"
@@ -37,9 +39,14 @@ def data_files(folder: Path) -> Sequence[Path] | None:
         return [file for split in splits for file in _of_state(split)]
     if (folder / _STATE).is_file():
         return _of_state(folder)
-    files = [path for path in sorted(folder.rglob("*")) if _is_visible(path, folder)]
-    tables = [path for path in files if path.suffix.lower() in TABLES and not _is_beside(path)]
-    return tables if tables and all(map(_is_beside, set(files) - set(tables))) else None
+    files = files_in(folder)
+    tables = [path for path in files if path.suffix.lower() in TABLES and not is_beside(path)]
+    return tables if tables and all(map(is_beside, set(files) - set(tables))) else None
+
+
+def is_beside(path: Path) -> bool:
+    """Whether a file beside data is none, by its name."""
+    return _BESIDE.fullmatch(path.name) is not None
 
 
 def folder_of(path: Path) -> Path | None:
@@ -88,12 +95,3 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path} is no JSON: {error}") from None
     return found if isinstance(found, dict) else {}
-
-
-def _is_visible(path: Path, folder: Path) -> bool:
-    parts = path.relative_to(folder).parts
-    return path.is_file() and not any(part.startswith(".") for part in parts)
-
-
-def _is_beside(path: Path) -> bool:
-    return _BESIDE.fullmatch(path.name) is not None

@@ -186,7 +186,7 @@ def find_sources(
         paths = _expand(Path(given))
         for path in paths:
             main = path if path.is_dir() else main_file(path)
-            files = (of_folder(main) or _files(main)) if main.is_dir() else [main]
+            files = (of_folder(main) or files_in(main)) if main.is_dir() else [main]
             if not files:
                 raise ValueError(f"The folder {path} holds no file.")
             for file in files:
@@ -198,6 +198,16 @@ def find_sources(
     return list(found.values())
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files in a folder and below it, in the order of their names, but for hidden ones."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def _expand(given: Path) -> list[Path]:
     if given.exists():
         return [given]
@@ -207,12 +217,3 @@ def _expand(given: Path) -> list[Path]:
     if glob.has_magic(str(given)):
         raise ValueError(f"No file matches {given}. Check the pattern and the working directory.")
     raise ValueError(f"There is no file {given}. Check the path and the working directory.")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )

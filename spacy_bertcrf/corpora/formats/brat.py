@@ -17,12 +17,19 @@ from pathlib import Path
 
 from spacy_bertcrf.corpora.counting import Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.brat_writer import write_brat
-from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format, Writer
+from spacy_bertcrf.corpora.formats.format import (
+    AGAINST,
+    CERTAIN,
+    OTHERWISE,
+    Evidence,
+    Format,
+    Writer,
+)
 from spacy_bertcrf.corpora.json_values import BAD_LINE
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
-from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.sources import Source, files_in
 
 NO_TEXT = "annotation without its text"
 NOT_ANNOTATED = "Texts without .ann"
@@ -45,6 +52,7 @@ _NAMES = {
     "*": "equivalences",
     "#": "notes",
 }
+_SETTINGS = re.compile(r"(annotation|visual|tools|kb_shortcuts)\.conf")
 _LINES_SEEN = 200
 
 
@@ -65,8 +73,8 @@ class Brat(Format):
     def recognise(self, source: Source, options: Options) -> Evidence | None:
         """By its name and its T lines; a text by the annotation that lies beside others."""
         if source.suffix == ".txt" and not source.is_named:
-            among = self.files(source.path.parent)
-            return Evidence("a text among others that have .ann", CERTAIN) if among else None
+            among = any(map(_has_text, source.path.parent.iterdir()))
+            return Evidence("a text among others that have .ann", OTHERWISE) if among else None
         if source.suffix not in SUFFIXES or not source.is_text:
             return None
         if not _text_of(source.path).is_file():
@@ -100,17 +108,24 @@ class Brat(Format):
 
     def files(self, folder: Path) -> Sequence[Path] | None:
         """The annotations in a folder and below it, and the texts that have none."""
-        found = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix in SUFFIXES and path.with_suffix(".txt").is_file()
-        )
+        files = files_in(folder)
+        found = [path for path in files if _has_text(path)]
         if not found:
             return None
         annotated = {path.with_suffix("") for path in found}
-        texts = {path for of in found for path in of.parent.glob("*.txt")}
-        bare = [path for path in texts if path.with_suffix("") not in annotated]
+        folders = {path.parent for path in found}
+        bare = [
+            path
+            for path in files
+            if path.suffix == ".txt"
+            and path.parent in folders
+            and path.with_suffix("") not in annotated
+        ]
         return sorted([*_first_of_each(found), *bare])
+
+    def is_beside(self, path: Path) -> bool:
+        """The settings of brat's pages."""
+        return bool(_SETTINGS.fullmatch(path.name))
 
     def main_file(self, path: Path) -> Path | None:
         """Of a text the annotation beside it, which has the lines that problems name."""
@@ -180,6 +195,10 @@ def _first_of_each(paths: Sequence[Path]) -> list[Path]:
 def _is_brat(path: Path) -> bool:
     evidence = Brat().recognise(Source(path), Options())
     return evidence is not None and evidence.strength > AGAINST
+
+
+def _has_text(path: Path) -> bool:
+    return path.suffix in SUFFIXES and _text_of(path).is_file()
 
 
 def _text_of(annotation: Path) -> Path:

@@ -14,9 +14,10 @@ from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.corpora.writing import AnnotatedText
 
 AGAINST = 0
-POSSIBLE = 1
-LIKELY = 2
-CERTAIN = 3
+OTHERWISE = 1
+POSSIBLE = 2
+LIKELY = 3
+CERTAIN = 4
 
 Writer = Callable[[Iterable[AnnotatedText], Path, Options, ProblemLog], None]
 
@@ -26,8 +27,8 @@ class Evidence(NamedTuple):
 
     what: a sentence's part that is printed: "every line has 'text' and 'label' triples".
     strength: CERTAIN where no other format looks so; LIKELY where it is most probably this one;
-        POSSIBLE where anything of its kind could look so; AGAINST where it is not this one, which
-        `--explain` shows.
+        POSSIBLE where anything of its kind could look so; OTHERWISE where it is this one if it is
+        no other; AGAINST where it is not this one, which `--explain` shows.
     settings: what was deduced and is printed, by its name: {"tag scheme": "BIO"}.
     is_close: whether a file is nearly of this format: where none fits, the error says so.
     """
@@ -90,5 +91,10 @@ class Format:
 
     def files(self, folder: Path) -> Sequence[Path] | None:
         """The files of a folder that are a corpus in this format, or the folder itself; None if it
-        shows no sign of it, and then each file is looked at by itself."""
+        shows no sign of it. Each other file is looked at by itself."""
         return None
+
+    def is_beside(self, path: Path) -> bool:
+        """Whether a file in the folder of such a corpus is known to hold no texts: settings, what a
+        program keeps for itself."""
+        return False

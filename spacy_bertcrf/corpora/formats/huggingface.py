@@ -32,7 +32,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.row_layout import find_row_layout
-from spacy_bertcrf.corpora.saved_datasets import data_files, folder_of, split_of
+from spacy_bertcrf.corpora.saved_datasets import data_files, folder_of, is_beside, split_of
 from spacy_bertcrf.corpora.sources import Source
 from spacy_bertcrf.corpora.token_rows import read_rows
 
@@ -98,6 +98,10 @@ class HuggingFace(Format):
         """The data files of a saved data set, of all its splits; or the tables of a folder with
         nothing else in it but descriptions."""
         return data_files(folder)
+
+    def is_beside(self, path: Path) -> bool:
+        """Descriptions, and what `map` has kept."""
+        return is_beside(path)
 
     def main_file(self, path: Path) -> Path | None:
         """Of the descriptions that `save_to_disk` writes, the folder."""

@@ -19,7 +19,7 @@ from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
-from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.sources import Source, files_in
 from spacy_bertcrf.corpora.tagged_tokens import TaggedSentence, is_prefixed, read_tagged
 from spacy_bertcrf.corpora.word_tags import are_tags
 
@@ -81,15 +81,8 @@ class Parallel(Format):
         return None
 
     def files(self, folder: Path) -> Sequence[Path] | None:
-        """All files of a folder but those of tags, if there is one with its tags."""
-        files = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.is_file()
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        )
-        tags = {beside for path in files if (beside := _tags_beside(path, "utf8")) is not None}
-        return [path for path in files if path not in tags] if tags else None
+        """The files of words that have their tags beside them."""
+        return [path for path in files_in(folder) if _tags_beside(path, "utf8")] or None
 
 
 def _sentences(source: Source, tags: Source, problems: ProblemLog) -> Iterator[TaggedSentence]:

@@ -7,7 +7,7 @@ from spacy_bertcrf.corpora.entities import NESTED
 from spacy_bertcrf.corpora.formats.brat import LEFT_OUT, NOT_ANNOTATED, TRIGGERS
 from spacy_bertcrf.corpora.json_values import BAD_LINE
 from spacy_bertcrf.corpora.offsets import OTHER_SURFACE
-from spacy_bertcrf.corpora.reading import CorpusReader
+from spacy_bertcrf.corpora.reading import UNREAD_FILE, CorpusReader
 
 ANNA = "T1\tPER 0 4\tAnna\n"
 
@@ -41,6 +41,39 @@ def test_a_folder(read_path, folder):
     assert export.format == "brat"
     assert export.entities == [[("Anna", "PER"), ("Bob", "PER")], [("Bonn", "LOC")]]
     assert export.problems == []
+
+
+def test_what_else_a_folder_holds(read_path, folder):
+    """Else one text with an .ann makes everything beside it vanish: other corpora, annotation whose
+    text is missing, notes."""
+    path = folder(
+        a_txt="Anna",
+        a_ann=ANNA,
+        train_conll="Eve B-PER\nleft O\n",
+        more__x_jsonl='{"text": "Al left.", "label": [[0, 2, "PER"]]}\n',
+        more__train_txt="Bob B-PER\nleft O\n",
+        lost_ann=ANNA,
+        README_md="Nothing to read\n",
+        annotation_conf="[entities]\nPER\n",
+    )
+    (path / ".hidden.txt").write_text("Eve B-PER\n")
+    export = read_path(path)
+    assert sorted(export.format.split(", ")) == ["brat", "columns", "doccano"]
+    assert sorted(doc.text for doc in export.docs) == ["Al left.", "Anna", "Bob left", "Eve left"]
+    assert all(export.entities)
+    assert [(found.kind, found.path.name) for found in export.corpus.problems] == [
+        (UNREAD_FILE, "README.md"),
+        (UNREAD_FILE, "lost.ann"),
+    ]
+
+
+def test_columns_among_texts(read_path, folder):
+    """Else a column file beside someone's .ann is a text without entities."""
+    path = folder(a_txt="Anna", a_ann=ANNA, b_txt="It rains.", train_txt="Eve B-PER\nleft O\n")
+    export = read_path(path)
+    assert sorted(doc.text for doc in export.docs) == ["Anna", "Eve left", "It rains."]
+    assert export.notes[NOT_ANNOTATED] == "1"
+    assert len(read_path(path, format="brat").docs) == 3
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.ann", "*"])

@@ -38,6 +38,7 @@ def test_either_file_or_their_folder_is_named(read_path, folder, words, tags):
     whole = read_path(path)
     assert whole.entities == [ANNA, []]
     assert whole.problems == [("file that no format reads", 0)]
+    assert read_path(path, format="parallel").problems == []
 
 
 def test_lines_that_do_not_agree(read_path, folder):
