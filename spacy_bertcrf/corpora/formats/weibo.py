@@ -1,11 +1,17 @@
-"""Columns of characters with their places behind them: ``科0``, ``技1``, as in Weibo NER's second
-edition (He and Sun, 2017). Characters may be digits: ``310`` after ``19`` is 3 at place 10."""
+"""Columns of characters with their places behind them, as in Weibo NER's second edition (He and
+Sun, 2017).
+
+Places count within a word, ``科0``, ``技1``, ``全0``, or within the sentence, ``科0``, ``技1``,
+``全2``. Characters may be digits: ``310`` after ``19`` is 3 at place 10, and ``20`` 2 at place 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from spacy_bertcrf.corpora.column_table import split_columns
 from spacy_bertcrf.corpora.formats.columns import Columns
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence
 from spacy_bertcrf.corpora.json_values import looks_like_json
@@ -19,6 +25,8 @@ NO_PLACE = "character without its place"
 _SEEN = 3000
 _MOST = 0.9
 _FEW = 3
+# A character is more than one code point where marks, or what joins emoji, are behind it.
+_ONE = re.compile(r"\S(?:[^\w\s]|[\u0300-\u036f])*")
 
 
 class Weibo(Columns):
@@ -34,35 +42,50 @@ class Weibo(Columns):
         return None
 
     def recognise(self, source: Source, options: Options) -> Evidence | None:
-        """By first columns that end with the place in the sentence."""
+        """By first columns of characters that end with their place."""
         if looks_like_json(source):
             return None
-        tokens = placed = at = 0
+        sentences: list[list[str]] = [[]]
         for line in islice(source.lines(), _SEEN):
-            token = line.split("\t")[0].split(" ")[0]
-            tokens += bool(token)
-            placed += bool(token) and _character(token, at) is not None
-            at = at + 1 if token else 0
-        if tokens < _FEW or placed < _MOST * tokens:
+            if columns := split_columns(line):
+                sentences[-1].append(columns[0])
+            elif sentences[-1]:
+                sentences.append([])
+        found = [char for tokens in sentences for char in _characters(tokens)]
+        single = [char for char in found if char is not None and _ONE.fullmatch(char)]
+        # Round numbers end with 0 too.
+        letters = sum(not char.isdecimal() for char in single)
+        if len(found) < _FEW or len(single) < _MOST * len(found) or 2 * letters < len(found):
             return Evidence("no characters with their places behind them", AGAINST)
-        return Evidence("each token ends with its place in the sentence, from 0", CERTAIN)
+        what = "each token ends with its character's place in the word or sentence, from 0"
+        return Evidence(what, CERTAIN)
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """As columns, without the places."""
         for record in super().read(source, options, problems):
             tokens = list(record.tokens or ())
-            for at, token in enumerate(tokens):
-                character = _character(token, at)
+            for at, character in enumerate(_characters(tokens)):
                 if character is None:
                     line = record.lines[at] if record.lines else record.line
-                    problems.add(NO_PLACE, line, f"{token!r}, expected {at} behind it: kept so")
+                    what = f"{tokens[at]!r}, expected 0 or the next number behind it: kept so"
+                    problems.add(NO_PLACE, line, what)
                 else:
                     tokens[at] = character
             record.tokens = tokens
             yield record
 
 
-def _character(token: str, at: int) -> str | None:
-    """The token without its place, if that is behind it."""
-    place = str(at)
-    return token.removesuffix(place) if token.endswith(place) and len(token) > len(place) else None
+def _characters(tokens: Sequence[str]) -> list[str | None]:
+    """The characters of a sentence without their places, each of which is 0 or one more than that
+    before; None for a token without one."""
+    found: list[str | None] = []
+    place = -1
+    for token in tokens:
+        # Of 310 behind place 9 the character is 3, not 31.
+        fitting = [
+            (token.removesuffix(str(at)), at) for at in (place + 1, 0) if token.endswith(str(at))
+        ]
+        fitting = [(character, at) for character, at in fitting if character]
+        character, place = min(fitting, key=lambda of: len(of[0]), default=(None, place + 1))
+        found.append(character)
+    return found
