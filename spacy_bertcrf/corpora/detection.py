@@ -11,6 +11,10 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.sources import Source
 
 
+class NearlyFits(ValueError):
+    """No format fits a file, and what keeps it from one is known."""
+
+
 class Choice(NamedTuple):
     """A format, and what speaks for it."""
 
@@ -33,17 +37,19 @@ def weigh(source: Source, options: Options) -> list[Choice]:
 def choose(source: Source, options: Options) -> Choice:
     """Decide for the format whose evidence is strongest.
 
-    Raises ValueError, with what the file holds and the choices, if no format fits it, or two as
-    well as each other; also if its bytes are in another encoding.
+    Raises ValueError, with what the file holds and the choices, if no format fits it, which is
+    NearlyFits if one nearly does, or two as well as each other; also if its bytes are in another
+    encoding.
     """
     if source.is_text:
         source.text  # noqa: B018  # an encoding that does not fit is the first thing to mend
     seen = weigh(source, options)
     fit = [choice for choice in seen if choice.evidence.strength > AGAINST]
     if not fit:
-        asked = [c for c in seen if c.evidence.is_close or options.given() & c.format.options]
+        close = [c for c in seen if c.evidence.is_close]
+        asked = [c for c in seen if c in close or options.given() & c.format.options]
         reasons = "".join(f" {c.format.name}: {c.evidence.what}." for c in asked)
-        raise ValueError(
+        raise (NearlyFits if close else ValueError)(
             f"{source.path} is {describe(source)}: no format fits it.{reasons} Name one with "
             f"--format: {', '.join(all_formats())}. --explain shows what speaks against each."
         )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_bertcrf.corpora.detection import choose
+from spacy_bertcrf.corpora.detection import NearlyFits, choose
 from spacy_bertcrf.corpora.documents import DocMaker, with_all_categories
 from spacy_bertcrf.corpora.formats import all_formats, get_format
 from spacy_bertcrf.corpora.formats.format import Format
@@ -145,7 +145,8 @@ class CorpusReader:
             if len(self.sources) > 1:
                 source.release()
         if not chosen:
-            raise unread[0]
+            # Of a folder's files, what is to be mended in one, rather than what another is not.
+            raise max(unread, key=lambda error: isinstance(error, NearlyFits))
         for (name, what), count in why.items():
             files = f"{count:,} files: " if count > 1 else ""
             self.evidence.append(f"{name}: {files}{what}")

@@ -53,6 +53,8 @@ class Parallel(Format):
         beside = _tags_beside(source.path, source.encoding)
         if beside is not None:
             return Evidence(f"{beside.name} beside it has a tag for each of its words", CERTAIN)
+        if fault := _fault_of(source.path, source.encoding):
+            return Evidence(fault, AGAINST, is_close=True)
         if _has_only_tags(list(islice(source.lines(), _SEEN))):
             what = (
                 "lines of tags without their words. Put the file of the words beside it, under "
@@ -62,8 +64,11 @@ class Parallel(Format):
         return None
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
-        """One record a line. Raises ValueError if there is no file of tags for it."""
+        """One record a line. Raises ValueError if there is no file of tags for it, or it has
+        another number of lines."""
         beside = _tags_beside(source.path, source.encoding)
+        if beside is None and (fault := _fault_of(source.path, source.encoding)):
+            raise ValueError(f"{source.path}: {fault}.")
         if beside is None:
             raise ValueError(
                 f"{source.path}: no file beside it has a tag for each of its words. Expected such "
@@ -117,24 +122,52 @@ def _partners(path: Path, pairs: Sequence[tuple[str, str]], at: int) -> Iterator
 
 def _tags_beside(path: Path, encoding: str) -> Path | None:
     partners = list(_partners(path, _PAIRS, 0))
-    return next((other for other in partners if _belong(path, other, encoding)), None)
+    return next((other for other in partners if _compare(path, other, encoding) == ""), None)
+
+
+def _fault_of(path: Path, encoding: str) -> str | None:
+    """Why the lines of a file and of that which its name tells do not belong together; None if
+    there is none, or if they do."""
+    pairs = [
+        *((path, other) for other in _partners(path, _PAIRS, 0)),
+        *((other, path) for other in _partners(path, _PAIRS, 1)),
+    ]
+    return next((fault for pair in pairs if (fault := _compare(*pair, encoding))), None)
 
 
 @lru_cache(maxsize=64)
-def _belong(path: Path, other: Path, encoding: str) -> bool:
-    """Whether the lines of the other file are tags of this one's words."""
+def _compare(path: Path, other: Path, encoding: str) -> str | None:
+    """Hold the lines of words against those of the other file: None if these are no tags, or the
+    words are tags too; else what is wrong, which is empty if each line is that of its number."""
     found = [Source(path, encoding), Source(other, encoding)]
     try:
         if any(of.path.stat().st_size > _LARGEST or not of.is_text for of in found):
-            return False
+            return None
         words, tags = (list(islice(of.lines(), _SEEN)) for of in found)
+        if not _has_only_tags(tags) or _has_only_tags(words):
+            return None
+        sizes = [[len(line.split()) for line in of.lines()] for of in found]
     except (OSError, ValueError):
-        return False
-    if not _has_only_tags(tags) or _has_only_tags(words):
-        return False
-    pairs = [pair for pair in zip(words, tags, strict=False) if any(map(str.strip, pair))]
-    agree = sum(len(one.split()) == len(of.split()) for one, of in pairs)
-    return bool(pairs) and agree >= _MOST * len(pairs)
+        return None
+    counts = [len(of) for of in sizes]
+    filled = [max((at for at, size in enumerate(of, start=1) if size), default=0) for of in sizes]
+    pairs = enumerate(zip(*sizes, strict=False), start=1)
+    apart = next((at for at, (one, of) in pairs if one != of), min(counts) + 1)
+    # Blank lines at the end move nothing.
+    if counts[0] != counts[1] and filled[0] != filled[1]:
+        return (
+            f"{path.name} has {filled[0]:,} lines and {other.name} {filled[1]:,}, so that tags "
+            "would be of other sentences. Mend the one with a line too many or too few; line "
+            f"{apart:,} is the first with another number of words than tags"
+        )
+    seen = [pair for pair in zip(*(of[:_SEEN] for of in sizes), strict=False) if any(pair)]
+    agree = sum(one == of for one, of in seen)
+    if agree < _MOST * len(seen):
+        return (
+            f"of the first {len(seen)} lines of {path.name} only {agree} have as many words as "
+            f"{other.name} has tags, line {apart} not"
+        )
+    return "" if seen else None
 
 
 def _has_only_tags(lines: Sequence[str]) -> bool:

@@ -43,10 +43,43 @@ def test_either_file_or_their_folder_is_named(read_path, folder, words, tags):
 
 def test_lines_that_do_not_agree(read_path, folder):
     """Else all tags behind the missing one move by a word, or by a line."""
-    path = folder(seq__in=WORDS * 20 + "Anna came\nBonn\n", seq__out=TAGS * 20 + "B-PER\n")
+    path = folder(seq__in=WORDS * 20 + "Anna came\nBonn\n", seq__out=TAGS * 20 + "B-PER\n\n")
     export = read_path(path / "seq.in")
     assert export.problems == [("not as many tags as words", line) for line in (41, 42)]
     assert export.annotated[-3:] == [True, False, False]
+
+
+@pytest.mark.parametrize("names", [("seq__in", "seq__out"), ("sentences__txt", "tags__txt")])
+@pytest.mark.parametrize(
+    ("words", "tags", "count"),
+    [
+        ("no tags here\n" + WORDS * 20, TAGS * 20, "41 lines and {} 40"),
+        (WORDS * 20 + "one more\n", TAGS * 20, "41 lines and {} 40"),
+        (WORDS * 9 + "it rained\n" + WORDS * 9, TAGS * 18, "37 lines and {} 36"),
+        (WORDS * 20, "O O\n" + TAGS * 20, "40 lines and {} 41"),
+        (WORDS * 20, TAGS * 20 + "\n\nO O\n", "40 lines and {} 43"),
+    ],
+)
+def test_a_line_too_many(read_path, folder, names, words, tags, count):
+    """Else from there on each sentence has the tags of another."""
+    path = folder(**dict(zip(names, (words, tags), strict=True)), intent="fly\nrain\n")
+    of_words, of_tags = (path / name.replace("__", ".") for name in names)
+    said = f"{of_words.name} has {count.format(of_tags.name)}"
+    for inputs in (path, of_words, of_tags):
+        with pytest.raises(ValueError, match=said):
+            read_path(inputs)
+    with pytest.raises(ValueError, match=said):
+        read_path(of_words, format="parallel")
+    (path / "train.conll").write_text("Eve B-PER\nleft O\n")
+    export = read_path(path)
+    assert [doc.text for doc in export.docs] == ["Eve left"]
+    assert len(export.problems) == 3
+
+
+def test_blank_lines_at_the_end(read_path, folder):
+    """Else an editor that adds one spoils the pair."""
+    path = folder(seq__in=WORDS + "\n\n", seq__out=TAGS)
+    assert read_path(path).entities == [ANNA, []]
 
 
 @pytest.mark.parametrize("tags", [TAGS, "O B-PER\nB-PER O\nO O\n", "O O B-LOC\n\nO B-PER\nO O\n"])
