@@ -27,13 +27,12 @@ _NAMES = frozenset(
     """PER PERSON PERS ORG ORGANIZATION ORGANISATION LOC LOCATION GPE GEO FAC FACILITY MISC PRO PROD
     PRODUCT EVENT EVENTS DATE TIME WORK TITLE""".split()  # noqa: SIM905  # words
 )
-_KEY_AND_VALUE = re.compile(r"#+ *[\w.:-]+ = |# +[\w.:-]+ *=|# (newdoc|newpar)\b")
-_TAG = re.compile(r"O|[BIESMLU]-.+", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _FEW = 0.5
 _NEARLY_ALL = 0.9
 _FEWEST_NUMBERS = 5
 _FEWEST_TAGS = 5
+_FEWEST_HEADINGS = 3
 # Of so many tokens without a break between them nobody has made sentences.
 _LONGEST_ALONE = 3000
 _LONGEST_SENTENCE = 1000
@@ -58,6 +57,7 @@ class Layout(NamedTuple):
     has_breaks: whether sentences are parted in them.
     remarks: what speaks for it, for the user to read.
     inner_at: further columns of tags, whose entities lie in those of the first.
+    has_headings: whether most sentences have a line before them that is one cell and begins with #.
     """
 
     width: int
@@ -72,6 +72,7 @@ class Layout(NamedTuple):
     has_breaks: bool = True
     remarks: tuple[str, ...] = ()
     inner_at: tuple[int, ...] = ()
+    has_headings: bool = False
 
     def fits(self, columns: Sequence[str]) -> bool:
         """Whether a line has this many columns, but for empty ones behind them."""
@@ -116,12 +117,6 @@ class Layout(NamedTuple):
             inside = tag.isdecimal() and int(tag) < len(self.names)
             tag = self.names[int(tag)] if inside else tag
         return self.style.canonical(tag, self.label)
-
-    def is_comment(self, columns: Sequence[str], line: str) -> bool:
-        """Whether a line before a sentence, that begins with #, is a comment."""
-        if not self.fits(columns) or _KEY_AND_VALUE.match(line):
-            return True
-        return self.style.position != "nowhere" and not _TAG.fullmatch(self.tag(columns))
 
 
 def has_only_tags(lines: Iterable[str]) -> bool:
@@ -180,6 +175,7 @@ def find_layout(lines: Iterable[str], options: Options) -> Layout | None:
         table.size < max(_LONGEST_ALONE, _LONGEST_SENTENCE * len(table.sentences)),
         (*of_tokens, *remarks),
         inner_at,
+        table.n_headings >= _FEWEST_HEADINGS and 2 * table.n_headings > len(table.sentences),
     )
     tags = (level for rows in table.sentences for level in levels(map(layout.tags, rows)))
     scheme = check_scheme(options.scheme) if options.scheme else detect_scheme(tags)

@@ -51,6 +51,7 @@ class Table:
             sentences, every = [hashes] if hashes else [], hashes
         self.n_lines = len(every)
         self.width = _width(every)
+        self.n_headings = sum(len(row) == 1 for row in hashes) if self.width > 1 else 0
         self.has_header = bool(every) and _is_header(every[0])
         if self.has_header:
             sentences[0] = sentences[0][1:]

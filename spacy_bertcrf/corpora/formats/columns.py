@@ -8,9 +8,10 @@ them are tokens and tags, and how tags are written, is found out by what they ho
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
+from spacy_bertcrf.corpora.column_comments import is_comment, is_untagged_hashtag
 from spacy_bertcrf.corpora.column_layout import (
     CHUNKS,
     Layout,
@@ -34,6 +35,7 @@ from spacy_bertcrf.tagging.tag_style import NumberedTags, TagStyle, look_like_ta
 WRONG_COLUMNS = "wrong number of columns"
 PHRASES = "labels of phrases"
 NO_BREAKS = "no blank lines between sentences"
+HEADINGS = "Lines of one word that begin with #, read as headings"
 MARKUP = "Lines of markup or rules, read as breaks"
 LABEL_LIKE_TAG = "label that looks like a tag"
 MOSTLY_REPAIRED = "reading that explains the file badly"
@@ -160,7 +162,8 @@ def read_sentences(
     space before some tool stripped it, and becomes one again. ``-DOCSTART-`` lines part texts, and
     so does ``# newdoc``; lines that are one element, such as ``<s>``, part sentences. Where nothing
     does, they end with a full stop that is outside. Lines that begin with # before a sentence are
-    comments if they have no tag, or are ``# key = value``.
+    comments as `is_comment` tells them; a hashtag without a tag is a heading if nothing but a blank
+    line follows, or most sentences have one, and else a token that lost its tag.
 
     lines: the lines of the file.
     layout: its columns.
@@ -173,7 +176,7 @@ def read_sentences(
     tags: list[tuple[str, ...]] = []
     first, has_header = 0, layout.has_header
     follows = text_begun = False
-    for number, line in enumerate(lines, start=1):
+    for number, (line, after) in enumerate(pairwise(chain(lines, [""])), start=1):
         row = rows.get(line)
         if row is None:
             row = _row(line, layout)
@@ -193,9 +196,14 @@ def read_sentences(
             if has_header:
                 has_header = False
                 continue
-            if line.startswith("#") and layout.is_comment(split_columns(line), line):
-                text_begun = text_begun and not line.startswith(_NEW_DOCUMENT)
-                continue
+            if line.startswith("#"):
+                columns = split_columns(line)
+                is_last = layout.has_headings or not after.strip(" \t")
+                is_heading = is_last and is_untagged_hashtag(layout, columns, line)
+                problems.count(HEADINGS, int(is_heading))
+                if is_heading or is_comment(layout, columns, line):
+                    text_begun = text_begun and not line.startswith(_NEW_DOCUMENT)
+                    continue
             first, follows = number, text_begun
         if fault:
             problems.add(*fault[:1], number, fault[1])

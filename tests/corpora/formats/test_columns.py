@@ -159,6 +159,44 @@ def test_comments_before_a_sentence_are_no_tokens():
     assert not problems
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("#Brexit\tB-EVENT\tx", "#MeToo"), ("#Brexit\tO\tx", "#MeToo\tB EVENT"), ("#\tO\tx", "#x")],
+)
+def test_a_hashtag_before_a_sentence_is_a_token(first, second):
+    """Else it vanishes with its entity where another token would be reported."""
+    text = f"Anna\tB-PER\nmet\tO\nBob\tB-PER\n\n{first}\nwins\tO\n\n{second}\nrocks\tO\n"
+    docs, problems = read(text, lang="en")
+    tokens = [line.split("\t")[0] for line in (first, second)]
+    assert [doc.text for doc in docs[1:]] == [f"{tokens[0]} wins", f"{tokens[1]} rocks"]
+    assert [doc[0].ent_iob_ for doc in docs[1:]] == ["", ""]
+    assert [line for _, line in problems] == [5, 8]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        *("# id 123", "# text = Anna B-PER", "#begin document (a/b); part 000", "#end document"),
+        *("## klue-ner-v1_train_00000-nsmc\t<안나:PS>는", "###MEDLINE:97218353\n", "#Text: Anna O"),
+        *("#doc1\n", "# hipe2022:language = O", "# id f0\tdomain=en", "#\thttp://a.b [2009]"),
+    ],
+)
+@pytest.mark.parametrize("row", ["{}\t{}", "{} {}", "{} x y {}"])
+def test_comments_are_no_hashtags(comment, row):
+    """Else ids and sentences become tokens of every text."""
+    sentence = "\n".join((row.format("Anna", "B-PER"), row.format("met", "O"))) + "\n\n"
+    docs, problems = read(f"{comment}\n{sentence}" * 2, lang="en")
+    assert [doc.text for doc in docs] == ["Anna met"] * 2
+    assert not problems
+
+
+def test_headings_of_one_word():
+    """Else the number of each sentence is its first token."""
+    docs, problems = read("".join(f"#s{at}\nAnna B-PER\nmet O\n\n" for at in range(4)), lang="en")
+    assert [doc.text for doc in docs] == ["Anna met"] * 4
+    assert not problems
+
+
 def test_an_entity_over_a_sentence_break_is_cut_and_reported():
     """Else a wrong sentence break goes unseen."""
     docs, problems = read("a\tB-A\n\nb\tI-A\n\nc\tO\n\n-DOCSTART-\tO\n\nd\tB-A\n")
