@@ -26,6 +26,7 @@ from spacy_bertcrf.corpora.prefixed_labels import have_letters, join_words
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source, files_in, find_sources
+from spacy_bertcrf.corpora.spacing import with_own_spaces
 from spacy_bertcrf.tagging.repair import check_scheme
 
 UNREAD_FILE = "file that no format reads"
@@ -194,9 +195,10 @@ class CorpusReader:
             if source.other_encoding is not None:
                 what = f"{source.other_encoding}, for the bytes are no UTF-8 (--encoding to change)"
                 log.note(ENCODING, what)
-        for record in format.read(source, self.options, log):
-            if well_formed(record, log, self._keep_empty):
-                yield record, log
+        records = format.read(source, self.options, log)
+        formed = (record for record in records if well_formed(record, log, self._keep_empty))
+        for record in with_own_spaces(formed):
+            yield record, log
         source.release()
 
     def _with_language(self) -> tuple[Iterator[Located], str]:

@@ -61,16 +61,20 @@ class Inline(Format):
         barred = _barred(source)
         seen: Counter[Marks] = Counter()
         labels: dict[Marks, Counter[str | None]] = {}
-        lines = wrapped = 0
+        in_comments: Counter[Marks] = Counter()
+        lines = wrapped = hashes = 0
         for line in islice(source.lines(), _SEEN):
             lines += bool(line.strip())
             wrapped += bool(_WRAPPED.fullmatch(line))
+            is_hash = line.startswith("#")
+            hashes += is_hash
             for kind in KINDS:
                 if kind in barred:
                     continue
                 matches = [m for m in kind.entity.finditer(line) if label_of(m) is not None]
                 if matches:
                     seen[kind] += 1
+                    in_comments[kind] += is_hash
                     labels.setdefault(kind, Counter()).update(map(label_of, matches))
         if not seen:
             return Evidence("no entities marked between the words", AGAINST)
@@ -78,6 +82,8 @@ class Inline(Format):
         shown = ", ".join(label or "no label" for label, _ in labels[kind].most_common(5))
         if kind.is_markup and lines >= _FEW and wrapped > _MOST_WRAPPED * lines:
             return Evidence(f"nearly every line is one element ({shown} in it): XML", AGAINST)
+        if in_comments[kind] == count and hashes < lines:
+            return Evidence(f"marks ({shown}) in comments alone", AGAINST)
         if 10 * count < lines or len(labels[kind]) > labels[kind].total() // 2 + 3:
             return Evidence(f"marks ({shown}) in few lines, or of many labels", AGAINST)
         return Evidence(

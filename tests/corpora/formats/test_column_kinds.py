@@ -187,3 +187,38 @@ def test_hipe(read):
     assert export.docs[0].text == "Anna, "
     assert "NE-FINE-LIT" in export.notes["Other columns of tags, not read"]
     assert export.problems == []
+
+
+KLUE = """## klue-ner-v1_train_00000-nsmc\t<안나:PS>는 <로마:LC>에
+안\tB-PS
+나\tI-PS
+는\tO
+ \tO
+로\tB-LC
+마\tI-LC
+에\tO
+
+## klue-ner-v1_train_00001-nsmc\t네네
+네\tO
+네\tO
+"""
+
+
+@pytest.mark.parametrize("lang", [None, "xx"])
+def test_characters_with_the_spaces_among_them(read, lang):
+    """Else Korean has a space between any two characters, or a comment is the corpus."""
+    export = read(KLUE, name="klue-ner.tsv", lang=lang)
+    assert export.format == "columns"
+    assert [doc.text for doc in export.docs] == ["안나는 로마에", "네네"]
+    assert export.entities == [[("안나", "PS"), ("로마", "LC")], []]
+    assert export.problems == []
+    rows = [{"tokens": [*"안나는 로마에"], "ner_tags": ["B-PS", "I-PS", *"OOOOO"]}]
+    assert read(*rows, lang=lang).docs[0].text == "안나는 로마에"
+
+
+def test_a_space_among_words(read):
+    """Else one token that is a space takes all others out of the text."""
+    words = ["Anna", "went", "to", "Rome", "and", "slept", "there"]
+    text = "".join(f"{word}\tO\n" for word in words)
+    export = read(f"Anna\tB-PER\n \tO\nmet\tO\n\n{text}", lang="en")
+    assert [doc.text for doc in export.docs] == ["Anna met", " ".join(words)]
