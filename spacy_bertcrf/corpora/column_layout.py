@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from spacy_bertcrf.corpora.clean_tags import clean_tag
 from spacy_bertcrf.corpora.column_table import Table, is_element, is_rule, split_columns
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.tagged_tokens import is_outside
@@ -105,8 +106,8 @@ class Layout(NamedTuple):
     def tags(self, columns: Sequence[str]) -> tuple[str, ...]:
         """The tags of a line that fits, as `read_tags` reads them: several where entities overlap,
         else one."""
-        written = tags_of(columns[self.tag_at])
-        further = [columns[at] for at in self.inner_at] + [*columns[self.width :]]
+        written = tags_of(clean_tag(columns[self.tag_at]))
+        further = [clean_tag(columns[at]) for at in self.inner_at] + [*columns[self.width :]]
         inner = [tag for cell in further for tag in tags_of(cell) if tag and not is_outside(tag)]
         if inner:
             written = [*(tag for tag in written if not is_outside(tag)), *inner]

@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
+from spacy_bertcrf.corpora.clean_tags import clean_tag
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.tagging.tag_levels import each_tag
 
 DOCUMENT_START = "-DOCSTART-"
+# AIDA's have the number and title of the document behind it.
+_DOCUMENT_START = re.compile(r"-DOCSTART-(\s*\(.*)?", re.IGNORECASE)
 _HEADER = frozenset(
     """token tokens word words form text lemma pos id index # sentence sentence_id
     tag tags label labels ner ner_tag ner_tags bio iob entity""".split()  # noqa: SIM905
@@ -26,6 +29,11 @@ def split_columns(line: str) -> list[str]:
     if "\t" in line:
         return [column.strip(" ") or column for column in line.split("\t")]
     return re.split(" +", line.rstrip(" "))
+
+
+def is_document_start(cell: str) -> bool:
+    """Whether a cell is the mark before a document."""
+    return cell.startswith("-") and _DOCUMENT_START.fullmatch(cell) is not None
 
 
 def is_element(line: str) -> bool:
@@ -74,7 +82,7 @@ class Table:
 
     def tags(self, at: int) -> Counter[str]:
         """How often a column holds each tag, numbers turned into their names."""
-        found = each_tag(Counter(row[at] for rows in self.sentences for row in rows))
+        found = each_tag(Counter(clean_tag(row[at]) for rows in self.sentences for row in rows))
         names = self._options.labels
         if names is None:
             return found
@@ -95,7 +103,7 @@ def _sentences(lines: Iterable[str]) -> tuple[list[list[list[str]]], list[list[s
         columns = split_columns(line)
         is_markup = is_element(line)
         n_markup += is_markup
-        if not columns or DOCUMENT_START in columns or is_markup:
+        if not columns or any(map(is_document_start, columns)) or is_markup:
             if sentences[-1]:
                 sentences.append([])
         elif line.startswith("#") and not sentences[-1]:

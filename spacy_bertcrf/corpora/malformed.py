@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from spacy_bertcrf.corpora.clean_tags import UNSEEN, clean_label
 from spacy_bertcrf.corpora.json_values import BAD_LINE
 from spacy_bertcrf.corpora.offsets import name
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -20,7 +21,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def well_formed(record: Record, problems: ProblemLog, keep_empty: bool = False) -> bool:
     """Check the types of a record's values; take out entities that are none, note each, and mark
-    the places of their surfaces as missing. Empty tokens become spaces.
+    the places of their surfaces as missing. Labels lose what nobody sees in them. Empty tokens
+    become spaces.
 
     record: the record, changed in place.
     problems: log to add to.
@@ -41,7 +43,8 @@ def well_formed(record: Record, problems: ProblemLog, keep_empty: bool = False) 
         problems.add(BAD_LINE, record.line, "half a surrogate pair in the text; left out")
         return False
     if record.entities:
-        record.entities = [m for m in record.entities if _is_entity(m, record, problems)]
+        formed = (m for m in record.entities if _is_entity(m, record, problems))
+        record.entities = [_with_clean_label(m, record, problems) for m in formed]
     if record.rejected or record.doubtful:
         record.rejected = [m for m in record.rejected if _fault(m) is None]
         record.doubtful = [m for m in record.doubtful if _fault(m) is None]
@@ -59,6 +62,14 @@ def _is_entity(mention: Mention, record: Record, problems: ProblemLog) -> bool:
     if text is not None and isinstance(surface, str) and surface:
         record.missing += [match.span() for match in re.finditer(re.escape(surface), text)]
     return False
+
+
+def _with_clean_label(mention: Mention, record: Record, problems: ProblemLog) -> Mention:
+    label = clean_label(mention.label)
+    if label == mention.label:
+        return mention
+    problems.add(UNSEEN, mention.line or record.line, f"{mention.label!r} is read as {label!r}")
+    return mention._replace(label=label)
 
 
 def _fault(mention: Mention) -> str | None:

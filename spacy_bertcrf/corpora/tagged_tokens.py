@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
+from spacy_bertcrf.corpora.clean_tags import UNSEEN, clean_tag
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
@@ -124,7 +125,12 @@ def _record(
     spans = sorted(chain.from_iterable(r.spans for r in readings), key=lambda span: span.start)
     missing = sorted({token for reading in readings for token in reading.missing})
     repairs = sorted(chain.from_iterable(r.repairs for r in readings))
-    for token, kind, what in repairs:
+    unseen = [
+        (at, UNSEEN, f"{tag!r} is read as {cleaned!r}")
+        for at, tag in enumerate(sentence.tags)
+        if tag and (cleaned := clean_tag(tag)) != tag.strip()
+    ]
+    for token, kind, what in [*unseen, *repairs]:
         line = sentence.lines[token] if sentence.lines else sentence.line
         where = "" if sentence.lines else f"token {token + 1}, {sentence.tokens[token]!r}: "
         problems.add(kind, line, where + what)
@@ -142,4 +148,4 @@ def _record(
 
 
 def _stripped(sentence: TaggedSentence) -> list[str]:
-    return [(tag or "").strip() for tag in sentence.tags]
+    return [clean_tag(tag) if tag else "" for tag in sentence.tags]

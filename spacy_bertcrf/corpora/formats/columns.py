@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
+from spacy_bertcrf.corpora.clean_tags import UNSEEN, clean_tag
 from spacy_bertcrf.corpora.column_comments import is_comment, is_untagged_hashtag
 from spacy_bertcrf.corpora.column_layout import (
     CHUNKS,
@@ -19,7 +20,7 @@ from spacy_bertcrf.corpora.column_layout import (
     find_layout,
     has_only_tags,
 )
-from spacy_bertcrf.corpora.column_table import DOCUMENT_START, split_columns
+from spacy_bertcrf.corpora.column_table import is_document_start, split_columns
 from spacy_bertcrf.corpora.formats.columns_writer import write_columns
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.json_values import looks_like_json
@@ -239,17 +240,25 @@ def _row(line: str, layout: Layout) -> _Row:
     if not columns:
         return _Row(None)
     at = layout.token_at
-    if DOCUMENT_START in (columns[0], *columns[at : at + 1]):
+    if any(map(is_document_start, (columns[0], *columns[at : at + 1]))):
         return _Row(None, parts_texts=True)
     if layout.is_markup(columns, line):
         return _Row(None, is_markup=True)
     if layout.fits(columns) or layout.has_more_tags(columns):
         token = columns[at]
-        fault = None if token else (EMPTY_TOKEN, AS_SPACE)
+        fault = _fault(token, columns[layout.tag_at])
         return _Row(token or " ", layout.tags(columns), fault)
     token = columns[at] if at < len(columns) else columns[0]
     what = f"{len(columns)} instead of {layout.width}: {token!r} is left without annotation"
     return _Row(token or " ", (), (WRONG_COLUMNS, what))
+
+
+def _fault(token: str, tag: str) -> tuple[str, str] | None:
+    """What is wrong in a line that has as many columns as others."""
+    if not token:
+        return EMPTY_TOKEN, AS_SPACE
+    cleaned = clean_tag(tag)
+    return None if cleaned == tag else (UNSEEN, f"{tag!r} is read as {cleaned!r}")
 
 
 class _Counts:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from spacy_bertcrf.corpora.column_table import DOCUMENT_START, split_columns
+from spacy_bertcrf.corpora.column_table import is_document_start, split_columns
 from spacy_bertcrf.corpora.entities import without_overlaps
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -64,7 +64,7 @@ def _line(token: str, tag: str, number: int, problems: ProblemLog) -> str:
     held = token
     if split_columns(f"{token}\t{tag}") != [token, tag] or any(end in token for end in "\r\n"):
         held = "_".join(token.split()) or " "
-    if token == DOCUMENT_START:
+    if is_document_start(token):
         held = token.strip("-")
     if held != token:
         problems.add(CHANGED_TOKEN, number, f"{token!r} is written as {held!r}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-from spacy_bertcrf.corpora.column_table import DOCUMENT_START
+from spacy_bertcrf.corpora.column_table import is_document_start
 from spacy_bertcrf.corpora.delimited import TableRow, read_table
 from spacy_bertcrf.corpora.formats.columns import ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
@@ -173,7 +173,7 @@ def _whole_rows(
         if cells and is_comment(cells):
             problems.count(COMMENTS)
             continue
-        is_break = layout.token < len(cells) and cells[layout.token] == DOCUMENT_START
+        is_break = layout.token < len(cells) and is_document_start(cells[layout.token])
         if is_break or not any(cell.strip() for cell in cells):
             yield TableRow(line, [])
             continue

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import ClassVar, NamedTuple
 
+from spacy_bertcrf.corpora.clean_tags import clean_tag
 from spacy_bertcrf.corpora.formats.format import AGAINST, LIKELY, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
@@ -169,7 +170,7 @@ def detect_layout(lines: Sequence[str]) -> str | None:
     # As many different labels as texts are in a file of a few lines alone; then length decides.
     kinds = [(len(set(side)), median(map(len, side))) for side in sides]
     at_text = 0 if kinds[0] >= kinds[1] else 1
-    tags = [[bool(_TAG.fullmatch(value.strip())) for value in side] for side in sides]
+    tags = [[bool(_TAG.fullmatch(clean_tag(value))) for value in side] for side in sides]
     if any(tags[1 - at_text]) or all(tags[at_text]) or _are_tags(sides[1 - at_text]):
         return None
     if any(all(value.lstrip()[:1] in ("[", "{") for value in side) for side in sides):

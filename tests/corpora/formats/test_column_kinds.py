@@ -2,6 +2,9 @@
 
 import pytest
 
+from spacy_bertcrf.corpora.clean_tags import UNSEEN
+from spacy_bertcrf.corpora.joining import Joining
+
 ANNA = [("Anna Lee", "PER"), ("Bonn", "LOC")]
 
 
@@ -222,3 +225,38 @@ def test_a_space_among_words(read):
     text = "".join(f"{word}\tO\n" for word in words)
     export = read(f"Anna\tB-PER\n \tO\nmet\tO\n\n{text}", lang="en")
     assert [doc.text for doc in export.docs] == ["Anna met", " ".join(words)]
+
+
+@pytest.mark.parametrize("mark", ["-DOCSTART- (1 EU)\tO", "-docstart- -x- o o", "-DocStart-\tO"])
+def test_marks_of_documents(read, mark):
+    """Else the number of a document is a text of its own, and documents are joined."""
+    row = "{}\t{}\n" if "\t" in mark else "{} x x {}\n"
+    text = f"{mark}\n\n{row.format('EU', 'B-ORG')}{row.format('says', 'O')}\n"
+    export = read(text * 2, joining=Joining(documents=True))
+    assert [doc.text for doc in export.docs] == ["EU says"] * 2
+    assert export.problems == []
+
+
+@pytest.mark.parametrize(
+    "tag", ["B-PER\u200b", "B- PER", "B -PER\u00a0", "B-P\u200bER", "\u2060B-PER"]
+)
+def test_what_nobody_sees_in_a_tag(read, tag):
+    """Else two labels look the same, and each has half of the entities."""
+    rows = [("Anna", "B-PER"), ("Lee", "I-PER"), ("saw", "O\u2060"), ("Bob", tag), ("Lee", "I-PER")]
+    export = read("".join(f"{word}\t{of}\n" for word, of in rows), lang="en")
+    people = [[("Anna Lee", "PER"), ("Bob Lee", "PER")]]
+    assert export.entities == people
+    assert export.problems == [(UNSEEN, 3), (UNSEEN, 4)]
+    words, tags = zip(*rows, strict=True)
+    if " " in tag:
+        return
+    export = read({"tokens": words, "ner_tags": tags})
+    assert export.entities == people
+    assert [kind for kind, _ in export.problems] == [UNSEEN] * 2
+
+
+def test_what_nobody_sees_in_a_label(read):
+    """Else an entity of a text has another label than all its like."""
+    export = read({"text": "Anna saw Bob.", "label": [[0, 4, "PER"], [9, 12, "PER\u200b "]]})
+    assert export.entities == [[("Anna", "PER"), ("Bob", "PER")]]
+    assert export.problems == [(UNSEEN, 1)]
