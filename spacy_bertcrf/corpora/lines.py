@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from pathlib import Path
+
+from spacy_bertcrf.corpora.encoding_choices import encodings_of
 
 MARK = "\ufeff"
 
@@ -26,7 +29,12 @@ _FREQUENT = frozenset(
 _MOST = 0.9
 _NEARLY_ALL = 0.97
 _FEW = 0.3
+_MANY = 0.8
+_SOME = 0.03
 _ENOUGH_HAN = 20
+# What Latin-1 makes of ő and ű; õ before e is Portuguese. And letters of languages that have both.
+_LIKE_HUNGARIAN = re.compile("[ÕÛõû](?!e)")
+_NOT_HUNGARIAN = "ãâêàèçîôäÃÂÊÀÈÇÎÔÄ"
 
 
 def read_lines(path: Path, encoding: str = "utf8") -> list[str]:
@@ -85,11 +93,7 @@ def sure_encoding(data: bytes) -> str | None:
     likely = _likely_encoding(data)
     if likely == "gb18030":
         return likely if high >= _ENOUGH_HAN else None
-    if likely not in ("latin-1", "cp1252"):
-        return None
-    letters = re.findall(r"[^\x00-\x7f]", data.decode(likely))
-    known = sum(bool(_WESTERN.match(letter)) for letter in letters)
-    return likely if known >= _NEARLY_ALL * len(letters) else None
+    return likely if likely in ("latin-1", "cp1252") else None
 
 
 def utf_16_mark(data: bytes) -> bool:
@@ -101,11 +105,14 @@ def _why_not(path: Path, data: bytes, encoding: str, position: int) -> str:
     line = len(re.findall(rb"\r\n|\r|\n", data[:position])) + 1
     found = data[position : position + 1].hex().upper() or "end of file"
     likely = _likely_encoding(data)
-    mend = (
-        f"The whole file can be read with --encoding {likely}."
-        if likely
-        else "Name its encoding with --encoding, e.g. --encoding gb18030 for GBK, or mend the byte."
-    )
+    if likely:
+        mend = f"The whole file can be read with --encoding {likely}."
+    elif _is_mostly_utf_8(data):
+        mend = "Nearly all of the file is utf8: mend that byte."
+    else:
+        choices = encodings_of(data, position)
+        named = f" Which it is in is not known; it may be {', '.join(choices)}." if choices else ""
+        mend = f"Name its encoding with --encoding, or mend the byte.{named}"
     return f"{path}:{line}: byte {position} (0x{found}) is not {encoding}. {mend}"
 
 
@@ -147,8 +154,24 @@ def _is_common(char: str) -> bool:
 
 
 def _is_western(data: bytes, encoding: str) -> bool:
-    """Whether an encoding reads the bytes without control characters."""
-    return _decodes(data, encoding) and not re.search("[\x80-\x9f]", data.decode(encoding))
+    """Whether an encoding reads the bytes as letters of Western European languages, without control
+    characters. It reads Hungarian in bytes of its own so too, "Győr" as "Gyõr"."""
+    if not _decodes(data, encoding):
+        return False
+    text = data.decode(encoding)
+    letters = Counter(char for char in text if not char.isascii())
+    known = sum(count for letter, count in letters.items() if _WESTERN.match(letter))
+    if known < _NEARLY_ALL * letters.total() or re.search("[\x80-\x9f]", text):
+        return False
+    hungarian = len(_LIKE_HUNGARIAN.findall(text))
+    others = sum(letters[letter] for letter in _NOT_HUNGARIAN)
+    return hungarian < _SOME * letters.total() or 4 * others > hungarian
+
+
+def _is_mostly_utf_8(data: bytes) -> bool:
+    """Whether most bytes beyond ASCII are characters of UTF-8."""
+    high = len(re.findall(rb"[\x80-\xff]", data))
+    return sum(map(len, _UTF_8_CHAR.findall(data))) >= _MANY * high
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -62,6 +62,14 @@ def test_the_encoding_that_is_advised_gives_the_text(tmp_path, text, encoding, a
         assert "\n".join(read_lines(path, advised)) + "\n" == text
 
 
+def test_one_byte_among_utf_8(tmp_path):
+    """Else whoever follows the advice turns every umlaut of the file into two letters."""
+    path = tmp_path / "corpus.txt"
+    path.write_bytes("Müller grüßt Köln\n".encode() * 3 + b"K\xf6ln\n")
+    with pytest.raises(ValueError, match=r":4: byte 67 .* Nearly all of the file is utf8"):
+        read_lines(path)
+
+
 @pytest.mark.parametrize("encoding", ["no-such", "hex"])
 def test_an_encoding_that_does_not_exist_is_refused(tmp_path, encoding):
     """Else a typo in --encoding ends in a traceback."""

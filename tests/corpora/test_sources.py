@@ -34,6 +34,8 @@ def test_a_packed_file_is_read_as_what_is_in_it(tmp_path, pack):
         (GERMAN.replace("„", '"'), "latin-1", "latin-1"),
         (GERMAN, "cp1252", "cp1252"),
         ("José\tB-PER\nañadió\tO\n¿\tO\n", "latin-1", "latin-1"),
+        ("Võru\tB-LOC\nnäide\tO\nüks\tO\njõgi\tO\näär\tO\n", "latin-1", "latin-1"),
+        ("Où\tO\nsûr\tO\nBesançon\tB-LOC\nprès\tO\n", "latin-1", "latin-1"),
     ],
 )
 def test_bytes_that_leave_no_doubt_are_read_and_told(tmp_path, text, encoding, found):
@@ -51,6 +53,10 @@ def test_bytes_that_leave_no_doubt_are_read_and_told(tmp_path, text, encoding, f
         ("Łódź\tB-LOC\nleży\tO\nbłąd\tO\n", "cp1250"),
         ("příklad\tO\nžluťoučký\tO\nČeše\tB-LOC\n", "cp1250"),
         ("İstanbul\tB-LOC\nışık\tO\nğ\tO\n", "cp1254"),
+        ("Győr\tB-LOC\nszűk\tO\nútjain\tO\nvéget\tO\n", "iso8859-2"),
+        ("Timişoara\tB-LOC\nmulţumesc\tO\n", "iso8859-2"),
+        ("張\tB-PER\n三\tI-PER\n台\tB-LOC\n灣\tI-LOC\n", "big5"),
+        ("김\tB-PER\n철\tI-PER\n서\tB-LOC\n울\tI-LOC\n", "cp949"),
         ("Москва\tB-LOC\nстолица\tO\n", "cp1251"),
         ("中\tB-LOC\n", "gbk"),
         ("東京\tB-LOC\nは首都です\tO\n" * 9, "shift-jis"),
@@ -58,11 +64,18 @@ def test_bytes_that_leave_no_doubt_are_read_and_told(tmp_path, text, encoding, f
     ],
 )
 def test_bytes_that_are_in_doubt_are_asked_for(tmp_path, text, encoding):
-    """Else a reader that guesses makes other letters of the text, and trains on them."""
+    """Else a reader that guesses makes other letters of the text, and trains on them; or advises
+    whoever has another encoding to do so."""
     path = tmp_path / "corpus.txt"
     path.write_bytes(text.encode(encoding))
-    with pytest.raises(ValueError, match="is not utf8"):
+    with pytest.raises(ValueError, match="is not utf8") as error:
         read_corpus(path)
+    said = str(error.value)
+    if encoding == "gbk":
+        return
+    assert "can be read with" not in said
+    assert encoding.replace("-", "_") in said.replace("-", "_")
+    assert text.split()[0] in said
 
 
 @pytest.mark.parametrize("text", [GERMAN, HAN, "„naïve“ café façade"])
