@@ -12,6 +12,7 @@ from spacy_bertcrf.corpora.json_places import places
 from spacy_bertcrf.corpora.json_values import looks_like_json, read_values, sample
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.unread_bytes import describe_bytes, why_no_text
 from spacy_bertcrf.corpora.word_tags import is_tag_list
 
 _LINES_SEEN = 1000
@@ -23,11 +24,6 @@ _TAGS_SHOWN = 3
 # A key whose value is the name of a file, and such names.
 _KEY_OF_FILE = re.compile(r"(?i).*(location|uri|url|ref|file|path|filename|document)")
 _FILE = re.compile(r"(?i)(s3|gs|https?|file)://\S.*|.*\.(txt|html?|pdf|xml)")
-_MAGIC = {
-    b"PK\x03\x04": "a zip archive",
-    b"SQLite": "an SQLite database",
-    b"%PDF": "a PDF",
-}
 # What other programs read, and this one does not.
 _KNOWN = {
     r'^c="[^"\n]*" \d+:\d+ \d+:\d+\|\|t="': "i2b2's concepts (.con), which name lines and words "
@@ -50,11 +46,11 @@ def describe(source: Source) -> str:
     table = kind_of_table(source)
     if table is not None:
         return _describe_table(source, table)
-    magic = next((what for mark, what in _MAGIC.items() if source.head.startswith(mark)), None)
-    if magic:
-        return magic
+    known_bytes = describe_bytes(source)
+    if known_bytes is not None:
+        return known_bytes
     if not source.is_text:
-        return "a file that is no text"
+        return why_no_text(source)
     start = source.text[:2000].lstrip()
     if not start:
         return "an empty file"

@@ -72,7 +72,8 @@ class XmlTexts(Format):
         try:
             root = parse_xml(source.text, source.path)
         except ValueError as err:
-            return Evidence(str(err), AGAINST)
+            is_xml = source.suffix == ".xml" or source.text.lstrip().startswith("<?xml")
+            return Evidence(str(err).rstrip("."), AGAINST, is_close=is_xml)
         if root.name.lower() == "html" or is_bioc(root):
             return Evidence("HTML" if root.name.lower() == "html" else "BioC", AGAINST)
         beside = list(_find_annotated(root))
