@@ -22,6 +22,7 @@ from spacy_bertcrf.cli.convert_report import (
     warn_of_unlearnable,
 )
 from spacy_bertcrf.cli.progress import counting, working
+from spacy_bertcrf.corpora.corpus_files import sources_of
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.documents import with_all_categories
 from spacy_bertcrf.corpora.formats import all_formats
@@ -30,7 +31,7 @@ from spacy_bertcrf.corpora.joining import Joining
 from spacy_bertcrf.corpora.lines import read_lines
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.packing import PackedDocs
-from spacy_bertcrf.corpora.reading import CorpusReader, sources_of
+from spacy_bertcrf.corpora.reading import CorpusReader
 from spacy_bertcrf.corpora.split import deal_folds, parse_split, split_docs
 from spacy_bertcrf.corpora.summary import summarize
 from spacy_bertcrf.tagging.repair import FILE_SCHEMES

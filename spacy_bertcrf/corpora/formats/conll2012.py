@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from spacy_bertcrf.corpora.formats.columns import WRONG_COLUMNS
+from spacy_bertcrf.corpora.column_sentences import WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from spacy_bertcrf.corpora.column_sentences import ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.column_table import is_document_start
 from spacy_bertcrf.corpora.delimited import TableRow, read_table
-from spacy_bertcrf.corpora.formats.columns import ENDS, WRONG_COLUMNS
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.malformed import AS_SPACE, EMPTY_TOKEN

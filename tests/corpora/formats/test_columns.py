@@ -5,8 +5,8 @@ import spacy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from spacy_bertcrf.corpora.column_sentences import WRONG_COLUMNS
 from spacy_bertcrf.corpora.entities import BLANK, TRIMMED
-from spacy_bertcrf.corpora.formats.columns import WRONG_COLUMNS
 from spacy_bertcrf.corpora.language import guess_language
 from spacy_bertcrf.corpora.malformed import BAD_ENTITY, EMPTY_TOKEN
 from spacy_bertcrf.corpora.reading import read_corpus
