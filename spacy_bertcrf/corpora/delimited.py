@@ -17,6 +17,10 @@ SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 _SAMPLE = 1000
 _SAMPLE_CHARS = 300_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")
+# A quote behind an odd number of backslashes.
+_ESCAPED_QUOTE = re.compile(r"(?<!\\)((?:\\\\)*)\\\"")
+# Programs quote a list or an object, whether or not a separator is in it.
+_QUOTED_VALUE = re.compile(r'"(?:\[.*\]|\{.*\}|\(.*\))"', re.DOTALL)
 
 
 class Dialect(NamedTuple):
@@ -25,14 +29,17 @@ class Dialect(NamedTuple):
     separator: what parts its cells.
     quoted: whether quotes around a cell are no part of it.
     n_columns: the cells of most rows.
+    escaped: whether a quote in a quoted cell is written as \\" (Spark, MySQL), and not as "".
     """
 
     separator: str
     quoted: bool
     n_columns: int
+    escaped: bool = False
 
     def __str__(self) -> str:
-        return f"{self.n_columns} columns apart by {SEPARATORS[self.separator]}"
+        escaped = ', quotes in cells written as \\"' if self.escaped else ""
+        return f"{self.n_columns} columns apart by {SEPARATORS[self.separator]}{escaped}"
 
 
 class TableRow(NamedTuple):
@@ -55,21 +62,27 @@ def find_dialect(source: Source, whole: bool = False) -> Dialect | None:
     if len(text) > _SAMPLE_CHARS:
         head = text[: text.rfind("\n", 0, _SAMPLE_CHARS) + 1]
     found: list[tuple[int, int, Dialect]] = []
+    # The whole text says how its quotes are written: there may be none at its beginning.
+    escaped = {separator for separator in SEPARATORS if _has_escapes(text, separator)}
     for order, separator in enumerate(SEPARATORS):
         if separator in head:
-            dialect, fit = _with_separator(head, separator, _SAMPLE)
+            dialect, fit = _with_separator(head, separator, separator in escaped, _SAMPLE)
             if dialect is not None:
                 found.append((fit, -order, dialect))
     if not found:
         return None
     dialect = max(found)[2]
-    return _with_separator(text, dialect.separator, None)[0] if whole else dialect
+    if not whole:
+        return dialect
+    return _with_separator(text, dialect.separator, dialect.separator in escaped, None)[0]
 
 
 def read_table(source: Source, dialect: Dialect) -> Iterator[TableRow]:
     """Read the rows of a table. Raises ValueError, with the line, if a quoted cell does not end."""
     body = _body(source)
     shift = source.text[: len(source.text) - len(body)].count("\n")
+    if dialect.escaped:
+        body = _doubled(body)
     reader = _reader(body, dialect.separator, dialect.quoted)
     line = 1
     try:
@@ -93,8 +106,12 @@ def _reader(text: str, separator: str, quoted: bool) -> csv._reader:  # type: ig
     return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
 
 
-def _with_separator(text: str, separator: str, limit: int | None) -> tuple[Dialect | None, int]:
+def _with_separator(
+    text: str, separator: str, escaped: bool, limit: int | None
+) -> tuple[Dialect | None, int]:
     """The better of quoted and not, and how many rows then fit."""
+    if escaped:
+        text = _doubled(text)
     quoted = _count(text, separator, True, limit)
     bare = _count(text, separator, False, limit)
     as_quoted = quoted[1] > bare[1] or (
@@ -103,7 +120,31 @@ def _with_separator(text: str, separator: str, limit: int | None) -> tuple[Diale
     n_columns, fit, rows = quoted if as_quoted else bare
     if n_columns < 2 or 2 * fit <= rows:
         return None, 0
-    return Dialect(separator, as_quoted, n_columns), fit
+    return Dialect(separator, as_quoted, n_columns, as_quoted and escaped), fit
+
+
+def _has_escapes(text: str, separator: str) -> bool:
+    """Whether quotes in quoted cells are escaped: then more rows can be read in which each quoted
+    cell ends where its quote does."""
+    if '\\"' not in text:
+        return False
+    return _count_strict(_doubled(text), separator) > _count_strict(text, separator)
+
+
+def _count_strict(text: str, separator: str) -> int:
+    """How many rows there are before one that has more behind the quote that ends a cell."""
+    count = 0
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            count += 1
+    except csv.Error:
+        pass
+    return count
+
+
+def _doubled(text: str) -> str:
+    """Escaped quotes as RFC 4180 has them."""
+    return _ESCAPED_QUOTE.sub(r'\1""', text)
 
 
 def _count(text: str, separator: str, quoted: bool, limit: int | None) -> tuple[int, int, int]:
@@ -129,7 +170,9 @@ def _needs_quotes(text: str, separator: str, limit: int | None) -> bool:
         for cell in cells:
             if cell[:1] != '"':
                 others += not cell.isdecimal()
-            elif len(cell) > 1 and cell.endswith('"') and '""' in cell[1:-1]:
+            elif _QUOTED_VALUE.fullmatch(cell) or (
+                len(cell) > 1 and cell.endswith('"') and '""' in cell[1:-1]
+            ):
                 needed += 1
             else:
                 unneeded += 1

@@ -65,6 +65,12 @@ def is_prefixed(tag: str) -> bool:
     return bool(_PREFIXED.match(tag))
 
 
+def are_tags(text: str) -> bool:
+    """Whether a text is the tags of several tokens: "O O B-PER"."""
+    words = text.split()
+    return len(words) > 1 and all(word == "O" or is_prefixed(word) for word in words)
+
+
 def is_outside(tag: str) -> bool:
     """Whether a tag is one of those that files have for what is of no entity: "O", "OTHER"."""
     return tag.lower() in _OUTSIDE_WORDS

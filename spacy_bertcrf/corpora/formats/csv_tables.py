@@ -46,7 +46,8 @@ class CsvTable(Format):
             layout, header = find_token_columns(source, options)
         except ValueError as err:
             return Evidence(str(err), AGAINST)
-        if not layout.has_header and layout.dialect.separator == "\t" and layout.sentence is None:
+        is_bare = layout.dialect.separator == "\t" and not _is_all_quoted(source)
+        if not layout.has_header and is_bare and layout.sentence is None:
             return Evidence("no row of names above columns apart by tabs", AGAINST)
         if not layout.has_header and layout.dialect.separator == "|" and _has_spaces(source):
             return Evidence("several words between the bars", AGAINST)
@@ -65,6 +66,11 @@ class CsvTable(Format):
             problems.note(OTHER_TAGS, ", ".join(shown))
         rows = islice(read_table(source, layout.dialect), int(layout.has_header), None)
         return read_tagged(_sentences(rows, layout, problems), options, problems)
+
+
+def _is_all_quoted(source: Source) -> bool:
+    lines = [line for line in islice(source.lines(), _SEEN) if line.strip()]
+    return all(line[:1] == line[-1:] == '"' and len(line) > 1 for line in lines)
 
 
 def _has_spaces(source: Source) -> bool:

@@ -1,6 +1,6 @@
 """CSV and other tables with a text a row, and what is annotated in it in another cell.
 
-- tags, one for each word: ``O O B-LOC``, ``O,O,B-LOC``, or a list as pandas writes it,
+- tags, one for each word or character: ``O O B-LOC``, ``O,O,B-LOC``, or a list as pandas writes it,
   ``"['O', 'O', 'B-LOC']"``, beside a text or such a list of words;
 - entities with offsets, in JSON or Python: ``"{'entities': [(0, 4, 'PER')]}"``;
 - one entity a row, with its offsets in cells of their own, and the text again in each;
@@ -35,9 +35,9 @@ from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
-from spacy_bertcrf.corpora.row_layout import find_row_layout
+from spacy_bertcrf.corpora.row_layout import RowLayout, cut_up, find_row_layout
 from spacy_bertcrf.corpora.sources import Source
-from spacy_bertcrf.corpora.tagged_tokens import is_outside, is_prefixed
+from spacy_bertcrf.corpora.tagged_tokens import are_tags, is_outside, is_prefixed
 from spacy_bertcrf.corpora.token_rows import read_rows
 
 WRONG_CELLS = "wrong number of cells"
@@ -98,7 +98,7 @@ class CsvTexts(Format):
 
     def read(self, source: Source, options: Options, problems: ProblemLog) -> Iterator[Record]:
         """One record a text. Raises ValueError if there is no such table."""
-        table = _find_table(source, options)
+        table = _find_table(source, options, whole=True)
         if table is None:
             raise ValueError(
                 f"{source.path}: no table with a text a row. Expected names of columns in the "
@@ -117,8 +117,9 @@ class CsvTexts(Format):
         return read_rows_of_spans(rows, shape, options, problems)
 
 
-def _find_table(source: Source, options: Options) -> _Table | None:
-    dialect = find_dialect(source)
+def _find_table(source: Source, options: Options, whole: bool = False) -> _Table | None:
+    """Find out what is in a table; whole: look at all of it for how its cells are parted."""
+    dialect = find_dialect(source, whole)
     if dialect is None:
         return None
     found = [row for row in islice(read_table(source, dialect), _SEEN) if any(row.cells)]
@@ -134,7 +135,9 @@ def _find_table(source: Source, options: Options) -> _Table | None:
     shown = f"a table of {dialect}, a text a row"
     text = _text_column(rows, names, options)
     layout = find_row_layout(rows)
-    if layout is not None and _count_words(rows, layout.tokens) > _FEWEST_WORDS * len(rows):
+    # Lines of words with their tags behind a tab are a format of their own.
+    is_table = has_header or dialect.separator != "\t" or (layout and layout.cut == "characters")
+    if layout and is_table and _count_tokens(rows, layout) > _FEWEST_WORDS * len(rows):
         what = f"{shown}: {layout}"
         return _Table(dialect, names, "tags", layout.tokens, layout.tags, what, has_header)
     if text is None:
@@ -167,7 +170,7 @@ def _has_offsets_alone(source: Source) -> bool:
 def _names(cells: Sequence[str]) -> list[str] | None:
     """The names of the columns; None if a row is no row of names."""
     names = [cell.strip().lower() for cell in cells]
-    if any(name[:1] in _OPENS for name in names if name):
+    if any(name[:1] in _OPENS for name in names if name) or any(map(are_tags, cells)):
         return None
     filled = [name for name in names if name]
     if len(set(filled)) < len(filled) or not filled or any(len(name) > 40 for name in filled):
@@ -178,14 +181,16 @@ def _names(cells: Sequence[str]) -> list[str] | None:
 
 
 def _names_by_content(rows: Sequence[Sequence[str]]) -> list[str] | None:
-    """Names for a table without a row of them: one column of lists or objects beside texts."""
+    """Names for a table without a row of them: one column of lists, objects or tags beside
+    texts."""
     columns = list(zip(*rows, strict=False))
     lists = [at for at, cells in enumerate(columns) if all(c.lstrip()[:1] in _OPENS for c in cells)]
-    others = [at for at in range(len(columns)) if at not in lists]
-    if len(lists) != 1 or not others:
+    tags = [at for at, cells in enumerate(columns) if all(map(are_tags, cells))]
+    others = [at for at in range(len(columns)) if at not in (*lists, *tags)]
+    if len(lists) + len(tags) != 1 or not others:
         return None
     text = max(others, key=lambda at: sum(map(len, columns[at])))
-    known = {lists[0]: "entities", text: "text"}
+    known = {(lists or tags)[0]: "entities" if lists else "labels", text: "text"}
     return [known.get(at, f"column {at + 1}") for at in range(len(columns))]
 
 
@@ -224,9 +229,8 @@ def _text_column(rows: Sequence[Row], names: Sequence[str], options: Options) ->
     return max(several, key=lambda name: sum(len(row[name]) for row in rows), default=None)
 
 
-def _count_words(rows: Sequence[Row], name: str) -> int:
-    values = (row[name] for row in rows)
-    return sum(len(value.split() if isinstance(value, str) else value) for value in values)
+def _count_tokens(rows: Sequence[Row], layout: RowLayout) -> int:
+    return sum(len(cut_up(row[layout.tokens], layout.cut)) for row in rows)
 
 
 def _offset_columns(rows: Sequence[Row], names: Sequence[str], text: str) -> list[str]:

@@ -20,7 +20,7 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
 from spacy_bertcrf.corpora.sources import Source
-from spacy_bertcrf.corpora.tagged_tokens import is_outside
+from spacy_bertcrf.corpora.tagged_tokens import are_tags, is_outside
 from spacy_bertcrf.tagging.tag_style import find_style
 
 LAYOUTS = ("text-label", "label-text")
@@ -174,6 +174,8 @@ def detect_layout(lines: Sequence[str]) -> str | None:
     if any(tags[1 - at_text]) or all(tags[at_text]) or _are_tags(sides[1 - at_text]):
         return None
     if any(all(value.lstrip()[:1] in ("[", "{") for value in side) for side in sides):
+        return None
+    if any(2 * sum(map(are_tags, side)) > len(side) for side in sides):
         return None
     most = Counter(sides[1 - at_text]).most_common(1)[0][0].strip()
     if is_outside(most) and not most.isdecimal() and kinds[at_text][1] < _LONGEST_TOKEN:

@@ -51,6 +51,14 @@ def test_quotes(read, cell, token):
     assert export.entities == ENTITIES
 
 
+def test_every_cell_in_quotes(read):
+    """Else columns apart by tabs are refused, though a table apart by commas is read."""
+    export = read('"Anna"\t"B-PER"\n"met"\t"O"\n""""\t"O"\n\n"Bo"\t"B-PER"\n', name="a.tsv")
+    assert [[token.text for token in doc] for doc in export.docs] == [["Anna", "met", '"'], ["Bo"]]
+    assert export.entities == [[("Anna", "PER")], [("Bo", "PER")]]
+    assert export.problems == []
+
+
 def test_quotes_that_are_tokens(read):
     """Else in a table apart by tabs, where nothing is quoted, each lone quote swallows lines."""
     text = 'word\ttag\n"\tO\nBob\tB-PER\n\n"\tO\n"Yes"\tO\nAnna\tB-PER\n'

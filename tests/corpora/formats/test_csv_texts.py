@@ -56,6 +56,28 @@ def test_tags_for_each_word(read, names, write_tokens, write_tags, separator):
     assert export.problems == []
 
 
+@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("names", [["text", "labels"], ["id", "text", "bio_anno", "class"], []])
+def test_tags_for_each_character(read, names, separator):
+    """Else a tag is the word of a text that has none between spaces: its entities are lost, or its
+    tags are the text."""
+    rows = []
+    for number, (text, tags) in enumerate(
+        [
+            ("交行14年用过", "B-BANK I-BANK O O O O O"),
+            ("很好, 行", "O O O O O"),
+            ("招行不错", "B-BANK I-BANK O O"),
+            ("还行啊", "O O O"),
+        ]
+    ):
+        cells = {"id": number, "text": text, "class": number % 2}
+        rows.append([cells.get(name, tags) for name in names or ("text", "labels")])
+    export = read(table(*([names] if names else []), *rows, separator=separator), name="data.csv")
+    assert export.format == "csv-texts"
+    assert export.entities == [[("交行", "BANK")], [], [("招行", "BANK")], []]
+    assert export.problems == []
+
+
 @pytest.mark.parametrize(
     "cell",
     [
@@ -85,6 +107,33 @@ def test_a_table_without_names(read):
     export = read(table(*rows, separator="\t"), name="data.tsv")
     assert export.format == "csv-texts"
     assert export.entities == [ANNA, []]
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("n_before", [0, 5000])
+def test_quotes_behind_backslashes(read, separator, n_before):
+    """Else a backslash and a quote are in the text instead of the quote, and all behind them is
+    elsewhere, without a word."""
+    rows = ["He said.,[]"] * n_before
+    spans = "[(0, 4, 'PER'), (19, 22, 'PER')]"
+    rows += [rf'"Anna said \"Hi\", to Bob","{spans}"', r'"Ed \\",[]']
+    rows = [row.replace(",[]", f"{separator}[]").replace('","', f'"{separator}"') for row in rows]
+    export = read("\n".join([f"text{separator}entities", *rows, ""]), name="data.csv")
+    assert export.entities[-2:] == [[("Anna", "PER"), ("Bob", "PER")], []]
+    assert [doc.text for doc in export.docs[-2:]] == ['Anna said "Hi", to Bob', "Ed \\\\"]
+    assert "quotes in cells written as" in export.notes["Columns"]
+    doubled = table(
+        ["text", "entities"], ['Anna "\\"', '[{"start": 0, "end": 4, "label": "X\\"Y"}]']
+    )
+    export = read(doubled)
+    assert export.entities == [[("Anna", 'X"Y')]]
+    assert export.docs[0].text == 'Anna "\\"'
+
+
+def test_a_list_in_quotes_beside_one_without(read):
+    """Else its quotes are part of it, and a table as pandas writes it is refused."""
+    text = f'id,tokens,ner_tags\n0,"{as_array(TOKENS)}",[1 2 0 3]\n'
+    assert read(text, labels=["O", "B-PER", "I-PER", "B-LOC"]).entities == [ANNA]
 
 
 def test_an_entity_a_row(read):
