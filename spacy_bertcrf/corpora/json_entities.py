@@ -4,40 +4,30 @@ in a list, or under their labels, texts or ids."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from spacy_bertcrf.corpora.json_entity_keys import (
+    ENDS,
+    INDICES,
+    LABELS,
+    LENGTHS,
+    OFFSETS,
+    PAIRS,
+    STARTS,
+    SURFACES,
+    TOKEN_ENDS,
+    TOKEN_STARTS,
+    VALUES,
+    Keys,
+    plain,
+)
 from spacy_bertcrf.corpora.json_mentions import whole_number
+from spacy_bertcrf.corpora.json_parallel import entity_rows
 from spacy_bertcrf.corpora.records import Mention
 
-# Keys, as `plain` has them, under which an entity names all its tokens.
-INDICES = ("index", "indices", "tokenindices")
-
-_Keys = Sequence[str]
-
-# Keys without what is no letter or digit, in small letters; those that say most of all first.
-STARTS: _Keys = """startchar charstart startoffset offsetstart characteroffsetbegin beginoffset
-offsetbegin charbegin startpos startposition startidx startindex start begin beginidx beginindex
-beginpos spanstart entitystart posstart from s 开始位置 起始位置 开始""".split()  # noqa: SIM905
-ENDS: _Keys = """endchar charend endoffset offsetend characteroffsetend endpos endposition endidx
-endindex end stop spanend entityend posend finish to e 结束位置 终止位置 结束""".split()  # noqa: SIM905
-_TOKEN_STARTS: _Keys = ["tokenstart", "starttoken", "starttokenidx", "starttok", "tokstart"]
-_TOKEN_ENDS: _Keys = ["tokenend", "endtoken", "endtokenidx", "endtok", "tokend"]
-_LENGTHS: _Keys = ["length", "len", "regionlength"]
-_OFFSETS: _Keys = ["offset", "regionoffset", *STARTS]
-_PAIRS: _Keys = """offsets offset span spans pos position positions indices index idx range charspan
-tokenspan location locations interval startend entitypos 位置""".split()  # noqa: SIM905
-LABELS: _Keys = """label entitytype entitylabel labeltype entitygroup entityclass type tag tagname
-category displayname extractorname slotname labels categoryname tagtype class nertag nerlabel ner
-obj entitycategory class classname annotationtype semantictype types tags title entity slot
-alias key name value 类型 标签 实体类型""".split()  # noqa: SIM905
-SURFACES: _Keys = """text surface mention surfaceform word entitytext entityname entitymention
-spantext textspan mentiontext phrase span token coveredtext content string entity 实体 实体名称
-文本""".split()  # noqa: SIM905
-# What these hold is often not what stands in the text, but what is meant by it.
-VALUES: _Keys = ["value", "name", "body", "term"]
-_INSIDE: _Keys = """location position span data value offsets range textsegment textextraction
+_INSIDE: Keys = """location position span data value offsets range textsegment textextraction
 infons points point loc textlocation node""".split()  # noqa: SIM905
 _PAIR_TEXT = re.compile(r"\D{0,2}(\d+)\D{1,3}(\d+)\D{0,2}")
 _DEEPEST = 3
@@ -50,30 +40,27 @@ class Named(NamedTuple):
     surface: str
 
 
-def plain(key: str) -> str:
-    """A key in small letters, without what is no letter or digit: "startOffset" and "start_offset"
-    are one."""
-    return "".join(filter(str.isalnum, key.lower()))
-
-
 def entities_in(
     value: Any, text: str | None = None, in_tokens: bool = False, label: str | None = None
 ) -> Iterator[Mention | Named]:
     """The entities of a text, whatever holds them.
 
-    value: what is under the key of the entities: a list, or an object whose keys are labels, texts
-        or ids.
+    value: what is under the key of the entities: a list, an object whose keys are labels, texts or
+        ids, or one with a list for each part of them.
     text: the text, which tells surfaces from labels.
     in_tokens: whether offsets count tokens, where an entity has both kinds.
     label: the label of entities that have none of their own.
 
     Returns each entity; what is none, as one that will be reported.
     """
-    if isinstance(value, dict):
+    rows = entity_rows(value)
+    if isinstance(value, dict) and rows is None:
         for key, inner in value.items():
             yield from _under(key, inner, text, in_tokens, label)
         return
-    for one in value if isinstance(value, list) else [value]:
+    if rows is None:
+        rows = value if isinstance(value, list) else [value]
+    for one in rows:
         # DocRED has the mentions of one entity in a list.
         is_cluster = isinstance(one, list) and one and all(isinstance(of, dict) for of in one)
         for mention in one if is_cluster else [one]:
@@ -154,11 +141,13 @@ def _of_object(
     label_key, labels = _labels_of(flat)
     surface = _surface_of(flat, label_key, text)
     offsets = _offsets_of(value, in_tokens)
+    if surface is None and offsets is not None and len(offsets[2]) > 1:
+        surface = _of_pieces(flat, len(offsets[2]))
     for name in labels or [label]:
         if offsets is not None:
             start, end, pieces = offsets
             yield Mention(start, end, name, surface, pieces=pieces if len(pieces) > 1 else ())
-        elif name and not flat.keys() & {*STARTS, *ENDS, *_PAIRS}:
+        elif name and not flat.keys() & {*STARTS, *ENDS, *PAIRS}:
             yield Named(name, surface or "")
         else:
             yield Mention(_any(flat, STARTS), _any(flat, ENDS), name, surface)
@@ -193,7 +182,7 @@ def _surface_of(flat: dict[str, Any], label_key: str | None, text: str | None) -
         of = flat.get(key)
         if isinstance(of, list) and len(of) == 1:
             of = of[0]
-        is_place = key in _PAIRS and isinstance(of, str) and _PAIR_TEXT.fullmatch(of)
+        is_place = key in PAIRS and isinstance(of, str) and _PAIR_TEXT.fullmatch(of)
         if key != label_key and isinstance(of, str) and of and not is_place:
             return of
     for key in VALUES:
@@ -206,12 +195,19 @@ def _surface_of(flat: dict[str, Any], label_key: str | None, text: str | None) -
     return next((of["text"] for of in inner if isinstance(of.get("text"), str)), None)
 
 
+def _of_pieces(flat: dict[str, Any], count: int) -> str | None:
+    """The surfaces of an entity's pieces, put together."""
+    found = (flat[key] for key in SURFACES if isinstance(flat.get(key), list))
+    lists = (of for of in found if len(of) == count and all(isinstance(one, str) for one in of))
+    return next((" ".join(of) for of in lists), None)
+
+
 def _offsets_of(
     value: dict[str, Any], in_tokens: bool, depth: int = 1
 ) -> tuple[int, int, tuple[tuple[int, int], ...]] | None:
     """Start, end and pieces; None if an object has no two numbers for them."""
     flat = {plain(key): of for key, of in value.items()}
-    ways = [(_TOKEN_STARTS, _TOKEN_ENDS)] if in_tokens else []
+    ways = [(TOKEN_STARTS, TOKEN_ENDS)] if in_tokens else []
     for starts, ends in [*ways, (STARTS, ENDS)]:
         start, end = _number(flat, starts), _number(flat, ends)
         if start is not None and end is not None:
@@ -219,16 +215,17 @@ def _offsets_of(
         if end is not None and "displayname" in flat:
             # Google's JSON has no key for what is 0.
             return 0, end, ()
-    start, length = _number(flat, _OFFSETS), _number(flat, _LENGTHS)
+    start, length = _number(flat, OFFSETS), _number(flat, LENGTHS)
     if start is not None and length is not None:
         return start, start + length, ()
-    for key in _PAIRS:
+    for key in PAIRS:
         pieces = _pieces(flat.get(key), in_tokens, depth)
         if in_tokens and (not pieces or key in INDICES):
             pieces = _runs(flat.get(key))
         if pieces:
             return pieces[0][0], pieces[-1][1], pieces
     inner = [of for key in _INSIDE for of in _objects(flat.get(key))]
+    inner += [of for key, of in flat.items() if isinstance(of, dict) and key not in _INSIDE]
     if depth < _DEEPEST:
         found = [_offsets_of(of, in_tokens, depth + 1) for of in inner]
         return next((one for one in found if one is not None), None)
@@ -298,9 +295,9 @@ def _is_there(surface: str, text: str, start: int) -> int:
     return 2 if surface in near else int(surface in text)
 
 
-def _number(flat: dict[str, Any], keys: _Keys) -> int | None:
+def _number(flat: dict[str, Any], keys: Keys) -> int | None:
     return next((n for key in keys if (n := whole_number(flat.get(key))) is not None), None)
 
 
-def _any(flat: dict[str, Any], keys: _Keys) -> Any:
+def _any(flat: dict[str, Any], keys: Keys) -> Any:
     return next((flat[key] for key in keys if key in flat), None)

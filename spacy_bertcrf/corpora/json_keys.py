@@ -4,7 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from spacy_bertcrf.corpora.json_entities import plain
+from spacy_bertcrf.corpora.json_entity_keys import plain
+from spacy_bertcrf.corpora.json_parallel import (
+    entity_rows,
+    is_beside,
+    lists_beside,
+    rows_beside,
+)
 from spacy_bertcrf.corpora.options import Options
 
 # Keys as `plain` has them; those that say most of all first.
@@ -28,15 +34,16 @@ _MOST_KEYS = 300
 
 
 def flatten(value: dict[str, Any]) -> dict[str, Any]:
-    """An object with what lies in objects inside it, under keys such as "data.text", too."""
-    found = dict(value)
-    waiting = [(key, of) for key, of in value.items() if isinstance(of, dict)]
+    """An object with what lies in objects inside it, under keys such as "data.text", too, and with
+    entities whose parts are in lists beside each other."""
+    found = dict(value) | lists_beside(value)
+    waiting = [(key, of) for key, of in value.items() if _holds_more(of)]
     while waiting and len(found) < _MOST_KEYS:
         way, inner = waiting.pop(0)
         for key, of in inner.items():
             name = f"{way}.{key}"
             found.setdefault(name, of)
-            if isinstance(of, dict) and name.count(".") < _DEEPEST:
+            if _holds_more(of) and name.count(".") < _DEEPEST:
                 waiting.append((name, of))
     return found
 
@@ -45,6 +52,8 @@ def look_up(value: dict[str, Any], key: str | None) -> Any:
     """What an object has under a key as `flatten` has it; None if nothing."""
     if key is None or key in value:
         return value.get(key or "")
+    if is_beside(key):
+        return rows_beside(value, key)
     first, _, rest = key.partition(".")
     inner = value.get(first)
     return look_up(inner, rest) if rest and isinstance(inner, dict) else None
@@ -104,6 +113,11 @@ def are_tokens(value: Any) -> bool:
 
 def last_part(key: str) -> str:
     return plain(key.rpartition(".")[2])
+
+
+def _holds_more(value: Any) -> bool:
+    """Whether a value is an object with keys of its own, rather than its entities."""
+    return isinstance(value, dict) and entity_rows(value) is None
 
 
 def _ordered(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from spacy_bertcrf.corpora.json_entities import Named, entities_in, has_offsets, is_named, plain
+from spacy_bertcrf.corpora.json_entities import Named, entities_in, has_offsets, is_named
+from spacy_bertcrf.corpora.json_entity_keys import plain
 from spacy_bertcrf.corpora.json_keys import (
     COLUMNS,
     ENTITIES,
@@ -18,6 +19,7 @@ from spacy_bertcrf.corpora.json_keys import (
     tokens_key,
 )
 from spacy_bertcrf.corpora.json_mentions import whole_number
+from spacy_bertcrf.corpora.json_parallel import entity_rows
 from spacy_bertcrf.corpora.json_places import EACH, ROWS, Steps, are_alike, places, show
 from spacy_bertcrf.corpora.json_units import CHARACTERS, TOKENS, choose_unit
 from spacy_bertcrf.corpora.options import Options
@@ -195,6 +197,8 @@ def _kinds(
         of = value.get(key)
         if not isinstance(of, dict | list):
             continue
+        rows = entity_rows(of)
+        of = of if rows is None else rows
         if isinstance(of, dict) and last_part(key) not in ENTITIES:
             counts["neither"] += 1  # what is under its keys may be anything
             continue

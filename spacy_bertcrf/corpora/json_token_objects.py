@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spacy_bertcrf.corpora.json_entities import plain
+from spacy_bertcrf.corpora.json_entity_keys import plain
 from spacy_bertcrf.corpora.row_layout import find_row_layout
 from spacy_bertcrf.corpora.tagged_tokens import is_outside, is_prefixed
 

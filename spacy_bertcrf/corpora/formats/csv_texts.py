@@ -28,7 +28,7 @@ from spacy_bertcrf.corpora.formats.labelled_texts import (
     HEADER_WORDS,
     UNKNOWN_ID,
 )
-from spacy_bertcrf.corpora.json_entities import ENDS, LABELS, STARTS, SURFACES, VALUES, plain
+from spacy_bertcrf.corpora.json_entity_keys import ENDS, LABELS, STARTS, SURFACES, VALUES, plain
 from spacy_bertcrf.corpora.json_keys import TEXTS
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.json_values import looks_like_json

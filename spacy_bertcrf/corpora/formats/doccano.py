@@ -24,7 +24,9 @@ from typing import Any
 
 from spacy_bertcrf.corpora.counting import CODE_POINTS, GRAPHEMES, UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format, Writer
+from spacy_bertcrf.corpora.formats.json_spans import OTHER_LISTS
 from spacy_bertcrf.corpora.json_mentions import SpanKeys, is_triple, of_object, of_triple
+from spacy_bertcrf.corpora.json_parallel import keys_of_places, lists_beside
 from spacy_bertcrf.corpora.json_values import (
     list_under,
     looks_like_json,
@@ -119,6 +121,9 @@ def _records(source: Source, options: Options, problems: ProblemLog) -> Iterator
     relations = 0
     for line, value in read_objects(source, problems):
         relations += len(list_under(value, "relations", line, problems) or ())
+        for name in keys_of_places(value):
+            if name not in _ANNOTATIONS:
+                problems.note(OTHER_LISTS, name)
         key = record_key(value)
         record = Record(line, text=_text(value), key=key)
         for name in _ANNOTATIONS:
@@ -173,6 +178,8 @@ def _kinds(value: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
             yield key, _OBJECTS, CERTAIN
         elif not found and any(value.get(other) for other in _ANNOTATIONS):
             continue
+        elif any(key in other.split(", ") for other in lists_beside(value)):
+            yield key, "{!r} holds the labels of spans beside it", AGAINST
         elif key in ("label", "labels") or (key == "entities" and _BESIDE & value.keys()):
             yield key, *_kind_of_list(found)
 

@@ -28,6 +28,7 @@ from spacy_bertcrf.corpora.formats.json_spans import (
 )
 from spacy_bertcrf.corpora.json_keys import text_keys
 from spacy_bertcrf.corpora.json_mentions import whole_number
+from spacy_bertcrf.corpora.json_parallel import transposed
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Record
@@ -176,23 +177,14 @@ def _value(value: Any, feature: Any) -> Any:
     of_each = feature[0] if isinstance(feature, list) and feature else None
     if isinstance(feature, dict) and "_type" in feature:
         of_each = feature.get("feature")
-        value = _transposed(value)
+        rows = transposed(value)
+        value = value if rows is None else rows
     if isinstance(value, list):
         return [_value(one, of_each) for one in value]
     if isinstance(value, dict):
         known: Row = feature if isinstance(feature, dict) else {}
-        return _transposed({key: _value(of, known.get(key)) for key, of in value.items()})
+        return {key: _value(of, known.get(key)) for key, of in value.items()}
     return value
-
-
-def _transposed(value: Any) -> Any:
-    """Lists under keys as a list of objects: so a sequence of objects is kept in Arrow."""
-    if not isinstance(value, dict) or not value:
-        return value
-    lists = list(value.values())
-    if not all(isinstance(of, list) and len(of) == len(lists[0]) for of in lists):
-        return value
-    return [dict(zip(value, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def _name(value: Any, names: Any) -> Any:

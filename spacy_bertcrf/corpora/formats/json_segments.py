@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, LIKELY, Evidence, Format
-from spacy_bertcrf.corpora.json_entities import plain
+from spacy_bertcrf.corpora.json_entity_keys import plain
 from spacy_bertcrf.corpora.json_places import Steps, places, read_at, show
 from spacy_bertcrf.corpora.json_values import BAD_LINE, describe_kind, looks_like_json
 from spacy_bertcrf.corpora.language import is_unspaced

@@ -16,10 +16,12 @@ from typing import Any
 from spacy_bertcrf.corpora.counting import UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.formats.json_spans_writer import write_json_spans
-from spacy_bertcrf.corpora.json_entities import Named, entities_in, plain
+from spacy_bertcrf.corpora.json_entities import Named, entities_in
+from spacy_bertcrf.corpora.json_entity_keys import plain
 from spacy_bertcrf.corpora.json_keys import look_up
 from spacy_bertcrf.corpora.json_layout import Layout, find_layout, is_pair, layout_of
 from spacy_bertcrf.corpora.json_mentions import whole_number
+from spacy_bertcrf.corpora.json_parallel import tell_unlike_lists
 from spacy_bertcrf.corpora.json_places import read_at
 from spacy_bertcrf.corpora.json_units import CHARACTERS
 from spacy_bertcrf.corpora.json_values import (
@@ -136,7 +138,9 @@ def as_record(
     of = key if value.get("id") is None else record_key(value)
     record = Record(line, text=look_up(value, layout.text), key=of)
     entities = look_up(value, layout.entities)
-    if entities is not None and not isinstance(entities, dict | list):
+    if entities is None:
+        tell_unlike_lists(line, value, layout.entities, problems)
+    elif not isinstance(entities, dict | list):
         what = f"{layout.entities!r} is {describe_kind(entities)}, not a list: left out"
         problems.add(BAD_LINE, line, what)
         entities = None

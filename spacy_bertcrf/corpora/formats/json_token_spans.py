@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format
 from spacy_bertcrf.corpora.formats.json_spans import OTHER_LISTS, named_label
-from spacy_bertcrf.corpora.json_entities import INDICES, entities_in, has_offsets, plain
+from spacy_bertcrf.corpora.json_entities import entities_in, has_offsets
+from spacy_bertcrf.corpora.json_entity_keys import INDICES, plain
 from spacy_bertcrf.corpora.json_keys import are_tokens, look_up
 from spacy_bertcrf.corpora.json_layout import Layout, find_layout, parts_of, sentence_of
+from spacy_bertcrf.corpora.json_parallel import tell_unlike_lists
 from spacy_bertcrf.corpora.json_places import read_at
 from spacy_bertcrf.corpora.json_units import TOKENS, cut_text
 from spacy_bertcrf.corpora.json_values import BAD_LINE, describe_kind, looks_like_json
@@ -51,6 +53,7 @@ class _Row(NamedTuple):
 
     document: what names its document; None if nothing does.
     listed: how many entities more are lists, or say all their tokens, than are neither.
+    is_annotated: whether it has any list of entities.
     """
 
     line: int
@@ -58,6 +61,7 @@ class _Row(NamedTuple):
     document: str | None
     parts: list[TaggedPart]
     listed: int
+    is_annotated: bool
 
 
 class JsonTokenSpans(Format):
@@ -103,6 +107,8 @@ class JsonTokenSpans(Format):
 
 def _record(row: _Row, part: TaggedPart, counting: TokenCounting, problems: ProblemLog) -> Record:
     record = Record(row.line, tokens=part.tokens, key=row.key)
+    if not row.is_annotated:
+        return record
     entities = []
     for entity in part.entities:
         placed = counting.place(entity, part.start)
@@ -139,6 +145,8 @@ def _rows(source: Source, layout: Layout, options: Options, problems: ProblemLog
         starts = starts_of(sentences)
         found: list[list[Mention]] = [[] for _ in sentences]
         entities = look_up(value, layout.entities)
+        if entities is None:
+            tell_unlike_lists(line, value, layout.entities, problems)
         groups = parts_of(entities, look_up(value, layout.tokens)) if entities else []
         listed = 0
         for number, group in enumerate(groups):
@@ -156,7 +164,7 @@ def _rows(source: Source, layout: Layout, options: Options, problems: ProblemLog
         ids = {plain(name): str(of) for name, of in value.items() if isinstance(of, str | int)}
         document = next((ids[name] for name in _DOCUMENTS if name in ids), None)
         parts = [TaggedPart(*part) for part in zip(sentences, found, starts, strict=True)]
-        yield _Row(line, ids.get("id", key), document, parts, listed)
+        yield _Row(line, ids.get("id", key), document, parts, listed, entities is not None)
 
 
 def _sentences(value: dict[str, Any], layout: Layout) -> list[list[str]]:

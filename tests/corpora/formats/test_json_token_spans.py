@@ -90,3 +90,10 @@ def test_what_does_not_fit(read):
     far = [{"type": "X", "start": 90 + n, "end": 95 + n} for n in range(9)]
     with pytest.raises(ValueError, match="of 9 entities only 0 lie within their tokens"):
         read({"tokens": WORDS, "entities": far})
+
+
+def test_sentences_that_nobody_annotated(read):
+    """Else a sentence without a list of entities is one in which there are none."""
+    row = {"tokens": ["Anna", "met", "Bob"], "entities": [{"start": 0, "end": 1, "type": "PER"}]}
+    export = read(row, {**row, "entities": None}, {**row, "entities": []})
+    assert export.annotated == [True, False, True]
