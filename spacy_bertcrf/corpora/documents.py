@@ -127,7 +127,7 @@ class DocMaker:
         lines: dict[EntitySpan, int] = {}
         missing: set[int] = set()
         for start, end in record.missing:
-            missing.update(_touched(doc, record, start, end))
+            missing.update(_in_doubt(doc, record, start, end))
         for mention in record.entities or ():
             line = _line(record, mention)
             span = self._place(doc, record, mention, missing, problems, line)
@@ -163,7 +163,7 @@ class DocMaker:
         if not 0 <= mention.start < mention.end <= len(pieces):
             problems.add(OUT_OF_RANGE, line, f"{name(mention)}: there are {len(pieces)} {unit}")
             missing.update(
-                _touched(doc, record, mention.start, max(mention.end, mention.start + 1))
+                _in_doubt(doc, record, mention.start, max(mention.end, mention.start + 1))
             )
             return None
         start, end = trim(pieces, mention.start, mention.end)
@@ -208,6 +208,12 @@ def _span(doc: Doc, record: Record, mention: Mention) -> EntitySpan | None:
         return EntitySpan(mention.start, mention.end, mention.label) if inside else None
     span = doc.char_span(mention.start, mention.end, mention.label)
     return None if span is None else EntitySpan(span.start, span.end, mention.label)
+
+
+def _in_doubt(doc: Doc, record: Record, start: int, end: int) -> Sequence[int]:
+    """The tokens of a range in which an entity may be; if it has none, the entity may be anywhere,
+    and all are."""
+    return list(_touched(doc, record, start, end)) or range(len(doc))
 
 
 def _touched(doc: Doc, record: Record, start: int, end: int) -> Iterator[int]:

@@ -21,8 +21,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def well_formed(record: Record, problems: ProblemLog, keep_empty: bool = False) -> bool:
     """Check the types of a record's values; take out entities that are none, note each, and mark
-    the places of their surfaces as missing. Labels lose what nobody sees in them. Empty tokens
-    become spaces.
+    the places of their surfaces as missing, or else all of the text. Labels lose what nobody sees
+    in them. Empty tokens become spaces.
 
     record: the record, changed in place.
     problems: log to add to.
@@ -56,11 +56,15 @@ def _is_entity(mention: Mention, record: Record, problems: ProblemLog) -> bool:
     if fault is None:
         return True
     problems.add(BAD_ENTITY, mention.line or record.line, f"{name(mention)}: {fault}")
+    places = []
     if _is_offset(mention.start) and _is_offset(mention.end):
-        record.missing.append((mention.start, mention.end + 1))
+        places.append((mention.start, mention.end + 1))
     text, surface = record.text, mention.surface
     if text is not None and isinstance(surface, str) and surface:
-        record.missing += [match.span() for match in re.finditer(re.escape(surface), text)]
+        places += [match.span() for match in re.finditer(re.escape(surface), text)]
+    record.missing += places
+    if not places:
+        record.doubt_all()
     return False
 
 

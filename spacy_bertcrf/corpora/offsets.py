@@ -55,7 +55,8 @@ def decide(records: Sequence[Record], rule: OffsetRule, path: Path) -> Decision:
 
 def convert(record: Record, counting: Counting, problems: ProblemLog) -> None:
     """Change a record's offsets to code points from 0, ends exclusive; take out each entity that
-    does not fit and note it, and mark the places where it may be as missing.
+    does not fit and note it, and mark the places where it may be as missing: all of the text, if
+    nothing says where that is.
 
     record: the record, changed in place.
     counting: how its offsets count.
@@ -74,7 +75,10 @@ def convert(record: Record, counting: Counting, problems: ProblemLog) -> None:
             continue
         kind, what = fault
         problems.add(kind, mention.line or record.line, f"{name(mention)}: {what}")
-        record.missing += _possible_places(text, mention, placed)
+        places = list(_possible_places(text, mention, placed))
+        record.missing += places
+        if not places:
+            record.doubt_all()
     if record.entities is not None:
         record.entities = kept
     doubtful = [place(mention, counting, to_code_point) for mention in record.doubtful]

@@ -79,3 +79,9 @@ class Record:
     new_document: bool | None = None
     lines: Sequence[int] | None = None
     groups: dict[str, Group] = field(default_factory=dict)
+
+    def doubt_all(self) -> None:
+        """Say that an entity may be anywhere in the text: all of it is missing, but for the other
+        entities."""
+        pieces = self.tokens if self.tokens is not None else self.text
+        self.missing.append((0, len(pieces) if isinstance(pieces, Sequence) else 0))

@@ -75,7 +75,8 @@ def _record(passage: Element, key: str | None, new: bool, problems: ProblemLog) 
         problems.count(WITHOUT_TEXT)
         return None
     shift = int(first) if first.strip().isdecimal() else 0
-    entities = []
+    entities: list[Mention] = []
+    record = Record(passage.line, text=text, entities=entities, key=key, new_document=new)
     for one in passage.elements:
         if one.name != "annotation":
             continue
@@ -91,11 +92,12 @@ def _record(passage: Element, key: str | None, new: bool, problems: ProblemLog) 
         label = next((infons[name] for name in _LABELS if infons.get(name)), "")
         if not pieces or not label:
             problems.add(BAD_LINE, one.line, "an annotation without place or type: left out")
+            record.doubt_all()
             continue
         several = tuple(pieces) if len(pieces) > 1 else ()
         surface = _child(one, "text")
         entities.append(Mention(pieces[0][0], pieces[-1][1], label, surface, one.line, several))
-    return Record(passage.line, text=text, entities=entities, key=key, new_document=new)
+    return record
 
 
 def _child(element: Element, name: str) -> str | None:

@@ -103,7 +103,10 @@ class Brat(Format):
                 reader.read(Source(second, source.encoding), problems.of(second))
         # Offsets count the characters of the file, its line ends and byte-order mark as they are.
         content = Source(text, source.encoding).text
-        yield Record(1, text=content, entities=reader.entities, key=text.stem)
+        record = Record(1, text=content, entities=reader.entities, key=text.stem)
+        if reader.in_doubt:
+            record.doubt_all()
+        yield record
         reader.tell_what_is_left_out()
 
     def files(self, folder: Path) -> Sequence[Path] | None:
@@ -144,6 +147,7 @@ class _Annotation:
         self.ids: set[str] = set()
         self.triggers: set[str] = set()
         self.others: Counter[str] = Counter()
+        self.in_doubt = False
 
     def read(self, source: Source, problems: ProblemLog) -> None:
         last: Mention | None = None
@@ -164,6 +168,7 @@ class _Annotation:
                 self.entities[-1] = last = joined
             else:
                 problems.add(BAD_LINE, number, f"{line[:60]!r} is no line of brat's; left out")
+                self.in_doubt = self.in_doubt or line.startswith("T")
 
     def tell_what_is_left_out(self) -> None:
         """Count events' triggers and what is no entity."""

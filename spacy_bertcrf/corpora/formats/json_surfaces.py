@@ -4,6 +4,7 @@
 {"PER": ["Anna"]}}``, ``["Anna came", {"Anna": "PER"}]``. An entity whose text is in one place is
 there, and so are those that are given as often as their text is there. Of others it is not known
 which place is meant: their places are without annotation, and it is reported; `--locate` chooses.
+Where an entity's text is nowhere, all of the text is, but for its other entities.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def _records(
                 else:
                     what = f"{one.label} {quote(one.surface)}: expected a text and a label"
                     problems.add(BAD_ENTITY, line, what)
+                    record.doubt_all()
         yield record, names
 
 
@@ -99,7 +101,9 @@ def _place(
         free = [span for span in found if not _is_inside(span, taken)] or found
         shown = f"{name.label} {quote(name.surface)}"
         if not found:
-            problems.add(NOWHERE, record.line, f"{shown}: left out")
+            what = f"{shown}: left out; what is in no other entity is left without annotation"
+            problems.add(NOWHERE, record.line, what)
+            record.doubt_all()
             continue
         problems.count(LOCATED)
         if len(free) > count and locate is None:

@@ -54,6 +54,7 @@ class _Row(NamedTuple):
     document: what names its document; None if nothing does.
     listed: how many entities more are lists, or say all their tokens, than are neither.
     is_annotated: whether it has any list of entities.
+    in_doubt: whether an entity in it says no place.
     """
 
     line: int
@@ -62,6 +63,7 @@ class _Row(NamedTuple):
     parts: list[TaggedPart]
     listed: int
     is_annotated: bool
+    in_doubt: bool
 
 
 class JsonTokenSpans(Format):
@@ -109,6 +111,8 @@ def _record(row: _Row, part: TaggedPart, counting: TokenCounting, problems: Prob
     record = Record(row.line, tokens=part.tokens, key=row.key)
     if not row.is_annotated:
         return record
+    if row.in_doubt:
+        record.doubt_all()
     entities = []
     for entity in part.entities:
         placed = counting.place(entity, part.start)
@@ -148,7 +152,7 @@ def _rows(source: Source, layout: Layout, options: Options, problems: ProblemLog
         if entities is None:
             tell_unlike_lists(line, value, layout.entities, problems)
         groups = parts_of(entities, look_up(value, layout.tokens)) if entities else []
-        listed = 0
+        listed, in_doubt = 0, False
         for number, group in enumerate(groups):
             own = number if len(groups) == len(sentences) else None
             for one in _one_by_one(group):
@@ -161,10 +165,12 @@ def _rows(source: Source, layout: Layout, options: Options, problems: ProblemLog
                     else:
                         what = f"{entity.label} {entity.surface or ''}: no place in tokens"
                         problems.add(BAD_ENTITY, line, what)
+                        in_doubt = True
         ids = {plain(name): str(of) for name, of in value.items() if isinstance(of, str | int)}
         document = next((ids[name] for name in _DOCUMENTS if name in ids), None)
         parts = [TaggedPart(*part) for part in zip(sentences, found, starts, strict=True)]
-        yield _Row(line, ids.get("id", key), document, parts, listed, entities is not None)
+        key = ids.get("id", key)
+        yield _Row(line, key, document, parts, listed, entities is not None, in_doubt)
 
 
 def _sentences(value: dict[str, Any], layout: Layout) -> list[list[str]]:

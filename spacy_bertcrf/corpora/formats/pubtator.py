@@ -28,12 +28,14 @@ _SEEN = 200
 
 
 class _Text(NamedTuple):
-    """A text that is being read: its id, its line, its passages and entities."""
+    """A text that is being read: its id, its line, its passages and entities, and the lines of what
+    may be one more."""
 
     key: str
     line: int
     passages: list[str]
     entities: list[Mention]
+    in_doubt: list[int]
 
 
 class PubTator(Format):
@@ -63,7 +65,7 @@ class PubTator(Format):
                 if text is None or key != text.key or text.entities:
                     if text is not None:
                         yield _record(text)
-                    text = _Text(key, number, [], [])
+                    text = _Text(key, number, [], [], [])
                 text.passages.append(content)
             elif not line.strip():
                 if text is not None:
@@ -86,8 +88,12 @@ def _add(line: str, number: int, text: _Text | None, problems: ProblemLog) -> No
         problems.count(RELATIONS)
     else:
         problems.add(BAD_LINE, number, f"{line[:60]!r} is neither text nor entity: left out")
+        text.in_doubt.append(number)
 
 
 def _record(text: _Text) -> Record:
     whole = "\n".join(text.passages)
-    return Record(text.line, text=whole, entities=text.entities, key=text.key)
+    record = Record(text.line, text=whole, entities=text.entities, key=text.key)
+    if text.in_doubt:
+        record.doubt_all()
+    return record

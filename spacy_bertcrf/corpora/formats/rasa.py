@@ -62,9 +62,10 @@ class Rasa(Format):
         """One record an example. Raises ValueError if the YAML is broken."""
         is_yaml = _YAML.search(source.text) and not _MARKDOWN.search(source.text)
         for line, intent, marked in (_of_yaml if is_yaml else _of_markdown)(source, problems):
-            text, entities = _read(marked, line, problems)
-            if text.strip():
-                yield Record(line, text=text, entities=entities, cats={intent: 1.0})
+            record = _read(marked, line, problems)
+            if record.text and record.text.strip():
+                record.cats = {intent: 1.0}
+                yield record
 
 
 def _of_markdown(source: Source, problems: ProblemLog) -> Iterator[_Example]:
@@ -111,20 +112,23 @@ def _examples(value: Any) -> Iterator[str]:
                 yield match[1].strip()
 
 
-def _read(marked: str, line: int, problems: ProblemLog) -> tuple[str, list[Mention]]:
+def _read(marked: str, line: int, problems: ProblemLog) -> Record:
     text, at = "", 0
     entities = []
+    missing = []
     for match in _ENTITY.finditer(marked):
         label = (match["name"] or _label(match["object"])).strip()
         text += marked[at : match.start()]
         at = match.end()
+        span = len(text), len(text) + len(match["surface"])
         if label:
-            entities.append(Mention(len(text), len(text) + len(match["surface"]), label))
+            entities.append(Mention(*span, label))
         else:
+            missing.append(span)
             what = f"{match['object'][:60]!r} names no entity: left out"
             problems.add(BAD_LINE, line, what)
         text += match["surface"]
-    return text + marked[at:], entities
+    return Record(line, text=text + marked[at:], entities=entities, missing=missing)
 
 
 def _label(value: str | None) -> str:

@@ -140,19 +140,21 @@ def _record(
         if (label := labels[first]) is not None
     ]
     opened: list[int] = []
+    missing = [(starts[i], ends[i]) for i, piece in enumerate(pieces) if piece.tag is None]
+    for start, end in missing:
+        problems.add(NO_TAG, line, f"{text[start:end]!r} is left without annotation")
     for at, piece in enumerate(pieces):
         opened += [starts[at]] * piece.opens
         for tag in piece.closes:
             label = tag_set.label(tag)
             if not opened:
                 problems.add(UNBALANCED, line, f"]{tag} behind {piece.word!r}: left out")
+                missing += [(0, ends[at])] if label is not None else []
             elif (start := opened.pop()) is not None and label is not None:
                 entities.append(Mention(start, ends[at], label))
     if opened:
         problems.add(UNBALANCED, line, f"{len(opened)} [ without ]: left out")
-    missing = [(starts[i], ends[i]) for i, piece in enumerate(pieces) if piece.tag is None]
-    for start, end in missing:
-        problems.add(NO_TAG, line, f"{text[start:end]!r} is left without annotation")
+        missing.append((opened[0], len(text)))
     return Record(line, text=text, entities=entities, missing=missing)
 
 

@@ -152,6 +152,8 @@ def test_what_is_wrong_is_told(read_path, folder):
     assert export.entities == [[("Anna", "PER"), ("Bob in Köln", "X")]]
     assert export.problems == [(BAD_LINE, 3), (OTHER_SURFACE, 2), (NESTED, 5)]
     assert {problem.path.name for problem in export.corpus.problems} == {"a.ann"}
+    # What T3 was may be anywhere.
+    assert export.unknown == [["met"]]
 
 
 def test_a_text_alone_is_no_brat(folder):

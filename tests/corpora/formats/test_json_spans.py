@@ -233,3 +233,22 @@ def test_keys_beside_those_of_records_are_said(read):
     export = read({"a": _anna(), "b": _anna(), "c": 3})
     assert export.entities == [[("Anna", "PER")]] * 2
     assert export.notes["Other keys, not read"] == "c"
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        {"start": 40, "end": 44, "label": "LOC"},
+        {"start": "x", "end": 44, "label": "LOC"},
+        {"start": None, "end": None, "label": "LOC", "text": "Berlin"},
+        {"start": 40, "end": 46, "label": "LOC", "text": "Berlin"},
+    ],
+)
+def test_an_entity_that_may_be_anywhere(read, entity):
+    """Else the model learns that it is none, wherever it is."""
+    first = {"start": 0, "end": 4, "label": "PER", "text": "Anna"}
+    values = [{"text": TEXT, "entities": [first, entity]}, {"text": "Anna", "entities": [first]}]
+    export = read(*values)
+    assert export.entities == [SPANS[:1]] * 2
+    assert export.unknown == [["lives", "in", "Bonn"], []]
+    assert [line for _, line in export.problems] == [1]

@@ -56,6 +56,7 @@ def test_what_is_not_there(read):
     export = read({"text": TEXT, "entities": entities})
     assert export.entities == [SPANS[:1]]
     assert export.problems == [("entity that is not in its text", 1)]
+    assert export.unknown == [["lives", "in", "Bonn"]]
     lost = {"text": TEXT, "entities": [{"text": f"x{n}", "label": "X"} for n in range(9)]}
     with pytest.raises(ValueError, match="no format fits it"):
         read(lost)

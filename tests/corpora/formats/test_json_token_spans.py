@@ -97,3 +97,14 @@ def test_sentences_that_nobody_annotated(read):
     row = {"tokens": ["Anna", "met", "Bob"], "entities": [{"start": 0, "end": 1, "type": "PER"}]}
     export = read(row, {**row, "entities": None}, {**row, "entities": []})
     assert export.annotated == [True, False, True]
+
+
+@pytest.mark.parametrize("entity", [{"start": 7, "end": 9, "type": "LOC"}, {"type": "LOC"}])
+def test_an_entity_that_may_be_anywhere(read, entity):
+    """Else the model learns that it is none, wherever it is."""
+    first = {"start": 0, "end": 1, "type": "PER"}
+    rows = [{"tokens": ["Anna", "saw", "Bonn"], "entities": [first]}] * 3
+    export = read(*rows, {**rows[0], "entities": [first, entity]})
+    assert export.entities == [[("Anna", "PER")]] * 4
+    assert export.unknown == [[], [], [], ["saw", "Bonn"]]
+    assert [line for _, line in export.problems] == [4]

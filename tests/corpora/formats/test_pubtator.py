@@ -43,3 +43,5 @@ def test_what_fits_no_text(read):
         ("surface differs from the text", 10),
     ]
     assert export.entities[1] == [("Bonn", "X")]
+    broken = read(TEXT + "2\t8\tBonn\tPlace\n2\t8\n")
+    assert broken.unknown == [[], [token.text for token in broken.docs[1]]]

@@ -59,5 +59,6 @@ def test_what_cannot_be_read(read):
     export = read(text)
     assert [line for _, line in export.problems] == [2, 3]
     assert export.docs[0].text == "go to Rome"
+    assert export.unknown[0] == ["Rome"]
     with pytest.raises(ValueError, match="cannot be read as YAML"):
         read("nlu:\n- intent: a\n  examples: |\n- b\n c: d\n : -\n")

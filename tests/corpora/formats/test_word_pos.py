@@ -109,6 +109,7 @@ def test_what_is_wrong_is_told(read):
         "北京/ns 说/v 张三\n[中央/n 电台/n 说/v 话/n 在/p 北京/ns\n中央/n 电台/n]nt 说/v\n"
     )
     assert export.unknown[0] == list("张三")
+    assert [len(tokens) for tokens in export.unknown[1:]] == [7, 4]
     assert export.problems == [
         ("word without a tag", 1),
         ("bracket without its other half", 2),

@@ -106,6 +106,13 @@ def test_bioc(read):
     assert export.problems == []
 
 
+def test_an_annotation_of_bioc_without_a_place(read):
+    """Else the model learns that it is none, wherever it is."""
+    export = read(BIOC.replace("<location offset='21' length='4'/>", ""), name="a.xml")
+    assert export.unknown == [[], ["saw", "Bonn"]]
+    assert len(export.problems) == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
