@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import srsly
 
+from spacy_bertcrf.corpora.dataset_configs import Described, choose_config, configs_of
 from spacy_bertcrf.corpora.json_mentions import whole_number
 from spacy_bertcrf.corpora.tagged_tokens import is_outside
 
@@ -44,18 +46,30 @@ def class_names(features: Any) -> dict[str, list[str]]:
     return {name: names for name, names in found.items() if names}
 
 
-def names_beside(path: Path, key: str) -> Names | None:
+def names_beside(path: Path, key: str, rows: Sequence[Mapping[str, Any]] = ()) -> Names | None:
     """Look for the names of a feature in the files beside a data file, or in the folder above: a
     description of the data set, or a list of labels with one for outside among them.
 
     path: the data file.
     key: the feature.
+    rows: rows of the file, which tell of which config it is.
+
+    Raises ValueError if names are in several configs alone, and nothing tells which is the file's.
     """
+    unclear: ValueError | None = None
     for folder in dict.fromkeys([path.parent, path.parent.parent]):
         for file in _candidates(folder):
-            names = _names_of_file(file, key)
-            if names and any(map(is_outside, names)):
-                return Names(names, f"from {file}")
+            try:
+                found = _names_of_file(file, key, path, rows)
+            except ValueError as err:
+                unclear = unclear or ValueError(
+                    f"{path}: {key!r} holds numbers, and {file} has {err}"
+                )
+                continue
+            if found is not None:
+                return found
+    if unclear is not None:
+        raise unclear
     return None
 
 
@@ -69,41 +83,54 @@ def _candidates(folder: Path) -> Iterator[Path]:
     yield from (path for path in [*known, *maps] if path.stat().st_size < _LARGEST)
 
 
-def _names_of_file(path: Path, key: str) -> list[str] | None:
+def _names_of_file(
+    file: Path, key: str, path: Path, rows: Sequence[Mapping[str, Any]]
+) -> Names | None:
+    description = _read(file)
+    described = [
+        Described(config, names, _columns(config.features))
+        for config in configs_of(description)
+        if (names := class_names(config.features).get(key)) and any(map(is_outside, names))
+    ]
+    if described:
+        columns = set(chain.from_iterable(rows))
+        highest = max((n for row in rows for n in _numbers(row.get(key))), default=-1)
+        chosen = choose_config(described, path, file.parent, columns, highest)
+        config = f", config {chosen.config.name}" if len(described) > 1 else ""
+        return Names(chosen.names, f"from {file}{config}")
+    is_info = file.name in _INFOS or file.name == "README.md"
+    listed = None if is_info else _of_map(description)
+    return Names(listed, f"from {file}") if listed and any(map(is_outside, listed)) else None
+
+
+def _read(file: Path) -> Any:
+    """What a description says; of a text with a label a line, a list of these; None of others."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.name == "README.md":
-            return _of_readme(text, key)
-        if path.suffix == ".txt":
-            lines = [line.strip() for line in text.splitlines()]
-            words = [line for line in lines if line]
-            return None if any(len(word.split()) > 1 for word in words) else _checked(words)
-        found = json.loads(text)
+        text = file.read_text(encoding="utf-8-sig")
+        if file.name == "README.md":
+            match = _FRONT_MATTER.match(text)
+            return match and srsly.yaml_loads(match[1])
+        if file.suffix == ".txt":
+            words = [line.strip() for line in text.splitlines() if line.strip()]
+            return None if any(len(word.split()) > 1 for word in words) else words
+        return json.loads(text)
     except (OSError, ValueError):
         return None
-    return _of_infos(found, key) or (None if path.name in _INFOS else _of_map(found))
 
 
-def _of_readme(text: str, key: str) -> list[str] | None:
-    match = _FRONT_MATTER.match(text)
-    if match is None:
-        return None
-    return _of_infos(srsly.yaml_loads(match[1]), key)
+def _columns(features: Any) -> frozenset[str]:
+    if isinstance(features, dict):
+        return frozenset(features)
+    named = (of.get("name") for of in features if isinstance(of, dict))
+    return frozenset(str(name) for name in named)
 
 
-def _of_infos(value: Any, key: str) -> list[str] | None:
-    """The names of a feature in a description, or in the first of several that has it."""
-    if isinstance(value, dict):
-        found = class_names(value.get("features")).get(key)
-        parts: Any = value.values()
-    else:
-        found, parts = None, value if isinstance(value, list) else ()
-    for part in parts:
-        if found:
-            break
-        if isinstance(part, dict | list):
-            found = _of_infos(part, key)
-    return found
+def _numbers(value: Any) -> Iterator[int]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _numbers(one)
+    elif (number := whole_number(value)) is not None:
+        yield number
 
 
 def _of_map(value: Any) -> list[str] | None:

@@ -62,11 +62,12 @@ def read_rows(
         raise ValueError(
             f"{problems.path}: no list of tokens with a tag for each. The rows have: {keys}."
         )
-    to_tag = _tag_reader(layout, layout.tags, options, problems, names or {})
+    seen = [row for _, row in first]
+    to_tag = _tag_reader(layout, layout.tags, seen, options, problems, names or {})
     to_inner = to_tag
     if layout.inner is not None:
         try:
-            to_inner = _tag_reader(layout, layout.inner, options, problems, names or {})
+            to_inner = _tag_reader(layout, layout.inner, seen, options, problems, names or {})
         except ValueError:  # numbers without names, which the outer ones need not be
             layout = layout._replace(others=(*layout.others, layout.inner), inner=None)
     if layout.others:
@@ -78,13 +79,14 @@ def read_rows(
 def _tag_reader(
     layout: RowLayout,
     key: str,
+    rows: Sequence[Row],
     options: Options,
     problems: ProblemLog,
     names: Mapping[str, Sequence[str]],
 ) -> Callable[[Any, int], str | None]:
     if not layout.numbered:
         return lambda tag, line: tag if isinstance(tag, str) else None
-    known = _names(key, options, problems, names)
+    known = _names(key, rows, options, problems, names)
     problems.note(TAG_NAMES, f"{', '.join(known.names)} ({known.origin})")
 
     def to_name(tag: Any, line: int) -> str | None:
@@ -101,6 +103,7 @@ def _tag_reader(
 
 def _names(
     key: str,
+    rows: Sequence[Row],
     options: Options,
     problems: ProblemLog,
     names: Mapping[str, Sequence[str]],
@@ -109,7 +112,7 @@ def _names(
         return Names(options.labels, "from --labels")
     if key in names:
         return Names(names[key], "from the file's features")
-    beside = names_beside(problems.path, key)
+    beside = names_beside(problems.path, key, rows)
     if beside is not None:
         return beside
     raise ValueError(
