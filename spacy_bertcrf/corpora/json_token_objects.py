@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spacy_bertcrf.corpora.json_entity_keys import plain
-from spacy_bertcrf.corpora.row_layout import find_row_layout
+from spacy_bertcrf.corpora.row_layout import find_row_layout, level_suffix
 from spacy_bertcrf.corpora.tagged_tokens import is_outside, is_prefixed
 
 _WORDS = ("text", "word", "token", "form", "surface", "char", "originaltext")
@@ -52,8 +52,26 @@ def _of_list(value: Any) -> dict[str, list[Any]] | None:
     tags = [one.get(tag) for one in value]
     if not all(isinstance(one, str | None) for one in tags):
         return None
-    fit = _are_tags(tags, sure=plain(tag) in _OF_ENTITIES)
-    return {TOKENS: [one[word] for one in value], TAGS: tags} if fit else None
+    if not _are_tags(tags, sure=plain(tag) in _OF_ENTITIES):
+        return None
+    others = {key: [one.get(key) for one in value] for key in value[0] if key not in (word, tag)}
+    return {
+        TOKENS: [one[word] for one in value],
+        TAGS: tags,
+        **{_row_key(key, tag): of for key, of in others.items() if _are_other_tags(of)},
+    }
+
+
+def _row_key(key: str, tag: str) -> str:
+    """A key of tags as it is beside those of entities: "ner_tags_2" for an inner level."""
+    suffix = level_suffix(key, tag)
+    return TAGS + suffix if suffix else key
+
+
+def _are_other_tags(tags: list[Any]) -> bool:
+    """Whether the values under another key are tags too, or outside of all entities."""
+    known = [tag for tag in tags if isinstance(tag, str)]
+    return len(known) == len(tags) and all(is_prefixed(tag) or tag == "O" for tag in known)
 
 
 def _of_pairs(value: list[list[Any]]) -> dict[str, list[Any]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -20,7 +21,9 @@ _TOKENS = ("tokens", "words", "token", "word", "tokenized_text", "chars", "chara
 _OF_ENTITIES = ("ner", "bio", "iob", "entit")
 _OF_TAGS = ("tag", "label")
 _INNER = ("nested", "inner")
-_NEVER = ("pos", "chunk", "lemma", "dep", "head", "fine", "coarse", "srl", "morph", "srs", "token")
+_NEVER = ("pos", "chunk", "lemma", "dep", "head", "srl", "morph", "srs", "token")
+# Tags of the same entities by other labels, which are read where there are no others.
+_GRAINS = ("fine", "coarse")
 _FEW = 5
 _CUTS = ("list", "words", "characters")
 
@@ -33,7 +36,7 @@ class RowLayout(NamedTuple):
     cut: how a text is cut into tokens: "list" (it is one), "words" or "characters".
     numbered: whether the tags are numbers.
     others: keys of further lists that may be tags, which are not read.
-    inner: the key of the tags of entities in entities, by its name.
+    inner: the keys of the tags of entities in entities, by their names.
     """
 
     tokens: str
@@ -41,11 +44,12 @@ class RowLayout(NamedTuple):
     cut: str
     numbered: bool
     others: tuple[str, ...] = ()
-    inner: str | None = None
+    inner: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         tags = "numbers of tags" if self.numbered else "tags"
-        inner = "" if self.inner is None else f", {self.inner!r} those of entities in entities"
+        shown = " and ".join(map(repr, self.inner))
+        inner = f", {shown} those of entities in entities" if self.inner else ""
         return f"{self.tokens!r} holds tokens and {self.tags!r} {tags}, one for each token{inner}"
 
 
@@ -81,11 +85,21 @@ def find_row_layout(rows: Iterable[Row]) -> RowLayout | None:
     ranked = sorted(found, key=lambda fit: (_CUTS.index(fit[2]), *_rank(fit[1], kinds[fit[1]])))
     tokens, tags, cut = ranked[0]
     others = dict.fromkeys(fit[1] for fit in ranked if fit[0] == tokens and fit[1] != tags)
-    inner = [key for key in others if _is_inner(key) and kinds[key] == kinds[tags]]
-    if len(inner) != 1 or _is_inner(tags):
-        return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", tuple(others))
-    others.pop(inner[0])
-    return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", tuple(others), inner[0])
+    alike = [key for key in others if kinds[key] == kinds[tags]]
+    nested = [key for key in alike if _is_inner(key)]
+    if len(nested) != 1 or _is_inner(tags):
+        nested = []
+    inner = (*nested, *(key for key in alike if level_suffix(key, tags)))
+    rest = tuple(key for key in others if key not in inner)
+    return RowLayout(tokens, tags, cut, kinds[tags] == "numbers", rest, inner)
+
+
+def level_suffix(key: str, tags: str) -> str:
+    """What a key of inner tags has behind that of the outer ones, or instead of its 1: "_2" of
+    "ner_tags_2"; empty if it is none."""
+    first = re.fullmatch(r"(.*\D)1", tags)
+    match = re.fullmatch(re.escape(first[1] if first else tags) + r"(_?(?:level)?_?[2-9])", key)
+    return match[1] if match else ""
 
 
 def cut_up(value: Any, cut: str) -> Any:
@@ -154,10 +168,11 @@ def _is_inner(key: str) -> bool:
     return any(part in key.lower() for part in _INNER)
 
 
-def _rank(key: str, kind: str | None) -> tuple[int, bool, bool]:
+def _rank(key: str, kind: str | None) -> tuple[bool, int, bool, bool]:
     lower = key.lower()
     family = 0 if any(part in lower for part in _OF_ENTITIES) else 1
-    return family, kind == "numbers", _is_inner(key)
+    is_grain = any(part in lower for part in _GRAINS)
+    return is_grain, family, kind == "numbers", _is_inner(key)
 
 
 def _flat(value: Any) -> list[Any]:

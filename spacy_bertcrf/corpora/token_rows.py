@@ -64,12 +64,13 @@ def read_rows(
         )
     seen = [row for _, row in first]
     to_tag = _tag_reader(layout, layout.tags, seen, options, problems, names or {})
-    to_inner = to_tag
-    if layout.inner is not None:
+    to_inner = []
+    for key in layout.inner:
         try:
-            to_inner = _tag_reader(layout, layout.inner, seen, options, problems, names or {})
+            to_inner.append(_tag_reader(layout, key, seen, options, problems, names or {}))
         except ValueError:  # numbers without names, which the outer ones need not be
-            layout = layout._replace(others=(*layout.others, layout.inner), inner=None)
+            inner = tuple(other for other in layout.inner if other != key)
+            layout = layout._replace(others=(*layout.others, key), inner=inner)
     if layout.others:
         problems.note(OTHER_TAGS, ", ".join(layout.others))
     sentences = _sentences(chain(first, rows), layout, to_tag, to_inner, problems)
@@ -125,7 +126,7 @@ def _sentences(
     rows: Iterable[tuple[int, Row]],
     layout: RowLayout,
     to_tag: Callable[[Any, int], str | None],
-    to_inner: Callable[[Any, int], str | None],
+    to_inner: Sequence[Callable[[Any, int], str | None]],
     problems: ProblemLog,
 ) -> Iterator[TaggedSentence]:
     document: Any = None
@@ -149,12 +150,13 @@ def _sentences(
                 problems.add(BAD_LINE, line, what)
                 tags = [None] * len(tokens)
             names = [to_tag(tag, line) for tag in tags]
-            if inner is not None and len(inner) == len(names):
-                of_inner = [to_inner(tag, line) for tag in inner]
-                names = _both(names, of_inner, line, problems)
-            elif inner is not None:
-                what = f"{len(tokens)} tokens and {len(inner)} inner tags, which are not read"
-                problems.add(BAD_LINE, line, what)
+            for level, to_name in zip(inner, to_inner, strict=True):
+                if level is not None and len(level) == len(names):
+                    of_inner = [to_name(tag, line) for tag in level]
+                    names = _both(names, of_inner, line, problems)
+                elif level is not None:
+                    what = f"{len(tokens)} tokens and {len(level)} inner tags, which are not read"
+                    problems.add(BAD_LINE, line, what)
             text = _text(row, layout) if len(parts) == 1 else None
             yield TaggedSentence(
                 line, tokens, names, text=text, spaces=spaces, key=key, new_document=new
@@ -163,22 +165,20 @@ def _sentences(
 
 
 class _Part(NamedTuple):
-    """A sentence of a row; tags and inner tags as they are there."""
+    """A sentence of a row; tags and those of each inner level as they are there."""
 
     tokens: list[str]
     tags: Any
     spaces: list[bool] | None
-    inner: list[Any] | None
+    inner: Sequence[list[Any] | None]
 
 
 def _parts(row: Row, layout: RowLayout) -> list[_Part]:
     tokens, tags = cut_up(row.get(layout.tokens), layout.cut), row.get(layout.tags)
-    inner = None if layout.inner is None else row.get(layout.inner)
     if isinstance(tags, str | dict):
         tags = cut_up(tags, "words")
-    if isinstance(inner, str | dict):
-        inner = cut_up(inner, "words")
-    inner = inner if isinstance(inner, list) else None
+    levels = [cut_up(row.get(key), "words") for key in layout.inner]
+    inner = [level if isinstance(level, list) else None for level in levels]
     spaces = next((row[key] for key in SPACES if isinstance(row.get(key), list)), None)
     if isinstance(tags, list) and are_lists(tokens) and are_lists(tags) and tokens:
         # Where the numbers of sentences differ, nobody knows whose tags are whose.
@@ -186,11 +186,11 @@ def _parts(row: Row, layout: RowLayout) -> list[_Part]:
             values
             if values and are_lists(values) and len(values) == len(tokens)
             else [None] * len(tokens)
-            for values in (tags, spaces, inner)
+            for values in (tags, spaces, *inner)
         ]
         return [
             _Part(part, part_tags, _booleans(part_spaces, len(part)), part_inner)
-            for part, part_tags, part_spaces, part_inner in zip(tokens, *of_each, strict=True)
+            for part, part_tags, part_spaces, *part_inner in zip(tokens, *of_each, strict=True)
         ]
     if not are_strings(tokens):
         return []
