@@ -48,8 +48,8 @@ class DocMaker:
     lang: language code; where it writes spaces, each given token has one after it.
     spans_key: where all entities go, overlapping ones too (`doc.spans[spans_key]`); if None, those
         that overlap are problems.
-    annotated_labels: the labels that the corpus is annotated for, if others are not; the Docs say
-        so, as `mark_annotated` does it.
+    annotated_labels: the labels that the corpus is annotated for, if others are not; if None, those
+        that each record names. The Docs say so, as `mark_annotated` does it.
     """
 
     def __init__(
@@ -97,9 +97,10 @@ class DocMaker:
             starts = {0, *(_token_at(doc, record, at) for at in record.sentences)}
             for token in doc:
                 token.is_sent_start = token.i in starts
-        if self.annotated_labels and record.entities is not None:
+        labels = self.annotated_labels or record.annotated_labels
+        if labels and record.entities is not None:
             try:
-                mark_annotated(doc, self.annotated_labels)
+                mark_annotated(doc, labels)
             except ValueError as error:
                 raise ValueError(f"{problems.path}, line {record.line}: {error}") from error
         return doc

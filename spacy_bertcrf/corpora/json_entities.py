@@ -140,6 +140,9 @@ def _of_object(
     flat = {plain(key): of for key, of in value.items()}
     label_key, labels = _labels_of(flat)
     surface = _surface_of(flat, label_key, text)
+    if (spans := _spans_of(flat)) is not None and labels:
+        yield from (Mention(*span, name) for name in labels for span in spans)
+        return
     offsets = _offsets_of(value, in_tokens)
     if surface is None and offsets is not None and len(offsets[2]) > 1:
         surface = _of_pieces(flat, len(offsets[2]))
@@ -193,6 +196,20 @@ def _surface_of(flat: dict[str, Any], label_key: str | None, text: str | None) -
                 return said
     inner = [flat[key] for key in _INSIDE if isinstance(flat.get(key), dict)]
     return next((of["text"] for of in inner if isinstance(of.get("text"), str)), None)
+
+
+def _spans_of(flat: dict[str, Any]) -> list[tuple[int, int]] | None:
+    """The places of all entities with one label, as CAIL has them: ["0;2", "3;5"], and an empty
+    list where there is none; None if an object has no such list."""
+    if flat.keys() & {*STARTS, *ENDS, *SURFACES} - {*PAIRS}:
+        return None
+    for key in PAIRS:
+        of = flat.get(key)
+        if isinstance(of, list) and all(isinstance(one, str) for one in of):
+            matches = [_PAIR_TEXT.fullmatch(one) for one in of]
+            if all(matches):
+                return [(int(match[1]), int(match[2])) for match in matches if match]
+    return None
 
 
 def _of_pieces(flat: dict[str, Any], count: int) -> str | None:

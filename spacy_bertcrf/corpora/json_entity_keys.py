@@ -24,7 +24,7 @@ category displayname extractorname slotname labels categoryname tagtype class ne
 obj entitycategory class classname annotationtype semantictype types tags title entity slot
 alias key name value 类型 标签 实体类型""".split()  # noqa: SIM905
 SURFACES: Keys = """text surface mention surfaceform word entitytext entityname entitymention
-spantext textspan mentiontext phrase span token coveredtext content string entity 实体 实体名称
+spantext textspan mentiontext phrase span token coveredtext content string form entity 实体 实体名称
 文本""".split()  # noqa: SIM905
 # What these hold is often not what stands in the text, but what is meant by it.
 VALUES: Keys = ["value", "name", "body", "term"]

@@ -11,18 +11,19 @@ from spacy_bertcrf.corpora.json_parallel import (
     lists_beside,
     rows_beside,
 )
+from spacy_bertcrf.corpora.json_passages import text_of_passages, texts_of_passages
 from spacy_bertcrf.corpora.options import Options
 
 # Keys as `plain` has them; those that say most of all first.
 TEXTS = """text textcontent labeleddata originaltext rawtext fulltext sourcetext sentence sent
 content context document doc paragraph passage query utterance utt data source input abstract
-report note body transcript title raw 文本 原文 句子 内容""".split()  # noqa: SIM905
+report note body transcript title raw form 文本 原文 句子 内容""".split()  # noqa: SIM905
 _TOKENS = """tokens words tokenizedtext sentences sents tokenized token word texttokens
 sentencetokens sentence sent text chars characters""".split()  # noqa: SIM905
 ENTITIES = """entities spans annotations labels label annotation ents entity entitylist
 entitymentions mentions namedentities ner denotations textsegmentannotations goldner golden
 entitylabels nerlabels result results objects privacymask pii ners nertags tags vertexset slots nes
-实体 标注""".split()  # noqa: SIM905
+ne 实体 标注""".split()  # noqa: SIM905
 _NO_ENTITIES = """relations relation relationmentions events eventmentions triggers clusters coref
 coreferences attributes pos postags chunks deps dependencies lemmas predictions prediction
 drafts""".split()  # noqa: SIM905
@@ -34,9 +35,9 @@ _MOST_KEYS = 300
 
 
 def flatten(value: dict[str, Any]) -> dict[str, Any]:
-    """An object with what lies in objects inside it, under keys such as "data.text", too, and with
-    entities whose parts are in lists beside each other."""
-    found = dict(value) | lists_beside(value)
+    """An object with what lies in objects inside it, under keys such as "data.text", too, with
+    entities whose parts are in lists beside each other, and with texts in passages."""
+    found = value | lists_beside(value) | dict(texts_of_passages(value))
     waiting = [(key, of) for key, of in value.items() if _holds_more(of)]
     while waiting and len(found) < _MOST_KEYS:
         way, inner = waiting.pop(0)
@@ -56,6 +57,8 @@ def look_up(value: dict[str, Any], key: str | None) -> Any:
         return rows_beside(value, key)
     first, _, rest = key.partition(".")
     inner = value.get(first)
+    if isinstance(inner, list):
+        return text_of_passages(value, key)
     return look_up(inner, rest) if rest and isinstance(inner, dict) else None
 
 

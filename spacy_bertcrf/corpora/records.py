@@ -62,6 +62,8 @@ class Record:
     key: the id that the file gives it.
     new_document: whether a document begins here; None where the file does not say.
     lines: the line of each token, where they have lines of their own.
+    annotated_labels: the labels that it is annotated for, if others are not; None if that is not
+        known, or all are.
     groups: further groups of spans, in tokens, by their names: they go to `doc.spans` as they are.
     """
 
@@ -78,6 +80,7 @@ class Record:
     key: str | int | None = None
     new_document: bool | None = None
     lines: Sequence[int] | None = None
+    annotated_labels: Sequence[str] | None = None
     groups: dict[str, Group] = field(default_factory=dict)
 
     def doubt_all(self) -> None:

@@ -252,3 +252,42 @@ def test_an_entity_that_may_be_anywhere(read, entity):
     assert export.entities == [SPANS[:1]] * 2
     assert export.unknown == [["lives", "in", "Bonn"], []]
     assert [line for _, line in export.problems] == [1]
+
+
+def test_all_places_of_a_label_in_one_list(read):
+    """Else entities of CAIL are in pieces, and labels that a text has none of are faults."""
+    entities = [{"label": "PER", "span": ["0;2", "3;5"]}, {"label": "LOC", "span": []}]
+    export = read({"id": "a", "context": "王五和赵六来了", "entities": entities})
+    assert export.entities == [[("王五", "PER"), ("赵六", "PER")]]
+    assert export.problems == []
+
+
+def test_sentences_with_forms(read):
+    """Else NIKL's corpora are refused."""
+    found = [{"id": 1, "form": "Anna", "label": "PER", "begin": 0, "end": 4}]
+    sentences = [{"form": TEXT, "word": [], "NE": found}, {"form": "Nobody", "NE": []}]
+    export = read({"document": [{"id": "d", "sentence": sentences}]})
+    assert export.entities == [SPANS[:1], []]
+    assert export.problems == []
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_passages_of_one_document(read, shift):
+    """Else BigBio's documents are refused, though each passage says where it is; or one whose
+    passages do not follow one another is put together anyhow."""
+    passages = [
+        {"id": "1", "type": "title", "text": ["Naloxone works."], "offsets": [[0, 15]]},
+        {"id": "2", "text": ["It is seen in rats."], "offsets": [[16 - shift, 35 - shift]]},
+    ]
+    entities = [
+        {"id": "3", "type": "Drug", "text": ["Naloxone"], "offsets": [[0, 8]], "normalized": []},
+        {"id": "4", "type": "Species", "text": ["rats"], "offsets": [[30, 34]]},
+    ]
+    value = {"id": "0", "passages": passages, "entities": entities, "relations": []}
+    if shift:
+        with pytest.raises(ValueError, match="no format fits it"):
+            read(value)
+        return
+    export = read(value, value | {"passages": passages[:1], "entities": []})
+    assert export.entities == [[("Naloxone", "Drug"), ("rats", "Species")], []]
+    assert export.problems == []
