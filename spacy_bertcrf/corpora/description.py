@@ -28,6 +28,7 @@ _FILE = re.compile(r"(?i)(s3|gs|https?|file)://\S.*|.*\.(txt|html?|pdf|xml)")
 _KNOWN = {
     r'^c="[^"\n]*" \d+:\d+ \d+:\d+\|\|t="': "i2b2's concepts (.con), which name lines and words "
     "of another file",
+    r"\A\s*\{\s*'": "Python's objects, whose strings are in single quotes; json.dump writes JSON",
     r"^\d+\t\(\(\t": "Shakti Standard Format (SSF), phrases in brackets",
     r"<xmi:XMI\b": "UIMA's XMI; INCEpTION exports WebAnno TSV, which is read",
     r"<GateDocument\b": "GATE's XML; GATE exports BioC and brat, which are read",

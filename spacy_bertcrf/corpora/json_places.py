@@ -65,7 +65,7 @@ def read_at(
     if len(ways) > 1 and problems is not None and is_one_object(source):
         read = {step for steps in ways for step in steps[:1]}
         others = [key for key in sample(source, 1)[0] if key not in read]
-        if others and EACH not in read:
+        if others and not {EACH, ROWS} & read:
             more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
             problems.note(OTHER_KEYS, f"{', '.join(others[:_SHOWN])}{more}")
     for steps in ways:

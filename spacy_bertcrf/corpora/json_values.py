@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from spacy_bertcrf.corpora.json_faults import explain
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
 
@@ -205,9 +206,9 @@ def _of_text(
         try:
             value, at = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as err:
-            what = getattr(err, "msg", None) or str(err)
             if problems is not None:
-                problems.add(BAD_LINE, line, f"not JSON: {what}; the rest of the file is left out")
+                what = f"not JSON: {explain(err, text)}; the rest of the file is left out"
+                problems.add(BAD_LINE, line, what)
             return
         yield Value(line, value)
         if comma := _COMMA.match(text, at):
@@ -241,10 +242,10 @@ def _of_object(text: str, start: int, problems: ProblemLog | None) -> Iterator[M
             counted = at
             yield Member(line, key, _DECODER.raw_decode(text, at)[0])
     except (ValueError, RecursionError) as err:
-        what = getattr(err, "msg", None) or str(err)
         if problems is not None:
+            what = f"not JSON: {explain(err, text)}; the rest of the file is left out"
             line += len(_LINE_ENDS.findall(text, counted, getattr(err, "pos", counted)))
-            problems.add(BAD_LINE, line, f"not JSON: {what}; the rest of the file is left out")
+            problems.add(BAD_LINE, line, what)
 
 
 def _keys(text: str, at: int) -> Iterator[tuple[str, int]]:
@@ -273,7 +274,8 @@ def _parse(line: str) -> Any:
     try:
         return _DECODER.decode(line)
     except json.JSONDecodeError as err:
-        raise ValueError(f"not JSON: {err.msg} at character {err.colno}") from None
+        what = explain(err, line)
+        raise ValueError(f"not JSON: {what} at character {err.colno}") from None
     except RecursionError:
         raise ValueError("JSON nested too deep") from None
 

@@ -51,3 +51,24 @@ def test_a_list_that_breaks_off():
     found = list(read_elements(source_of('{"data": [1,\n2,\n"x'), ("data",), log))
     assert [value for _, value in found] == [1, 2]
     assert [problem.line for problem in log] == [3]
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("[{'a': 1}]", "json.dump"),
+        ('[{"a": True}]', "json.dump"),
+        ('[{"a": "x"}, {"a": None}]', "json.dump"),
+        ('{"a": 1}\n{"a": None}\n', "json.dump"),
+        ('[{"a": 1,}]', "take the comma"),
+        ('[\n {"a": [1, 2,\n ]}\n]', "take the comma"),
+        ('{"a": 1}\n{"a": [1, ]}\n', "take the comma"),
+        ('[{"a": 1 "b": 2}]', "not JSON"),
+    ],
+)
+def test_how_broken_json_is_mended(text, mend):
+    """Else whoever wrote it by print() or by hand is told what a parser expects, and not what to
+    do."""
+    log = ProblemLog(Path("f.json"))
+    list(read_values(source_of(text), log))
+    assert mend in next(iter(log)).what

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from spacy_bertcrf.corpora.class_names import class_names
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, LIKELY, Evidence, Format
-from spacy_bertcrf.corpora.json_places import EACH, Steps, are_alike, places, read_at, show
+from spacy_bertcrf.corpora.json_places import EACH, ROWS, Steps, are_alike, places, read_at, show
 from spacy_bertcrf.corpora.json_token_objects import as_row
 from spacy_bertcrf.corpora.json_values import (
     BAD_LINE,
@@ -120,9 +120,12 @@ def _find(source: Source) -> _Found | None:
     return source.seen[key]
 
 
-def _rank(found: _Found, alike: list[_Found]) -> tuple[int, int, int]:
+def _rank(found: _Found, alike: list[_Found]) -> tuple[int, bool, int, int]:
     steps = found.ways[0]
-    return sum(of.n_rows for of in alike), -sum(step is EACH for step in steps), -len(steps)
+    n_rows = sum(of.n_rows for of in alike)
+    # What lies under ids in the rows of columns lies in them under its own key, too.
+    is_plain = ROWS not in steps[:-1]
+    return n_rows, is_plain, -sum(step is EACH for step in steps), -len(steps)
 
 
 def _alike(found: _Found, others: list[_Found]) -> list[_Found]:

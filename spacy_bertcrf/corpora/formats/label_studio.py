@@ -25,6 +25,7 @@ from spacy_bertcrf.corpora.formats.label_studio_tasks import (
     Region,
     Task,
     is_minimal_task,
+    is_predicted_task,
     is_task,
     read_tasks,
 )
@@ -58,6 +59,12 @@ class LabelStudio(Format):
             return Evidence("tasks with 'data' and annotations of 'result's", CERTAIN)
         if any(map(is_minimal_task, values)):
             return Evidence("regions with start, end and a list of labels: JSON-MIN", CERTAIN)
+        if any(map(is_predicted_task, values)):
+            what = (
+                "tasks with predictions alone, which are no annotation and are left out; submit "
+                "them in Label Studio, and export again"
+            )
+            return Evidence(what, AGAINST, is_close=True)
         return Evidence("no tasks with data and annotated results", AGAINST)
 
     @property

@@ -76,6 +76,12 @@ def is_task(value: dict[str, Any]) -> bool:
     return not found or any("result" in one for one in found if isinstance(one, dict))
 
 
+def is_predicted_task(value: dict[str, Any]) -> bool:
+    """Whether an object is a task with predictions, and without a list of annotations."""
+    is_annotated = _annotations(value) is not None
+    return isinstance(value.get("data"), dict) and "predictions" in value and not is_annotated
+
+
 def is_minimal_task(value: dict[str, Any]) -> bool:
     """Whether an object is a task of the minimal export that has an entity."""
     return any(

@@ -274,3 +274,15 @@ def test_sentences_that_lack_tags_or_words(read):
     assert export.entities == [ANNA, [("Bob", "PER")]] * 3 + [[], [], [("Bob", "PER")]]
     assert export.unknown[6:] == [["Anna", "met", "her"], ["Bob"], []]
     assert [line for _, line in export.problems] == [4, 4, 5]
+
+
+def test_rows_under_ids_are_no_other_keys(read):
+    """Else the ids that are read are said to be keys that are not."""
+    dialogues = {
+        key: {"dialogue": [{"sentence": "流涕。", "BIO_label": "B-Symptom I-Symptom O"}]}
+        for key in ("10000", "10001")
+    }
+    export = read(dialogues)
+    assert export.entities == [[("流涕", "Symptom")]] * 2
+    assert "Other keys, not read" not in export.notes
+    assert "10000.dialogue" in export.notes["Lists of rows"]

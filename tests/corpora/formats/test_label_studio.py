@@ -99,7 +99,7 @@ def test_what_nobody_annotated(read):
 
 def test_predictions_alone(read):
     """Else a file that nobody annotated converts to a corpus."""
-    with pytest.raises(ValueError, match="objects with the keys data, predictions; no annotation"):
+    with pytest.raises(ValueError, match="predictions alone, which are no annotation"):
         read({"data": {"text": "Anna"}, "predictions": []})
 
 
