@@ -40,7 +40,7 @@ from thinc.api import Config
 
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.reading import read_corpus
-from spacy_bertcrf.pipeline.step_count import steps_of
+from spacy_bertcrf.models.step_count import steps_of
 from spacy_bertcrf.training.loop import train
 from spacy_bertcrf.training.recipes.choices import Choice
 from spacy_bertcrf.training.recipes.recipe import make_recipe

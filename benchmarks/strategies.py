@@ -28,7 +28,7 @@ from spacy.util import load_config, load_model_from_config
 
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.reading import read_corpus
-from spacy_bertcrf.pipeline.step_count import steps_of
+from spacy_bertcrf.models.step_count import steps_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("spacy-bertcrf", "spacy", "torch", "transformers")

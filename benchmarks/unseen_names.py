@@ -30,7 +30,7 @@ from spacy.util import load_config
 
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.corpora.reading import read_corpus
-from spacy_bertcrf.pipeline.step_count import steps_of
+from spacy_bertcrf.models.step_count import steps_of
 from spacy_bertcrf.training.loop import train
 
 ROOT = Path(__file__).parents[1]

@@ -145,7 +145,12 @@ def annotate_cli(
                 remaining = run.remaining()
                 _follow(run, remaining, _engine(job, remaining, nproc, ray, min_nproc))
             _print(run)
+    except typer.Exit:  # which is a RuntimeError too
+        raise
     except (ValueError, ImportError, OSError, RuntimeError) as error:
+        if paths == ["-"]:  # what is written are the results
+            typer.echo(f"The annotation has ended early: {error}", err=True)
+            raise typer.Exit(1) from error
         msg.fail("The annotation has ended early", str(error), exits=1)
     except KeyboardInterrupt:
         msg.warn("The annotation was stopped", "The same command goes on with it.")

@@ -20,6 +20,7 @@ FEW_ENTITIES = 50  # of a label, as in `spacy debug data`
 SHOWN = 5
 SHOWN_CHARACTERS = 60
 ENCODERS = ("spacy-bertcrf.BertEncoder", "spacy-transformers.TransformerModel")
+ENTITIES = ("bertcrf", "ner", "beam_ner")  # factories
 WINDOW = 512  # wordpieces that an encoder reads at a time if its config does not say
 MANY_UNKNOWN = 0.01  # of the wordpieces
 
@@ -64,8 +65,14 @@ def debug_data_cli(
         found = audit(train, dev, tokenizer, most)
     except (ValueError, OSError, ImportError) as error:
         msg.fail("The corpora could not be read", str(error), exits=1)
-    fatal = list(_fatal(found))
-    _print_counts(found)
+    learns_entities = _learns_entities(loaded)
+    fatal = list(_fatal(found)) if learns_entities else []
+    if not learns_entities:
+        msg.warn(
+            "The config has no component that learns doc.ents",
+            "Only these are looked at here: of what the others learn, nothing is said.",
+        )
+    _print_counts(found, learns_entities)
     _print_labels(found)
     _print_texts(found, shown)
     _print_entities(found, shown)
@@ -111,6 +118,12 @@ def _encoders(block: Any) -> Iterator[Mapping[str, Any]]:
             yield from _encoders(value)
 
 
+def _learns_entities(config: Mapping[str, Any]) -> bool:
+    """Whether a component does. One that comes from another pipeline may."""
+    components = config.get("components", {}).values()
+    return any("source" in block or block.get("factory") in ENTITIES for block in components)
+
+
 def _fatal(found: "Audit") -> Iterator[tuple[str, str]]:
     for name, summary in (("training", found.train), ("development", found.dev)):
         if not summary.tokens:
@@ -128,7 +141,7 @@ def _fatal(found: "Audit") -> Iterator[tuple[str, str]]:
         )
 
 
-def _print_counts(found: "Audit") -> None:
+def _print_counts(found: "Audit", learns_entities: bool) -> None:
     msg.divider("Corpora")
     rows = [
         (
@@ -151,7 +164,7 @@ def _print_counts(found: "Audit") -> None:
         )
     for name, summary in (("training", found.train), ("development", found.dev)):
         n = summary.unannotated
-        if n:
+        if n and learns_entities:
             msg.warn(f"{n:,} texts of the {name} corpus have no annotation at all", _UNKNOWN)
 
 

@@ -1,6 +1,7 @@
 """`python -m spacy bertcrf report`: what a pipeline gets wrong, as a page."""
 
 import json
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -203,7 +204,10 @@ def _print(report: "Report") -> None:
 
     total = score(report.texts)[0]
     for name, found in zip("PRF", total.measures, strict=True):
-        msg.text(f"{name} {found.value:.2%}, from {found.low:.2%} to {found.high:.2%}")
+        if math.isnan(found.value):
+            msg.text(f"{name} is not known: there is nothing to reckon it by")
+        else:
+            msg.text(f"{name} {found.value:.2%}, from {found.low:.2%} to {found.high:.2%}")
     msg.text(f"Parts of texts with errors: {len(excerpts(report)):,}")
     if not total.n_predicted:
         msg.warn("The pipeline predicts no entity. Has it a component that sets doc.ents?")

@@ -36,6 +36,8 @@ def read_scores(path: Path) -> dict[ScoreKey, float]:
 
     Raises ValueError, with the file, if there are none; OSError if it cannot be read.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
     try:
         content = srsly.read_json(path)
     except ValueError as error:

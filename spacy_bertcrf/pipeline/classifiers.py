@@ -16,7 +16,7 @@ from spacy_bertcrf.models.classifier.bert_classifier import (
     ClassifierSettings,
     classifier_settings,
 )
-from spacy_bertcrf.pipeline.step_count import random_state_kept
+from spacy_bertcrf.models.step_count import random_state_kept
 from spacy_bertcrf.pipeline.survey import MAX_TEXTS
 from spacy_bertcrf.pipeline.unknown_texts import warn_of_unknown_texts
 from spacy_bertcrf.pipeline.upstream import update_together, update_upstream_in_place
@@ -28,9 +28,9 @@ def prepare_classifiers() -> Callable[[Language], None]:
     models nothing of the pipeline.
 
     It gives the classifiers their class weights, and lets `spacy-bertcrf.AdamW.v1` know of all
-    parameters that learn together and of the number of steps, as a `bertcrf` does. It warns of
-    labels that only the development corpus has, for no classifier can learn them, and of a
-    development corpus that has none, which cannot judge.
+    parameters that learn together, as a `bertcrf` does. It warns of labels that only the
+    development corpus has, for no classifier can learn them, and of a development corpus that has
+    none, which cannot judge.
 
     The callback raises ValueError for exclusive classes in `textcat_multilabel`, for those that
     are not exclusive in `textcat`, for the weight of a class that there is not, and for balanced

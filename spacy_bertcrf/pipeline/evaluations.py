@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.util import logger
 
 from spacy_bertcrf.models.current_training import evaluates_last_step
-from spacy_bertcrf.pipeline.step_count import steps_of
+from spacy_bertcrf.models.step_count import steps_of
 
 FEW = 3  # evaluations
 ENOUGH = 10

@@ -118,10 +118,11 @@ class LabelledPipe(TrainablePipe):
                 "max_length leaves out none of it, or give 'labels'."
                 + _advice_for_groups(groups, self.gold)
             )
-        if not self.is_initialized:
+        is_new = not self.is_initialized
+        if is_new:
             self.model.initialize(X=texts[:SAMPLE_SIZE], Y=self._scored())
         if nlp is not None:
-            _INITIALIZED.setdefault(nlp, WeakSet()).add(self)
+            _INITIALIZED.setdefault(nlp, WeakKeyDictionary())[self] = is_new
             update_upstream_in_place(nlp)
         warn_of_unknown_texts(self.name, self.model, texts, nlp)
 
@@ -145,7 +146,7 @@ class LabelledPipe(TrainablePipe):
         if self not in _INITIALIZED.get(nlp, ()):
             update_upstream_in_place(nlp)
             self._grow_for(nlp, name)
-        else:
+        elif _INITIALIZED[nlp][self]:
             warn_of_few_steps(nlp, name)
         check_training()
         check_spans_to_judge_by(nlp, name, self.labels, self.gold)
@@ -218,7 +219,9 @@ def _advice_for_groups(groups: Sequence[str], gold: Gold) -> str:
     return f" There are {named}: the component bertcrf_spans learns them (its spans_key)."
 
 
-# By pipeline, the components that its `initialize` has prepared, and those that have joined its
-# training.
-_INITIALIZED: WeakKeyDictionary[Language, WeakSet[LabelledPipe]] = WeakKeyDictionary()
+# By pipeline, the components that its `initialize` has prepared, with whether they were new, and
+# those that have joined its training.
+_INITIALIZED: WeakKeyDictionary[Language, WeakKeyDictionary[LabelledPipe, bool]] = (
+    WeakKeyDictionary()
+)
 _JOINED: WeakKeyDictionary[Language, WeakSet[LabelledPipe]] = WeakKeyDictionary()

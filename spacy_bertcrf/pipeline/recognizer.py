@@ -21,7 +21,6 @@ from spacy_bertcrf.pipeline.objective import Known, objective
 from spacy_bertcrf.pipeline.posterior_pipe import PosteriorPipe
 from spacy_bertcrf.pipeline.rehearsal import rehearse
 from spacy_bertcrf.pipeline.sentence_breaks import warn_of_crossing_gold
-from spacy_bertcrf.pipeline.step_count import count_steps
 
 
 class Recognizer(PosteriorPipe):
@@ -139,7 +138,7 @@ class Recognizer(PosteriorPipe):
     def finish_update(self, sgd: Optimizer) -> None:
         """Take an optimizer step with the gradients of the updates so far."""
         self.learning.complete_gradients()
-        begin_step(sgd, {self.name: self.model}, count_steps)
+        begin_step(sgd, {self.name: self.model})
         super().finish_update(sgd)
         self.learning.after_step(sgd)
 

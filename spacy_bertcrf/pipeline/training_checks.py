@@ -15,9 +15,9 @@ from spacy.training.corpus import walk_corpus
 from spacy.util import resolve_dot_names
 
 from spacy_bertcrf.models.current_training import current_training
+from spacy_bertcrf.models.step_count import random_state_kept, steps_of
 from spacy_bertcrf.pipeline.evaluations import restore_frequency, warn_of_few_evaluations
 from spacy_bertcrf.pipeline.gold import Gold
-from spacy_bertcrf.pipeline.step_count import random_state_kept, steps_of
 
 STREAMED_TEXTS = 1000
 FEW_STEPS = 200  # 32 taught a new component nothing, 340 what 640 did (docs/results.md)

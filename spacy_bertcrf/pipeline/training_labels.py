@@ -7,8 +7,8 @@ from spacy.language import Language
 from spacy.util import registry, resolve_dot_names
 
 from spacy_bertcrf.models.current_training import current_training
+from spacy_bertcrf.models.step_count import random_state_kept
 from spacy_bertcrf.pipeline.gold import Gold
-from spacy_bertcrf.pipeline.step_count import random_state_kept
 from spacy_bertcrf.pipeline.survey import survey
 
 STREAMED_SAMPLE = 100  # examples, as spaCy takes them to initialize components

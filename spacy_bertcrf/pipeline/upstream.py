@@ -12,7 +12,6 @@ from thinc.api import Model
 from spacy_bertcrf.models.bridge.in_place_update import update_in_place
 from spacy_bertcrf.pipeline.accumulation import scale_gradients
 from spacy_bertcrf.pipeline.learning import Learning
-from spacy_bertcrf.pipeline.step_count import count_steps
 from spacy_bertcrf.pipeline.training_checks import check_training
 
 
@@ -74,10 +73,6 @@ class _WithListeners:
             if factor != 1.0 and len(listeners) == 1:
                 scale_gradients(upstream.model, factor)
         return {name: pipes[name].model for name in (self._name, *listeners)}
-
-    def count_steps(self) -> int | None:
-        """How many steps the training that is going on will take."""
-        return count_steps()
 
     def __reduce__(self) -> tuple[type["_WithListeners"], tuple[()]]:
         return _WithListeners, ()

@@ -1,6 +1,9 @@
 """`python -m spacy bertcrf annotate`, from files to files."""
 
 import json
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 from spacy.cli import app
@@ -102,6 +105,27 @@ def test_between_pipes(model, tmp_path):
     assert result.exit_code == 0, result.output
     first, _ = map(json.loads, result.stdout.splitlines())
     assert (first["id"], first["entities"][0]["text"]) == ("-:1", "王小明")
+
+
+def test_between_pipes_an_error_is_no_result(tmp_path):
+    """Who reads the results would take it for one."""
+    result = CliRunner().invoke(app, ["bertcrf", "annotate", str(tmp_path), "-"], input="{}\n")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "The annotation has ended early" in result.stderr
+
+
+@pytest.mark.slow
+def test_who_reads_may_stop_it(model):
+    """`annotate … - | head` would be a failure to the shell."""
+    command = [sys.executable, "-m", "spacy_bertcrf.cli", "annotate", str(model), "-"]
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with subprocess.Popen([*command, "--stdin", "text"], **pipes) as process:
+        process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.write("王小明在北京大学工作。\n".encode() * 5000)
+            process.stdin.close()
+        assert process.wait() == 0
 
 
 @pytest.mark.slow

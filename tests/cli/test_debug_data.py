@@ -76,6 +76,19 @@ def test_what_cannot_be_learned_from_ends_with_an_error(tmp_path, train, dev, me
     assert message in output
 
 
+def test_of_what_spans_learn_from_nothing_is_said(tmp_path, tiny_bert):
+    """A good corpus for bertcrf_spans would be called one that nothing learns from."""
+    nlp = spacy.blank("zh")
+    doc = nlp.make_doc("王小明在北京。")
+    doc.spans["sc"] = [doc.char_span(0, 3, label="name")]
+    DocBin(docs=[doc]).to_disk(tmp_path / "train.spacy")
+    files = [tmp_path / "train.spacy"] * 2
+    code, output = run(CONFIGS / "bert_spans.cfg", *files, "--paths.transformer", tiny_bert)
+    assert code == 0, output
+    assert "no component that learns doc.ents" in output
+    assert "no annotation at all" not in output
+
+
 def test_a_missing_corpus_is_an_error(tmp_path):
     train = corpus(tmp_path / "train.spacy", *TRAIN)
     code, output = run(CONFIGS / "cpu_cnn_crf.cfg", train, tmp_path / "nothing.spacy")

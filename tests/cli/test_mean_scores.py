@@ -55,6 +55,12 @@ def test_one_file_has_no_spread(files):
     assert "no spread" in run(files[0])[1]
 
 
+def test_a_file_that_is_missing_is_no_broken_json(files, tmp_path):
+    code, output = run(*files, tmp_path / "none.json")
+    assert code == 1
+    assert "There is no file" in output
+
+
 @pytest.mark.parametrize("content", ["[]", '{"name": "x"}', "no json"])
 def test_a_file_without_scores_is_named(content, files, tmp_path):
     (tmp_path / "other.json").write_text(content)

@@ -51,6 +51,7 @@ def test_new_labels_are_learned_beside_the_old(corpora, trained, tmp_path):
     code, output = run(*arguments)
     assert code == 0, output
     assert "4 raw texts" in output
+    assert "is new" not in output
     nlp = spacy.load(tmp_path / "model-last")
     assert set(nlp.get_pipe("bertcrf").labels) == {*trained.get_pipe("bertcrf").labels, "verb"}
     for text in RAW:

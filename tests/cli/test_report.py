@@ -112,6 +112,7 @@ def test_a_corpus_without_entities_has_a_page(model, tmp_path):
     page = tmp_path / "report.html"
     code, output = run(model, corpus(tmp_path / "empty.spacy", [("天气很好", [])]), page)
     assert code == 0, output
+    assert "R is not known" in output
     assert page.exists()
 
 

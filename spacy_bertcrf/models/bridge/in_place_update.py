@@ -23,9 +23,6 @@ class TrainedTogether(Protocol):
     def __call__(self) -> Mapping[str, Model]:
         """The models, by component."""
 
-    def count_steps(self) -> int | None:
-        """How many steps the training will take; None if that is not known."""
-
 
 def update_in_place(model: Model, trained_together: TrainedTogether | None = None) -> None:
     """Make every torch module inside the model take its optimizer steps in place, and use the
@@ -51,14 +48,11 @@ def update_in_place(model: Model, trained_together: TrainedTogether | None = Non
                 )
 
 
-def begin_step(
-    optimizer: Optimizer, models: Mapping[str, Model], count_steps: Callable[[], int | None]
-) -> None:
+def begin_step(optimizer: Optimizer, models: Mapping[str, Model]) -> None:
     """Tell an optimizer that asks for it (by a method `begin_step`) of all parameters that learn
     from the same batches, before the first of them is updated.
 
     models: by component.
-    count_steps: how many steps the training will take.
     """
     begin = getattr(optimizer, "begin_step", None)
     if begin is None:
@@ -69,7 +63,7 @@ def begin_step(
         if unscale is not None:
             unscale()
         overflow = overflow or shim._grad_scaler.found_inf
-    begin(trained_parameters(models), overflow=overflow, count_steps=count_steps)
+    begin(trained_parameters(models), overflow=overflow)
 
 
 def predict(shim: PyTorchShim, inputs: ArgsKwargs) -> Any:
@@ -115,7 +109,7 @@ def finish_update(shim: PyTorchShim, optimizer: Optimizer) -> None:
     vars(shim)["stepped_by"] = _Reference(optimizer)
     trained_together: TrainedTogether | None = vars(shim).get("trained_together")
     if trained_together is not None:
-        begin_step(optimizer, trained_together(), trained_together.count_steps)
+        begin_step(optimizer, trained_together())
     parameters = {
         (shim.id, name): parameter
         for name, parameter in shim._model.named_parameters()

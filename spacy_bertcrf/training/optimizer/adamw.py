@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from spacy_bertcrf.models.bridge.adam import moment
 from spacy_bertcrf.models.bridge.trained_parameters import Key, TrainedParameter
 from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.models.resumable import State
+from spacy_bertcrf.models.step_count import count_steps
 from spacy_bertcrf.models.types import Array
 from spacy_bertcrf.training.optimizer.adamw_settings import check_settings
 from spacy_bertcrf.training.optimizer.averages import Averaging, update_averages
@@ -173,15 +174,13 @@ class AdamW(Optimizer):
         parameters: Iterable[TrainedParameter],
         *,
         overflow: bool = False,
-        count_steps: Callable[[], int | None] = lambda: None,
     ) -> None:
         """Take the norm of the gradients of all parameters that learn from the same batches,
         before the first of them is updated; another call before the last is does nothing.
 
         overflow: whether gradients of float16 were too large. Then no step is taken.
-        count_steps: gives the number of steps of the training, None if it is not known.
         """
-        self._tell_total_steps(count_steps)
+        self._tell_total_steps()
         gradients: dict[Key, torch.Tensor] = {}
         stepped = False
         for parameter in parameters:
@@ -201,7 +200,7 @@ class AdamW(Optimizer):
             factor, self.gradient_norm = self._factor(list(gradients.values()))
         self._factors.update(dict.fromkeys(gradients, factor))
 
-    def _tell_total_steps(self, count_steps: Callable[[], int | None]) -> None:
+    def _tell_total_steps(self) -> None:
         if self._knows_total_steps:
             return
         self._knows_total_steps = True
@@ -269,7 +268,7 @@ class AdamW(Optimizer):
         gradients: Mapping[Key, torch.Tensor],
         lr_scale: float = 1.0,
     ) -> None:
-        self._tell_total_steps(lambda: None)
+        self._tell_total_steps()
         unknown = [key for key in gradients if key not in self._factors]
         if unknown:
             alone = self._factor([gradients[key] for key in unknown])[0] if self.grad_clip else 1.0

@@ -21,10 +21,10 @@ class WarmupDecay(Iterator[float]):
     warmup: W, or, below 1, W / T.
     decay: "linear", "cosine" (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without
         restarts) or "constant".
-    total_steps: T; None for the real number, which `spacy-bertcrf.AdamW.v1` gets from a pipeline
-        with a `bertcrf`, or with `spacy-bertcrf.prepare_classifiers.v1`, when `spacy train` or
-        `bertcrf train` begins. Elsewhere, as in a script that calls `nlp.update`, and in a
-        training without an end, the rate is initial_rate in all steps, with a warning.
+    total_steps: T; None for the real number, which `spacy-bertcrf.AdamW.v1` counts when
+        `spacy train` or `bertcrf train` begins. Elsewhere, as in a script that calls
+        `nlp.update`, and in a training without an end, the rate is initial_rate in all steps, with
+        a warning.
 
     Raises ValueError for a setting that cannot be.
     """
@@ -84,8 +84,7 @@ class WarmupDecay(Iterator[float]):
                     "how many there will be: they are counted in `spacy train` and `bertcrf "
                     "train`, if the training has an end. If that is not what you want, give "
                     "spacy-bertcrf.warmup_decay.v1 the total_steps and call "
-                    "optimizer.step_schedules() after each step; a pipeline with spaCy's `textcat` "
-                    "needs the callback spacy-bertcrf.prepare_classifiers.v1.",
+                    "optimizer.step_schedules() after each step.",
                     stacklevel=2,
                 )
             return self.initial_rate

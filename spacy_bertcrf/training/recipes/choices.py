@@ -55,7 +55,8 @@ def choose(train: CorpusSurvey, bert: BertSize, machine: Machine) -> list[Choice
         raise ValueError(
             f"The {train.n_texts:,} texts of the training corpus have no entity: there is nothing "
             "to learn. Check that doc.ents is set in it (`python -m spacy bertcrf convert` says "
-            "what it found)."
+            "what it found). Of spans in doc.spans learns bertcrf_spans (configs/bert_spans.cfg), "
+            "of categories in doc.cats textcat (configs/bert_classifier.cfg): take these configs."
         )
     size = _batch_size(train)
     by_epoch = math.ceil(train.pieces.sum() / size.value)

@@ -8,7 +8,7 @@ from spacy.training.loop import create_train_batches
 from spacy.util import registry, resolve_dot_names
 
 from spacy_bertcrf.models.current_training import training_of
-from spacy_bertcrf.pipeline.step_count import count_steps, steps_of
+from spacy_bertcrf.models.step_count import count_steps, steps_of
 
 
 @pytest.fixture
@@ -82,3 +82,22 @@ def test_steps_are_counted_inside_a_training_alone(pipeline):
     with training_of(nlp):
         assert count_steps() == steps_of(nlp)
     assert count_steps() is None
+
+
+def test_a_component_that_learns_before_bertcrf_changes_no_schedule(pipeline, make_examples):
+    """spaCy's `ner` takes its steps first, and the rate would stay where it begins."""
+    nlp = pipeline()
+    nlp.add_pipe("ner", before="bertcrf")
+    given = nlp.config.interpolate()["training"]["optimizer"]
+    optimizer = registry.resolve({"optimizer": given})["optimizer"]
+    nlp.initialize(lambda: make_examples(nlp))
+    rates = []
+    with training_of(nlp):
+        n_steps = count_steps()
+        for _ in range(n_steps):
+            nlp.update(make_examples(nlp)[:2], sgd=optimizer)
+            rates.append(optimizer.learn_rate)
+            optimizer.step_schedules()
+    peak = max(rates)
+    assert rates[0] < peak
+    assert rates[-1] < 0.5 * peak
