@@ -39,8 +39,6 @@ def readers_folder(
         shortened = "\n".join(lines[:n_lines])
         (folder / "assets" / "sample" / f"{part}.json").write_text(shortened, "utf8")
     shutil.copy(folder / "assets" / "sample" / "train.json", folder / "corpus.txt")
-    for made in ("metrics", "packages"):  # as `spacy project` does
-        (folder / made).mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for part in LINES:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 MARKED = re.compile(r"<!-- run -->\n```(bash|python)\n(.*?)```", re.DOTALL)
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = {str(page.relative_to(ROOT)): MARKED.findall(page.read_text("utf8")) for page in PAGES}
+MAKE = ["mkdir", "-p"]
 # What a reader would have at hand.
 GIVEN = {"text": "王小明在北京大学工作。", "texts": ["王小明在北京大学工作。"] * 3}
 
@@ -31,15 +32,21 @@ def test_marked_blocks_run(
             exec(compile(block, page, "exec"), names)
         else:
             for arguments in commands(block):
-                run_command(arguments)
+                if arguments[:2] == MAKE:
+                    for folder in arguments[2:]:
+                        Path(folder).mkdir(exist_ok=True, parents=True)
+                else:
+                    run_command(arguments)
 
 
 def commands(block: str) -> list[list[str]]:
-    """The arguments of each `python -m spacy …` of a block."""
+    """The arguments of each `python -m spacy …` of a block; folders that are made, whole."""
     lines = block.replace("\\\n", " ").splitlines()
     typed = [words for line in lines if (words := shlex.split(line, comments=True))]
-    assert all(words[:3] == ["python", "-m", "spacy"] for words in typed), block
-    return [words[3:] for words in typed]
+    assert all(words[:3] == ["python", "-m", "spacy"] or words[:2] == MAKE for words in typed), (
+        block
+    )
+    return [words if words[:2] == MAKE else words[3:] for words in typed]
 
 
 def test_every_mark_has_a_block_that_can_be_run() -> None:

@@ -133,7 +133,8 @@ def _answer(record: Record, line: int, question: dict[str, Any], problems: Probl
 def _spans(question: dict[str, Any]) -> list[tuple[int, int]] | None:
     spans = question.get("span_position")
     if isinstance(spans, list):
-        pairs = [one.split(";") if isinstance(one, str) else one for one in spans]
+        # A list of two would not say whether its end is inclusive too.
+        pairs = [one.split(";") if isinstance(one, str) else [] for one in spans]
     else:
         starts, ends = question.get("start_position"), question.get("end_position")
         if not isinstance(starts, list) or not isinstance(ends, list) or len(starts) != len(ends):
@@ -141,7 +142,7 @@ def _spans(question: dict[str, Any]) -> list[tuple[int, int]] | None:
         pairs = [list(pair) for pair in zip(starts, ends, strict=True)]
     found = []
     for pair in pairs:
-        numbers = [whole_number(n) for n in pair] if isinstance(pair, list) else []
+        numbers = [whole_number(n) for n in pair]
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
             return None
         found.append((numbers[0], numbers[1]))
