@@ -18,6 +18,14 @@ class Annotates(Protocol):
     def get_error_handler(self) -> ErrorHandler: ...
 
 
+def check_prediction(max_batch_tokens: int, threshold: float | None) -> None:
+    """Raise ValueError for a batch of no tokens, and a threshold that is no probability."""
+    if max_batch_tokens < 1:
+        raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
+
+
 def annotated(component: Annotates, name: str, docs: list[Doc]) -> Iterator[Doc]:
     """The Docs of a batch, annotated. Where predicting it fails and an error handler is set, they
     are predicted one by one, and the handler is given those alone that fail."""

@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 
 from spacy_bertcrf.models.onnx.onnx_model import OnnxModel
 from spacy_bertcrf.pipeline.annotations import judged_examples
-from spacy_bertcrf.pipeline.batch_annotation import annotated
+from spacy_bertcrf.pipeline.batch_annotation import annotated, check_prediction
 from spacy_bertcrf.pipeline.length_batches import batches_by_length
 from spacy_bertcrf.pipeline.tag_posterior import (
     Prediction,
@@ -52,12 +52,9 @@ class OnnxEntityRecognizer(Pipe):
         Raises ValueError for a batch of no tokens, fewer than no threads, and a threshold that is
         no probability.
         """
-        if max_batch_tokens < 1:
-            raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
+        check_prediction(max_batch_tokens, threshold)
         if n_threads < 0:
             raise ValueError(f"n_threads is {n_threads}; it must be 0, for one a core, or more.")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
         self.vocab = vocab
         self.name = name
         self.max_batch_tokens = max_batch_tokens

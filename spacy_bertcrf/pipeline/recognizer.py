@@ -14,7 +14,7 @@ from thinc.types import Ragged
 from spacy_bertcrf.models.bridge.in_place_update import begin_step
 from spacy_bertcrf.models.strategy import Strategy
 from spacy_bertcrf.models.types import CRFTaggerModel
-from spacy_bertcrf.pipeline.batch_annotation import annotated
+from spacy_bertcrf.pipeline.batch_annotation import annotated, check_prediction
 from spacy_bertcrf.pipeline.learning import Learning
 from spacy_bertcrf.pipeline.loss_reduction import loss_weight
 from spacy_bertcrf.pipeline.objective import Known, objective
@@ -46,10 +46,7 @@ class Recognizer(PosteriorPipe):
         scorer: Callable | None,
         **cfg: Any,
     ):
-        if max_batch_tokens < 1:
-            raise ValueError(f"max_batch_tokens is {max_batch_tokens}; it must be at least 1.")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}; it must be from 0 to 1, or None.")
+        check_prediction(max_batch_tokens, threshold)
         super().__init__(vocab, model, name, temperature=1.0, **cfg)
         # Not in `cfg`: what is loaded from disk would win over the config, and with it over
         # `spacy find-threshold`.

@@ -16,7 +16,7 @@ from spacy_bertcrf.models.bert.bert_shim import BertShim, bert_shim
 from spacy_bertcrf.models.bert.encoder_input import POOLINGS, EncoderInput, encoder_input
 from spacy_bertcrf.models.bert.half_precision import half_precision
 from spacy_bertcrf.models.bert.saved_tokenizer import tokenizer_files
-from spacy_bertcrf.models.bert.windows import Windows, plan_windows
+from spacy_bertcrf.models.bert.windows import Windows, read_in_windows
 from spacy_bertcrf.models.bert.wordpieces import Wordpieces
 from spacy_bertcrf.models.bridge.torch_layer import torch_layer, torch_to_array
 from spacy_bertcrf.models.types import Tok2Vec
@@ -147,16 +147,7 @@ def planned_windows(
     tokenizer = shim.tokenizer
     limit = pretrained.max_positions(shim.module.bert, tokenizer.tokenizer)
     window = min(reading.window, limit or reading.window)
-    capacity = window - len(tokenizer.prefix) - len(tokenizer.suffix)
-    wordpieces = tokenizer(docs)
-    windows = plan_windows(
-        wordpieces.doc_lengths,
-        wordpieces.starts,
-        wordpieces.ends,
-        capacity,
-        min(reading.overlap, capacity // 2),
-    )
-    return wordpieces, windows
+    return read_in_windows(tokenizer, docs, window, reading.overlap)
 
 
 def _init(

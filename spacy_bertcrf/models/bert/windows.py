@@ -1,9 +1,13 @@
 """The windows in which an encoder with a limited context reads long texts."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from spacy.tokens import Doc
+
+from spacy_bertcrf.models.bert.wordpieces import Wordpieces, WordpieceTokenizer
 
 
 class Windows(NamedTuple):
@@ -18,6 +22,26 @@ class Windows(NamedTuple):
     ends: np.ndarray
     used_begins: np.ndarray
     used_ends: np.ndarray
+
+
+def read_in_windows(
+    tokenizer: WordpieceTokenizer, docs: Sequence[Doc], window: int, overlap: int
+) -> tuple[Wordpieces, Windows]:
+    """The wordpieces of some Docs, and the windows in which an encoder reads them.
+
+    window: the most wordpieces of one, special tokens counted.
+    overlap: wordpieces that neighbouring windows share, at most half of one.
+    """
+    capacity = window - len(tokenizer.prefix) - len(tokenizer.suffix)
+    wordpieces = tokenizer(docs)
+    windows = plan_windows(
+        wordpieces.doc_lengths,
+        wordpieces.starts,
+        wordpieces.ends,
+        capacity,
+        min(overlap, capacity // 2),
+    )
+    return wordpieces, windows
 
 
 def plan_windows(

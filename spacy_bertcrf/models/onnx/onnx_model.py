@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 
 from spacy_bertcrf.models.bert.encoder_input import encoder_input
 from spacy_bertcrf.models.bert.saved_tokenizer import build_tokenizer
-from spacy_bertcrf.models.bert.windows import plan_windows
+from spacy_bertcrf.models.bert.windows import read_in_windows
 from spacy_bertcrf.models.bert.wordpieces import WordpieceTokenizer
 from spacy_bertcrf.models.onnx.numpy_crf import NumpyCRF
 from spacy_bertcrf.tagging import TagSet
@@ -131,15 +131,7 @@ class OnnxModel:
     def _vectors(self, encoder: Any, docs: Sequence[Doc]) -> np.ndarray:
         """(n_tokens, width) float32, as `layers.WordpieceEncoder` has them."""
         settings, tokenizer = self.settings, self._tokenizer
-        wordpieces = tokenizer(docs)
-        capacity = settings.window - len(tokenizer.prefix) - len(tokenizer.suffix)
-        windows = plan_windows(
-            wordpieces.doc_lengths,
-            wordpieces.starts,
-            wordpieces.ends,
-            capacity,
-            min(settings.overlap, capacity // 2),
-        )
+        wordpieces, windows = read_in_windows(tokenizer, docs, settings.window, settings.overlap)
         read = encoder_input(
             wordpieces,
             windows,
