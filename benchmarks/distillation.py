@@ -42,7 +42,7 @@ def main() -> None:
     if teachers is None:
         teacher = args.output / "teacher" / "model-best"
         teachers = [teacher]
-        settings = training(real, "zh-char-bert-12l", 2e-4, args.teacher_epochs)
+        settings = training(real, "zh-char-bert-12l", 2e-4, args.teacher_epochs, args.float32)
         read = paths["train" if args.self_training else "all"]
         settings |= {"paths.train": read, "paths.dev": paths["dev"]}
         config = str(ROOT / "configs" / "bert_crf.cfg")
@@ -52,7 +52,7 @@ def main() -> None:
     options += ["--output", args.output / args.config, "--weight", args.weight]
     options += ["--likelihood", args.likelihood, *([] if args.baseline else ["--no-baseline"])]
     options += ["--annotated" if args.annotated else "--no-annotated"]
-    settings = training(real, "zh-char-bert-4l", args.rate, args.epochs)
+    settings = training(real, "zh-char-bert-4l", args.rate, args.epochs, args.float32)
     if args.layers:
         first = json.dumps({"num_hidden_layers": args.layers})
         settings["components.bertcrf.model.tok2vec.transformer_config"] = first
@@ -75,14 +75,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--likelihood", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--baseline", action="store_true", help="without a teacher too")
+    parser.add_argument("--float32", action="store_true", help="for a CPU without bfloat16")
     parser.add_argument("--annotated", action="store_true", help="the teacher reads train too")
     return parser.parse_args()
 
 
-def training(real: Path, bert: str, rate: float, epochs: int) -> dict[str, object]:
+def training(
+    real: Path, bert: str, rate: float, epochs: int, in_float32: bool
+) -> dict[str, object]:
     return {
         "paths.transformer": real / "models" / bert,
-        "components.bertcrf.model.tok2vec.mixed_precision": "true",
+        "components.bertcrf.model.tok2vec.mixed_precision": str(not in_float32).lower(),
         "training.optimizer.learn_rate.initial_rate": rate,
         "training.max_epochs": epochs,
         "training.eval_frequency": 270,

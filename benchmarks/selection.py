@@ -44,9 +44,10 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     real = Path(os.environ["SPACY_BERTCRF_REAL"])
-    recipe = Recipe(str(real / "models" / "zh-char-bert-4l"), PIECES, 1, RATE, -1, True)
+    recipe = Recipe(str(real / "models" / "zh-char-bert-4l"), PIECES, 1, RATE, -1, not args.float32)
+    precision = "float32" if args.float32 else "bfloat16"
     print(f"CLUENER2020, {args.pool} texts to choose from, {args.first} at first,")
-    print(f"{args.steps} steps of {PIECES} wordpieces, bfloat16; {platform.machine()},")
+    print(f"{args.steps} steps of {PIECES} wordpieces, {precision}; {platform.machine()},")
     print(f"{args.threads} threads, {', '.join(f'{name} {version(name)}' for name in PACKAGES)}")
     columns = ["ranking", "seed", "texts", "characters", "entities", "F1 held out", *"PR", "F1"]
     print(f"\n| {' | '.join([*columns, 'minutes'])} |\n{'|---' * 10}|", flush=True)
@@ -84,6 +85,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=600, help="of each training")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--float32", action="store_true", help="for a CPU without bfloat16")
     return parser.parse_args()
 
 
