@@ -91,3 +91,15 @@ def test_without_resume_training_nothing_happens(known):
     before = known.to_bytes()
     known.rehearse(raw_examples(known), sgd=known.create_optimizer())
     assert known.to_bytes() == before
+
+
+def test_rehearsal_can_come_first(make_nlp, make_examples):
+    """spaCy's rehearsal gives an optimizer gradients without the names that the config's groups
+    of parameters know them by."""
+    nlp = make_nlp("bert_bilstm_crf")
+    nlp.initialize(lambda: make_examples(nlp))
+    optimizer = nlp.resume_training()
+    nlp.rehearse(raw_examples(nlp), sgd=optimizer)
+    shim = nlp.get_pipe("bertcrf").model.get_ref("crf").shims[0]
+    assert optimizer.rate_of((shim.id, "transitions")) == optimizer.learn_rates["crf"]
+    nlp.update(make_examples(nlp), sgd=optimizer)

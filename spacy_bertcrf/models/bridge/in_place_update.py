@@ -13,7 +13,11 @@ from thinc.util import convert_recursive
 from spacy_bertcrf.layers.onednn_linear import multiply_by_onednn
 from spacy_bertcrf.models.bridge import adam
 from spacy_bertcrf.models.bridge.pretrained_rate import watch_rate
-from spacy_bertcrf.models.bridge.trained_parameters import torch_shims, trained_parameters
+from spacy_bertcrf.models.bridge.trained_parameters import (
+    remember_places,
+    torch_shims,
+    trained_parameters,
+)
 from spacy_bertcrf.models.types import Array
 
 
@@ -56,6 +60,9 @@ def begin_step(optimizer: Optimizer, models: Mapping[str, Model]) -> None:
     """
     begin = getattr(optimizer, "begin_step", None)
     if begin is None:
+        # What `Language.rehearse` gives for an optimizer collects gradients by key, and the
+        # optimizer gets no more than these.
+        remember_places(trained_parameters(models))
         return
     overflow = False
     for shim in torch_shims(models):

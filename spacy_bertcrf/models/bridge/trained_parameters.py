@@ -1,6 +1,6 @@
 """All parameters that learn from the same batches, with the names that settings know them by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -34,6 +34,28 @@ class TrainedParameter(NamedTuple):
     weights: torch.Tensor | Array
     gradient: torch.Tensor | Array | None
     distance: int | None
+
+
+class Place(NamedTuple):
+    """What an optimizer's settings of a parameter depend on: `name` and `distance` as above."""
+
+    name: str
+    distance: int | None
+
+
+# By key, without the weights. A few strings for each model that has rehearsed.
+_PLACES: dict[Key, Place] = {}
+
+
+def remember_places(parameters: Iterable[TrainedParameter]) -> None:
+    """Let `place_of` know where these parameters are: for what reaches an optimizer by its key
+    alone, as in `nlp.rehearse`."""
+    _PLACES.update((p.key, Place(p.name, p.distance)) for p in parameters)
+
+
+def place_of(key: Key) -> Place:
+    """Where a parameter is, as far as it is known."""
+    return _PLACES.get(key, Place(key[1], None))
 
 
 def torch_shims(models: Mapping[str, Model | None]) -> Iterator[PyTorchShim]:

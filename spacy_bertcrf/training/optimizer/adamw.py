@@ -13,7 +13,7 @@ from thinc.types import Generator
 from torch.optim.adamw import adamw
 
 from spacy_bertcrf.models.bridge.adam import moment
-from spacy_bertcrf.models.bridge.trained_parameters import Key, TrainedParameter
+from spacy_bertcrf.models.bridge.trained_parameters import Key, TrainedParameter, place_of
 from spacy_bertcrf.models.current_training import current_training
 from spacy_bertcrf.models.resumable import State
 from spacy_bertcrf.models.step_count import count_steps
@@ -281,7 +281,8 @@ class AdamW(Optimizer):
             factor = self._factors.pop(key)
             if factor is None:
                 continue
-            self._settings.add(TrainedParameter(key, key[1], weights[key], gradient, None))
+            name, distance = place_of(key)
+            self._settings.add(TrainedParameter(key, name, weights[key], gradient, distance))
             weight_decay = self._settings[key].weight_decay
             self.nr_update[key] += 1
             rate = lr_scale * self.rate_of(key)
