@@ -79,6 +79,11 @@ class Learning:
         one_pass = partial(self._pass, targets=targets, part=part)
         return with_strategies(one_pass, self.strategies, self._model)(examples)
 
+    def expect_step(self) -> None:
+        """Have strategies see the gradients of the next step, also where none of them are of
+        examples: other ways to learn add theirs."""
+        self._has_gradients = True
+
     def complete_gradients(self) -> float:
         """Make the gradients of the updates so far what the optimizer is to see, before it steps
         the first component that they went through. Another call before the next update does

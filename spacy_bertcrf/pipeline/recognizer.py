@@ -130,6 +130,7 @@ class Recognizer(PosteriorPipe):
         set_dropout_rate(self.model, drop)
         weight = loss_weight(self.loss_reduction, np.asarray([len(doc) for doc in docs]))
         loss = rehearse(self.model, self._rehearsal_model, docs, weight)
+        self.learning.expect_step()
         return self._end(loss, losses, sgd)
 
     def finish_update(self, sgd: Optimizer) -> None:

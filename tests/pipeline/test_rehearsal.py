@@ -5,6 +5,8 @@ import spacy
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
+from spacy_bertcrf.models.bert.bert_shim import bert_shim
+
 RAW = ["王小明在北京", "上海的王芳去了广州", "李雷喜欢北京大学", "张伟在广州大学读书"]
 
 
@@ -103,3 +105,16 @@ def test_rehearsal_can_come_first(make_nlp, make_examples):
     shim = nlp.get_pipe("bertcrf").model.get_ref("crf").shims[0]
     assert optimizer.rate_of((shim.id, "transitions")) == optimizer.learn_rates["crf"]
     nlp.update(make_examples(nlp), sgd=optimizer)
+
+
+def test_strategies_have_their_say_in_rehearsal(make_nlp, make_examples):
+    """Child-Tuning leaves BERT as it is while it measures; so must the other half of the steps."""
+    strategy = {"@misc": "spacy-bertcrf.ChildTuningD.v1"}
+    nlp = make_nlp("bert_bilstm_crf", **{"components.bertcrf.strategies": {"child": strategy}})
+    nlp.initialize(lambda: make_examples(nlp))
+    optimizer = nlp.resume_training()
+    pipe = nlp.get_pipe("bertcrf")
+    before = bert_shim(pipe.model.get_ref("tok2vec")).to_bytes()
+    nlp.update(make_examples(nlp), sgd=optimizer)
+    nlp.rehearse(raw_examples(nlp), sgd=optimizer)
+    assert bert_shim(pipe.model.get_ref("tok2vec")).to_bytes() == before
