@@ -125,29 +125,33 @@ class OnnxEntityRecognizer(Pipe):
             self.vocab.strings.add(label)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Write the component to a folder."""
+        """Write the component to a folder.
+
+        exclude: "model" to leave that out, in this and the methods below; there is nothing else.
+        """
         folder = ensure_path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        if self.model is not None:
+        if self.model is not None and "model" not in exclude:
             self.model.to_disk(folder)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "OnnxEntityRecognizer":
         """Load what `to_disk` wrote. Raises ImportError if there is no onnxruntime."""
         folder = ensure_path(path)
-        if any(folder.iterdir()):
+        if "model" not in exclude and any(folder.iterdir()):
             self.use(OnnxModel.from_disk(folder, self.n_threads))
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The component as bytes."""
-        return srsly.msgpack_dumps(None if self.model is None else self.model.to_bytes())
+        model = None if "model" in exclude else self.model
+        return srsly.msgpack_dumps(None if model is None else model.to_bytes())
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()
     ) -> "OnnxEntityRecognizer":
         """Load what `to_bytes` gave. Raises ImportError if there is no onnxruntime."""
         saved: Any = srsly.msgpack_loads(bytes_data)
-        if saved is not None:
+        if saved is not None and "model" not in exclude:
             self.use(OnnxModel.from_bytes(saved, self.n_threads))
         return self
 

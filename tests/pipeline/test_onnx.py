@@ -106,6 +106,21 @@ def test_it_is_saved_loaded_sent_and_pickled(trained_as, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_model_can_be_left_out(trained_as, tmp_path):
+    """As of any component of spaCy's: what is excluded is neither written nor read."""
+    component = exported(trained_as("bert_crf")).get_pipe("bertcrf")
+    component.to_disk(tmp_path / "without", exclude=["model"])
+    assert not any((tmp_path / "without").iterdir())
+    without = component.to_bytes(exclude=["model"])
+    assert len(without) < 100
+    component.to_disk(tmp_path / "whole")
+    new = spacy.blank("zh").add_pipe("bertcrf_onnx")
+    new.from_disk(tmp_path / "whole", exclude=["model"])
+    new.from_bytes(component.to_bytes(), exclude=["model"]).from_bytes(without)
+    assert new.labels == ()
+    assert component.from_disk(tmp_path / "without").from_bytes(without).labels
+
+
 def test_other_processes_read_with_it(trained_as):
     """A process that is forked has none of the threads of onnxruntime, and would wait for them."""
     nlp = exported(trained_as("bert_crf"))
