@@ -26,6 +26,10 @@ def to_onnx_cli(
     """
     import spacy
 
+    if output.exists() and not output.is_dir():
+        msg.fail(f"{output} is a file", "Name a folder.", exits=1)
+    if output.resolve() == Path(pipeline).resolve():
+        msg.fail(f"{output} is the trained pipeline itself", "Name another folder.", exits=1)
     if output.exists() and any(output.iterdir()) and not force:
         msg.fail(f"{output} is not empty", "Name another folder, or pass --force.", exits=1)
     try:

@@ -42,6 +42,18 @@ def test_the_folder_is_a_pipeline(run, pipeline, tmp_path):
     assert run(pipeline, tmp_path / "out", "--force")[0] == 0
 
 
+def test_what_is_exported_is_not_written_over(run, pipeline, tmp_path):
+    """It is the only one that can still learn. Nor is a file a folder."""
+    code, said = run(pipeline, pipeline, "--force")
+    assert code == 1
+    assert "Name another folder" in said
+    assert spacy.load(pipeline).get_pipe_meta("bertcrf").factory == "bertcrf"
+    (tmp_path / "file").write_text("mine")
+    code, said = run(pipeline, tmp_path / "file", "--force")
+    assert code == 1
+    assert "is a file" in said
+
+
 @pytest.mark.slow
 def test_in_8_bits_it_is_smaller(run, pipeline, tmp_path):
     """Half of the reason to have it."""
