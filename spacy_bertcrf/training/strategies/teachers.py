@@ -8,6 +8,7 @@ from typing import Any
 
 import spacy
 import srsly
+import torch
 from spacy.attrs import ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -36,7 +37,10 @@ class Teacher:
     @cached_property
     def nlp(self) -> Language:
         """The pipeline."""
-        return spacy.load(self.path)
+        # A new module has random weights before it gets those of the file. What a training draws
+        # must not depend on whether, or when, its teacher is needed.
+        with torch.random.fork_rng(devices=[]):
+            return spacy.load(self.path)
 
     @property
     def is_loaded(self) -> bool:

@@ -2,6 +2,7 @@
 time."""
 
 import math
+import random
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,7 @@ from spacy_bertcrf.models.distillation.divergence import divergence
 from spacy_bertcrf.tagging import TagSet
 from spacy_bertcrf.training.strategies.distillation import Distillation
 from spacy_bertcrf.training.strategies.kept_beliefs import KeptBeliefs
+from spacy_bertcrf.training.strategies.teachers import Teacher
 
 TEXTS = ["李雷在北京", "上海的王芳去了广州", "好"]
 
@@ -263,6 +265,21 @@ def test_another_tokenizer_is_an_error(teacher):
         Distillation(teacher).teachers.members[0].check_tokens(
             type(nlp.make_doc(""))(nlp.vocab, ["北京", "大学"], [False, False])
         )
+
+
+@pytest.mark.parametrize("config", ["cpu_cnn_crf", "bert_crf"])
+def test_a_loaded_teacher_leaves_chance_as_it_was(config, make_nlp, make_examples, tmp_path):
+    """Else a training that was resumed, or found what is kept, would have other dropout."""
+    nlp = make_nlp(config)
+    nlp.initialize(lambda: make_examples(nlp))
+    nlp.to_disk(tmp_path / "teacher")
+    drawn = []
+    for is_loaded in (False, True):
+        fix_random_seed(0)
+        if is_loaded:
+            assert Teacher(str(tmp_path / "teacher")).component is not None
+        drawn.append((torch.rand(1).item(), np.random.rand(), random.random()))
+    assert drawn[0] == drawn[1]
 
 
 def test_a_pipeline_loads_without_its_teacher(teacher, make_student, tmp_path):
