@@ -19,16 +19,22 @@ def with_rehearsal(
     old: the folder of the pipeline. texts: files of raw texts. output: of the training. weight:
     of what the old pipeline believes.
 
-    Raises ValueError if the pipeline is of another language, or has not one component that is a
-    bertcrf or bertcrf_spans with a tok2vec inside it.
+    Raises ValueError if the training would write over the pipeline, and if that is of another
+    language, or has not one component that is a bertcrf or bertcrf_spans with a tok2vec inside it.
     """
     import spacy
     from spacy.util import load_config
 
     from spacy_bertcrf.cli.raw_texts import add_texts, say_what_was_taken, take_texts, texts_of
+    from spacy_bertcrf.training.saved_pipelines import MODEL_BEST, MODEL_LAST
 
     if not (old / "config.cfg").is_file():
         raise ValueError(f"--rehearse {old}: there is no pipeline in this folder.")
+    if old.resolve() in [(output / name).resolve() for name in (MODEL_BEST, MODEL_LAST)]:
+        raise ValueError(
+            f"--rehearse {old} would be written over by the training in {output}, which is to "
+            "learn from it to its end. Name another --output."
+        )
     saved = load_config(old / "config.cfg", interpolate=True)
     names = list(saved["nlp"]["pipeline"])
     factories = [saved["components"][name].get("factory") for name in names]

@@ -27,6 +27,7 @@ def corpora(trained, tmp_path_factory):
     """A folder with a pipeline, raw texts, and examples annotated for a new label alone."""
     folder = tmp_path_factory.mktemp("rehearse")
     trained.to_disk(folder / "old")
+    shutil.copytree(folder / "old", folder / "out" / "model-best")
     (folder / "raw.txt").write_text("\n".join(RAW), encoding="utf-8")
     docs = DocBin(store_user_data=True)
     for text in ("李雷喜欢上海", "王芳喜欢北京", "她喜欢张伟"):
@@ -73,6 +74,10 @@ def test_new_labels_are_learned_beside_the_old(corpora, trained, tmp_path):
     [
         (["--rehearse", "old"], "need one another"),
         (["--rehearse", "old", "--raw", "raw.txt"], "needs an --output"),
+        (
+            ["--rehearse", "out/model-best", "--raw", "raw.txt", "--output", "./out"],
+            "would be written over",
+        ),
         (["--rehearse", "nowhere", "--raw", "raw.txt", "--output", "out"], "no pipeline"),
     ],
 )
