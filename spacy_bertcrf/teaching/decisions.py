@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from spacy_bertcrf.annotation.results import json_line
 from spacy_bertcrf.annotation.whole_file import whole_file
-from spacy_bertcrf.corpora.formats.taught import NAME, STATUSES
+from spacy_bertcrf.corpora.formats.taught import NAME, OPEN, STATUSES
 
 
 class Mark(NamedTuple):
@@ -82,10 +82,12 @@ class DecisionFile:
     path: made if it is not there. No other process may write to it meanwhile.
 
     last: what is known of each text that is in it, by the text.
+    begun: what was known of it when it was last open.
     tabs: which tab had which text when the service ended, by the text's key; in a file beside it.
     cut_off: what was taken off the end of the file, a line that a crash had left unfinished.
 
-    Raises ValueError if the file holds something else, or another process writes to it.
+    Raises ValueError if the file holds something else, which is left as it is, or another process
+    writes to it.
     """
 
     def __init__(self, path: Path):
@@ -101,8 +103,9 @@ class DecisionFile:
             self._file: BinaryIO = path.open("ab+", buffering=0)
             if is_new:
                 _sync_folder(path.parent)
-            self.cut_off = self._mended()
-            self.last = {decision.text: decision for decision in self._decisions()}
+            self.last: dict[str, Decision] = {}
+            self.begun: dict[str, Decision] = {}
+            self.cut_off = self._read()
             self.tabs = self._known_tabs()
         except BaseException:
             self._lock.release()
@@ -120,7 +123,7 @@ class DecisionFile:
         except OSError:
             self._file.truncate(size)
             raise
-        self.last[decision.text] = decision
+        self._note(decision)
 
     def note_tabs(self, tabs: Mapping[str, str]) -> None:
         """Keep who has which text, for the next service."""
@@ -139,33 +142,55 @@ class DecisionFile:
 
     def _known_tabs(self) -> dict[str, str]:
         try:
-            found: dict[str, str] = json.loads(self._tabs_path.read_bytes())
-        except FileNotFoundError:
-            return {}
-        return found
+            found = json.loads(self._tabs_path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}  # without it a tab that is open is given another text, and no more
+        return found if isinstance(found, dict) else {}
 
-    def _mended(self) -> str | None:
+    def _read(self) -> str | None:
+        """Note what the file says. Returns what was taken off its end."""
         self._file.seek(0)
-        data = self._file.read()
-        if not data or data.endswith(b"\n"):
+        *lines, end = self._file.read().split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                self._note(self._decided(number, line))
+        if not end:
             return None
-        whole = data.rfind(b"\n") + 1
-        self._file.truncate(whole)
-        return data[whole:].decode("utf-8", "replace")
+        if _is_torn(end):
+            self._file.truncate(os.fstat(self._file.fileno()).st_size - len(end))
+            return end.decode("utf-8", "replace")
+        self._note(self._decided(len(lines) + 1, end))
+        self._file.write(b"\n")  # which an editor has left out
+        return None
 
-    def _decisions(self) -> Iterator[Decision]:
-        self._file.seek(0)
-        for number, line in enumerate(self._file.read().splitlines(), start=1):
-            try:
-                value = json.loads(line)
-                if value["format"] != NAME:
-                    raise ValueError(f"it is of {value['format']!r}")
-                yield _decision(value)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{self.path}, line {number} is no decision of an annotator ({error!r}). Give "
-                    "a file that this command has written, or a new one."
-                ) from error
+    def _decided(self, number: int, line: bytes) -> Decision:
+        try:
+            value = json.loads(line)
+            if value["format"] != NAME:
+                raise ValueError(f"it is of {value['format']!r}")
+            return _decision(value)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.path}, line {number} is no decision of an annotator ({error!r}). Give "
+                "a file that this command has written, or a new one."
+            ) from error
+
+    def _note(self, decision: Decision) -> None:
+        self.last[decision.text] = decision
+        if decision.status == OPEN:
+            self.begun[decision.text] = decision
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether a line is the beginning of a decision, or the zeros that a loss of power leaves."""
+    begin = json_line({"format": NAME})[: -len(b"}\n")]
+    if not line.strip(b"\0"):
+        return True
+    try:
+        json.loads(line)
+    except ValueError:
+        return line.startswith(begin[: len(line)])
+    return False
 
 
 def _decision(value: Mapping[str, Any]) -> Decision:

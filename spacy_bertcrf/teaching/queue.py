@@ -111,6 +111,9 @@ class TeachingQueue:
     def reopen(self, tab: str, key: str) -> Given:
         """Take back that a text was accepted or skipped; what the tab has meanwhile comes next.
 
+        Of the text is known then what was said of it before: suggestions that were accepted with it
+        are suggestions again.
+
         Raises TakenError if another tab has it, and UnknownTextError.
         """
         with self._lock:
@@ -119,7 +122,13 @@ class TeachingQueue:
                 raise TakenError
             before = self._file.last.get(row.text or "")
             if before is not None and before.status != OPEN:
-                self._append(row, before._replace(status=OPEN))
+                nothing = before._replace(entities=(), rejected=())
+                said = (
+                    before
+                    if before.status == SKIPPED
+                    else self._file.begun.get(before.text, nothing)
+                )
+                self._append(row, said._replace(status=OPEN))
             self._waiting.appendleft(key)  # for another tab, should this one be closed
             for own in [own for own, (holder, _) in self._tabs.items() if holder == tab]:
                 del self._tabs[own]

@@ -125,8 +125,10 @@ def test_the_tab_that_lived_through_a_restart_can_go_on(start):
 def test_a_decision_can_be_taken_back(start):
     queue = start()
     first = queue.next("tab-a")
-    queue.decide("tab-a", first.key, "accepted", [NAME], [])
-    second = queue.next("tab-a")
+    queue.decide("tab-a", first.key, "open", [NAME], [])
+    queue.decide("tab-a", first.key, "accepted", [NAME, CITY], [])
+    second = start().next("tab-a")
+    queue = start()
     again = queue.reopen("tab-a", first.key)
     assert (again.key, again.known.entities, again.known.status) == (first.key, (NAME,), "open")
     assert queue.counts() == (0, 0, 3)
@@ -178,6 +180,37 @@ def test_a_torn_last_line_costs_that_line_alone(start, tmp_path):
     assert len(path.read_bytes().splitlines()) == 2
 
 
+def test_what_was_accepted_by_mistake_was_not_said(start):
+    """Else a suggestion that nobody looked at would be learned."""
+    queue = start()
+    first = queue.next("tab-a")
+    queue.decide("tab-a", first.key, "accepted", [NAME, CITY], [])
+    assert queue.reopen("tab-a", first.key).known.entities == ()
+    queue.decide("tab-a", first.key, "skipped", [CITY], [NAME])
+    known = queue.reopen("tab-a", first.key).known
+    assert (known.status, known.entities, known.rejected) == ("open", (CITY,), (NAME,))
+
+
+def test_a_last_line_without_its_end_is_a_decision_if_it_is_whole(start, tmp_path):
+    """Editors leave it out, and put blank lines in."""
+    queue = start()
+    first = queue.next("tab-a")
+    queue.decide("tab-a", first.key, "accepted", [NAME], [])
+    path = tmp_path / "saved.jsonl"
+    path.write_bytes(b"\n" + path.read_bytes().rstrip())
+    queue = start()
+    assert queue.counts() == (1, 0, 2)
+    queue.decide("tab-a", queue.next("tab-a").key, "accepted", [], [])
+    assert start().counts() == (2, 0, 1)
+
+
+def test_a_file_of_tabs_that_is_no_more_is_done_without(start, tmp_path):
+    start().next("tab-a")
+    for content in ("", "[]"):
+        (tmp_path / "saved.jsonl.tabs").write_text(content, encoding="utf8")
+        assert start().next("tab-a") is not None
+
+
 def test_a_decision_is_on_the_disk_before_it_counts(start, tmp_path, monkeypatch):
     """Else a loss of power would take minutes of work with it, not one decision."""
     path, synced = tmp_path / "saved.jsonl", []
@@ -225,12 +258,14 @@ def test_a_kill_costs_no_decision_that_was_told(tmp_path):
     assert len(kept) <= len(told) + 1, "one at most was under the hand"
 
 
-def test_a_file_of_something_else_is_left_alone(tmp_path):
+@pytest.mark.parametrize("content", ['{"text": "a"}\n', '{"text": "a"}', "notes\nof mine"])
+def test_a_file_of_something_else_is_left_alone(tmp_path, content):
+    """Also one whose last line has no end, which is what a crash leaves of a decision too."""
     path = tmp_path / "corpus.jsonl"
-    path.write_text('{"text": "a"}\n', encoding="utf8")
+    path.write_text(content, encoding="utf8")
     with pytest.raises(ValueError, match=r"corpus.jsonl, line 1"):
         DecisionFile(path)
-    assert path.read_text("utf8") == '{"text": "a"}\n'
+    assert path.read_text("utf8") == content
 
 
 def test_two_services_do_not_write_to_one_file(tmp_path):
