@@ -36,7 +36,9 @@ def serve_cli(
             help="Trained pipelines: folders or packages, or NAME=FOLDER; the first is the default",
         ),
     ],
-    port: Annotated[int, typer.Option(help="Port to listen on, 0 for any", min=0)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on, 0 for any", min=0, max=65535)
+    ] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
     token: Annotated[
         str | None,
@@ -100,6 +102,12 @@ def serve_cli(
             "Install it: pip install 'spacy-bertcrf[serve]'",
             exits=1,
         )
+    if token is not None and not _can_be_sent(token):
+        msg.fail(
+            "A token is of ASCII letters, digits and signs, without spaces, and not empty",
+            "Such a one: python -c 'import secrets; print(secrets.token_urlsafe())'",
+            exits=1,
+        )
     is_loopback = _is_loopback(host)
     if not is_loopback and token is None and not open_to_all:
         msg.fail(
@@ -125,8 +133,6 @@ def serve_cli(
         readers = {name: Reader(nlp) for name, nlp in pipelines.items()}
     except (ValueError, OSError, ImportError) as error:
         msg.fail("No service was started", str(error), exits=1)
-    if not is_loopback and token is None:
-        msg.warn(f"The service is open to everybody who reaches {host}:{port}.")
     app = make_app(
         readers,
         limits=Limits(body_bytes=max_body, text_characters=max_text, waiting=max_waiting),
@@ -135,8 +141,14 @@ def serve_cli(
         teaching=teaching,
     )
     page = "" if teaching is None else "teach"
-    msg.good(f"Serving {', '.join(readers)}", f"The page: http://{_in_address(host)}:{port}/{page}")
-    Server(app, host, port).run()
+
+    def tell(port: int) -> None:
+        if not is_loopback and token is None:
+            msg.warn(f"The service is open to everybody who reaches {host}:{port}.")
+        address = f"http://{_in_address(host)}:{port}/{page}"
+        msg.good(f"Serving {', '.join(readers)}", f"The page: {address}")
+
+    Server(app, host, port, tell).run()
 
 
 def _pipelines(models: "Sequence[str]", gpu_id: int) -> "dict[str, Language]":
@@ -187,6 +199,11 @@ def _teaching(
     done, skipped, left = teaching.queue.counts()
     msg.info(f"Of {done + skipped + left:,} texts {left:,} are to be annotated, into {save}")
     return teaching
+
+
+def _can_be_sent(token: str) -> bool:
+    """Whether a header of HTTP can hold a token."""
+    return bool(token) and all("!" <= character <= "~" for character in token)
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,9 +19,16 @@ class Server(uvicorn.Server):
 
     app: with its pipelines loaded: what there is now is not searched for garbage any more.
     host, port: where it listens; 0 for any port.
+    tell: called with the port once it listens there.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0):
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tell: Callable[[int], object] | None = None,
+    ):
         # Requests are many and small; their count is at /metrics.
         config = uvicorn.Config(
             app,
@@ -32,6 +40,13 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, *arguments, **settings) -> None:
+        """Listen, and say so. Ends the process if the port is taken."""
+        await super().startup(*arguments, **settings)
+        if self.started and self._tell is not None:
+            self._tell(self.servers[0].sockets[0].getsockname()[1])
 
     def run(self, *arguments, **settings) -> None:
         """Serve. Blocks until the end."""

@@ -60,6 +60,14 @@ def test_sigterm_answers_what_was_asked(server, run_server):
             assert (answer.status_code, answer.json()) == (200, {"entities": []})
 
 
+def test_it_tells_the_port_that_it_has(server, run_server):
+    """Which nobody else could know, where any may be taken."""
+    told = []
+    process = Server(server[1].config.app, tell=told.append)
+    with run_server(process) as url:
+        assert url.endswith(f":{told[0]}")
+
+
 def is_refused(url):
     try:
         requests.get(url, timeout=1)
