@@ -70,14 +70,15 @@ def add_teaching(app: FastAPI, teaching: Teaching, batcher: Batcher) -> None:
     teaching.read_by(partial(_swap, batcher))
 
     async def given(found: Given | None) -> dict[str, Any]:
-        about = {"counts": queue.counts()._asdict(), "labels": queue.labels}
-        if found is None:
-            return {"text": None, **about}
-        return {"text": await _told(found, batcher), **about}
+        text = None
+        if found is not None:
+            text = await _told(found, batcher)
+            queue.add_labels(one["label"] for one in text["suggestions"])
+        return {"text": text, "counts": queue.counts()._asdict(), "labels": queue.labels}
 
     @router.post("/next", summary="The text that a tab has, or else the next one")
     async def next_text(asked: TabRequest) -> dict[str, Any]:
-        return await given(await run_in_threadpool(queue.next, asked.tab))
+        return await given(await _of_queue(queue.next, asked.tab))
 
     @router.post("/reopen", summary="Take back that a text was accepted or skipped")
     async def reopen(asked: TextRequest) -> dict[str, Any]:
@@ -107,6 +108,8 @@ def add_teaching(app: FastAPI, teaching: Teaching, batcher: Batcher) -> None:
             await run_in_threadpool(teaching.retraining.start)
         except RunningError as error:
             raise HTTPException(409, "A training is running already.") from error
+        except OSError as error:
+            raise HTTPException(507, f"No training was begun: {error}") from error
         return teaching.retraining.progress()
 
     app.include_router(router)

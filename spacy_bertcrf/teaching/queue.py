@@ -157,13 +157,18 @@ class TeachingQueue:
                 if not self._is_done(key) and key not in self._tabs
             ]
 
+    def add_labels(self, labels: Iterable[str]) -> None:
+        """Let these labels be known too."""
+        with self._lock:
+            self.labels = tuple(dict.fromkeys((*self.labels, *labels)))
+
     def put_in_order(self, rows: Iterable[Row], labels: Iterable[str] = ()) -> None:
         """Let these texts come in this order, and after them what else is left.
 
         labels: to be known beside those that are.
         """
+        self.add_labels(labels)
         with self._lock:
-            self.labels = tuple(dict.fromkeys((*self.labels, *labels)))
             first = [key_of(row) for row in rows]
             begun = [key for key in self._waiting if self._is_begun(self._rows[key])]
             keys = dict.fromkeys([*begun, *first, *self._waiting])

@@ -42,7 +42,7 @@ class Retraining:
     use: called with the folder of the trained pipeline; what it raises is told as a failure.
     gpu_id: of the GPU that it is trained on, -1 for the CPU.
 
-    Raises ValueError if the config is none, or has no `paths.train`.
+    Raises ValueError if the config is none, or has no `paths.train`, or the folder is a file.
     """
 
     def __init__(
@@ -56,6 +56,8 @@ class Retraining:
     ):
         if not config.is_file():
             raise ValueError(f"There is no training config {config}.")
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file. Give trainings a folder with --retrain-output.")
         self._config = config
         self._folder = folder
         self._annotations = annotations
@@ -78,13 +80,14 @@ class Retraining:
         self._in_use: Path | None = None
 
     def start(self) -> None:
-        """Begin a training. Raises RunningError while there is one."""
+        """Begin a training. Raises RunningError while there is one, and OSError if its folder cannot
+        be made."""
         with self._lock:
             if self._state in RUNNING or self._is_ended:
                 raise RunningError
+            self._run = self._next_run()
             self._state, self._error, self._n_texts = PREPARING, "", 0
             self._begin, self._end = time.monotonic(), 0.0
-            self._run = self._next_run()
             self._thread = threading.Thread(target=self._work, name="bertcrf-retraining")
             self._thread.start()
 

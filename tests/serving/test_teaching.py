@@ -11,11 +11,16 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.util import load_config
 
+from spacy_bertcrf.annotation.rows import Row
 from spacy_bertcrf.corpora.reading import read_corpus
 from spacy_bertcrf.serving.app import PAGE, TEACHING_PAGE
+from spacy_bertcrf.serving.readings import Reader
+from spacy_bertcrf.teaching.decisions import DecisionFile
 from spacy_bertcrf.teaching.retraining import Retraining, RunningError
+from spacy_bertcrf.teaching.session import Teaching
 
 KNOWN, NEW, FAILS = "王小明在北京大学工作。", "广州张伟大学上海王芳", "boom 👍 上海"
+NEW_FIRST = "spacy.prioritize_new_ents_filter.v1"
 ROOT = Path(__file__).parents[2]
 TAB = "a tab of the tests"
 
@@ -53,6 +58,22 @@ def test_a_text_that_the_pipeline_cannot_read_can_be_annotated(session):
     assert failed["tokens"][4] == [5, 6]
 
 
+def test_every_suggestion_can_be_accepted(serve, load, tmp_path):
+    """Also one of a component that does not say which labels it has."""
+    nlp = load()
+    setting = {"annotate_ents": True, "ents_filter": {"@misc": NEW_FIRST}}
+    nlp.add_pipe("span_ruler", config=setting).add_patterns([{"label": "job", "pattern": "工作"}])
+    file = DecisionFile(tmp_path / "saved.jsonl")
+    teaching = Teaching(nlp, [Row("1", KNOWN, {}, "raw:1")], file)
+    readers = {"model": Reader(nlp)}
+    with serve(readers, teaching=teaching) as server, requests.Session() as server.session:
+        told = ask(server, "next")[1]
+        spans = [{k: s[k] for k in ("start", "end", "label")} for s in told["text"]["suggestions"]]
+        assert "job" in {span["label"] for span in spans} & set(told["labels"])
+        said = {"key": told["text"]["key"], "status": "accepted", "entities": spans}
+        assert ask(server, "decide", rejected=[], **said)[0] == 200
+
+
 def test_a_decision_is_on_the_disk_before_it_is_answered(session, tmp_path):
     text = ask(session, "next")[1]["text"]
     said = {
@@ -60,9 +81,10 @@ def test_a_decision_is_on_the_disk_before_it_is_answered(session, tmp_path):
         "entities": [{"start": 0, "end": 2, "label": "name"}],
         "rejected": [{"start": 3, "end": 7, "label": "address"}],
     }
+    ask(session, "decide", status="open", **said)
     status, answer = ask(session, "decide", status="accepted", **said)
     assert (status, answer["counts"]["accepted"]) == (200, 1)
-    (line,) = (tmp_path / "saved.jsonl").read_text("utf8").splitlines()
+    _, line = (tmp_path / "saved.jsonl").read_text("utf8").splitlines()
     assert json.loads(line)["entities"][0] == {**said["entities"][0], "text": "广州"}
     assert ask(session, "next")[1]["text"]["text"] != NEW
     again = ask(session, "reopen", key=text["key"])[1]["text"]
@@ -156,6 +178,24 @@ def test_tabs_at_once_have_different_texts_and_lose_nothing(serve, teach, tmp_pa
             thread.join()
     assert sorted(given) == sorted(texts)
     assert len(read_corpus(tmp_path / "saved.jsonl", lang="zh").docs) == len(texts)
+
+
+def test_a_training_whose_folder_cannot_be_made_says_so(serve, teach, tmp_path, make_nlp):
+    """And another one can be begun when it can."""
+    config, folder = tmp_path / "config.cfg", tmp_path / "out"
+    make_nlp("cpu_cnn_crf").config.to_disk(config)
+    teaching, readers = teach(KNOWN)
+    teaching.train_with(config, folder, "zh")
+    folder.write_text("in the way", encoding="utf8")
+    with serve(readers, teaching=teaching) as server:
+        url = f"{server.url}/v1/teach/train"
+        for _ in range(2):
+            answer = requests.post(url, json={}, timeout=30)
+            assert (answer.status_code, "out" in answer.json()["error"]) == (507, True)
+        assert server.get("/v1/teach/training").json()["state"] == "idle"
+        folder.unlink()
+        assert requests.post(url, json={}, timeout=30).status_code == 200
+        wait(teaching.retraining)
 
 
 def test_a_training_on_nothing_says_so(teach, tmp_path, make_nlp):
