@@ -17,7 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from spacy_bertcrf.serving.api_page import api_page
 from spacy_bertcrf.serving.batcher import Batcher
 from spacy_bertcrf.serving.entities_api import add_entities
-from spacy_bertcrf.serving.limits import Guard, Limits
+from spacy_bertcrf.serving.limits import SECURITY_HEADERS, Guard, Limits
 from spacy_bertcrf.serving.metrics import Metrics
 from spacy_bertcrf.serving.readings import Reader
 from spacy_bertcrf.serving.teaching_api import add_teaching
@@ -93,6 +93,12 @@ def make_app(
             for fault in error.errors()
         )
         return JSONResponse({"error": faults}, 422)
+
+    @app.exception_handler(Exception)
+    async def tell_fault(_: Request, __: Exception) -> JSONResponse:
+        # It is answered outside of Guard.
+        message = "The service failed at this request. Its log says why."
+        return JSONResponse({"error": message}, 500, SECURITY_HEADERS)
 
     add_entities(app, batchers, limits, metrics)
 

@@ -109,8 +109,9 @@ def _asked(body: bytes) -> EntitiesRequest:
 
 async def _told(asked: EntitiesRequest, batcher: Batcher, limits: Limits) -> list[dict[str, Any]]:
     texts = [asked.text] if asked.text is not None else asked.texts or []
-    if len(texts) > limits.texts:
-        raise HTTPException(413, f"A request has at most {limits.texts:,} texts.")
+    most = min(limits.texts, limits.waiting)  # more could never be taken, however often they come
+    if len(texts) > most:
+        raise HTTPException(413, f"A request has at most {most:,} texts; this one {len(texts):,}.")
     longest = max(map(len, texts), default=0)
     if longest > limits.text_characters:
         raise HTTPException(

@@ -87,6 +87,8 @@ class Guard:
                 raise HTTPException(413, self._too_large)
             return message
 
+        if scope["method"] == "HEAD":  # the server sends the head alone of what GET would get
+            scope = {**scope, "method": "GET"}
         await self._app(scope, receive_within_limit, send_with_headers)
 
     def _is_allowed(self, path: str, headers: Headers) -> bool:
@@ -104,10 +106,14 @@ class Guard:
 def require_json(request: Request) -> None:
     """A page of another site can send only what is not called JSON without being asked first.
 
-    Raises HTTPException for a request that is not called JSON.
+    Raises HTTPException for a request that is not called JSON, or is compressed.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind.lower() != "application/json":
         raise HTTPException(415, "Send Content-Type: application/json.")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise HTTPException(415, f"Send the body as it is, not as {encoding}.")
 
 
 def _error(status: int, message: str) -> JSONResponse:

@@ -80,8 +80,10 @@ class Retraining:
         self._in_use: Path | None = None
 
     def start(self) -> None:
-        """Begin a training. Raises RunningError while there is one, and OSError if its folder cannot
-        be made."""
+        """Begin a training.
+
+        Raises RunningError while there is one, and OSError if its folder cannot be made.
+        """
         with self._lock:
             if self._state in RUNNING or self._is_ended:
                 raise RunningError

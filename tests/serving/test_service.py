@@ -1,5 +1,6 @@
 """The HTTP API: what it answers, and to whom."""
 
+import gzip
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -118,6 +119,7 @@ def test_what_is_not_accepted_is_told(serve, reader, content, status, message):
         (b'{"text": "half \\ud83d a character"}', "application/json", 422, "body: Invalid JSON"),
         (b"\xff\xfe", "application/json", 422, "body: Invalid JSON"),
         (b'["a"]', "application/json", 422, "body: "),
+        (b'{"text": 3}', "Application/JSON; charset=utf-8", 422, "text: Input should be"),
         (b'{"text": "a"}', "text/plain", 415, "Content-Type: application/json"),
     ],
 )
@@ -134,6 +136,32 @@ def test_a_body_without_a_length_is_bounded_too(serve, reader):
         headers = {"Content-Type": "application/json"}
         url = f"{server.url}/v1/entities"
         assert requests.post(url, data=body, headers=headers, timeout=30).status_code == 413
+
+
+def test_a_compressed_body_is_told(server):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    url, body = f"{server.url}/v1/entities", gzip.compress(b'{"text": "a"}')
+    answer = requests.post(url, data=body, headers=headers, timeout=30)
+    assert (answer.status_code, "gzip" in answer.json()["error"]) == (415, True)
+
+
+def test_more_than_could_ever_wait_is_no_matter_of_time(serve, reader):
+    """With 429 a client would send it again and again."""
+    with serve({"model": reader}, limits=Limits(waiting=2)) as server:
+        refused = server.post({"texts": [TEXT] * 3})
+        assert (refused.status_code, "Retry-After" in refused.headers) == (413, False)
+        assert "at most 2 texts; this one 3" in refused.json()["error"]
+
+
+def test_what_goes_wrong_is_told_as_json(serve, reader, monkeypatch):
+    def fail(questions):
+        raise RuntimeError("no memory, say")
+
+    monkeypatch.setattr(reader, "answer", fail)
+    with serve({"model": reader}) as server:
+        answer = server.post({"text": TEXT})
+        assert (answer.status_code, "log" in answer.json()["error"]) == (500, True)
+        assert "script-src" in answer.headers["content-security-policy"]
 
 
 def test_more_than_the_queue_holds_is_refused(serve, reader, monkeypatch):
@@ -202,6 +230,14 @@ def test_it_counts(serve, reader):
     assert 'bertcrf_requests_total{pipeline="model",status="200"} 1.0' in told
     assert 'bertcrf_requests_total{pipeline="model",status="422"} 1.0' in told
     assert 'bertcrf_request_seconds_count{pipeline="model"} 2.0' in told
+
+
+def test_the_head_of_a_page_can_be_asked_for(server):
+    """As load balancers and `curl --head` do."""
+    for path in ("/", "/healthz", "/metrics"):
+        head, whole = requests.head(server.url + path, timeout=30), server.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
 
 
 def test_it_says_that_it_is_ready(server):
