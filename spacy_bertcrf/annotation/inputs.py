@@ -33,7 +33,7 @@ class InputFile(NamedTuple):
 def find_inputs(names: Iterable[str], output: Path) -> tuple[list[InputFile], list[Path]]:
     """The files that names, globs and folders stand for, each once.
 
-    output: a folder whose files are no input.
+    output: a folder whose files are no input, or a file that is none.
 
     Returns them, and the files in folders and globs that are left out, for their suffix is of no
     kind that is read. Raises ValueError for a name or glob that stands for nothing that is read.
@@ -85,5 +85,5 @@ def _inside(path: Path, name: str, output: Path) -> Sequence[Path]:
         for each in paths
         if each.is_file()
         and not any(part.startswith(".") for part in each.relative_to(path.anchor or "").parts[-1:])
-        and output not in each.resolve().parents
+        and output not in (each.resolve(), *each.resolve().parents)
     ]

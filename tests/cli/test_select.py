@@ -41,6 +41,15 @@ def test_the_texts_come_out_most_instructive_first(pipeline, tmp_path):
         assert told in result.output
 
 
+def test_what_was_written_is_no_input_of_its_folder(pipeline, tmp_path):
+    """A second time, texts that are no more in the raw files would still come."""
+    raw, out = tmp_path / "raw.txt", tmp_path / "a.jsonl"
+    for text in (KNOWN, NEW):
+        raw.write_text(f"{text}\n", encoding="utf8")
+        assert select(pipeline, tmp_path, out).exit_code == 0
+    assert [line["text"] for line in srsly.read_jsonl(out)] == [NEW]
+
+
 def test_what_is_annotated_is_not_asked_for_again(pipeline, tmp_path):
     raw, done, out = (tmp_path / name for name in ("raw.txt", "done.jsonl", "out.jsonl"))
     raw.write_text(f"{KNOWN}\n{NEW}\n", encoding="utf8")
