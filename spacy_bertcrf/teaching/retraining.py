@@ -1,5 +1,6 @@
 """A training in the background on what annotators have said so far."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ RUNNING = (PREPARING, TRAINING, LOADING)
 DEV_EVERY = 5  # of the texts, where the config names no dev corpus
 SHOWN_LINES = 12
 END_SECONDS = 20.0
+COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's
 LOG, BEST = "training.log", "model-best"
 
 
@@ -197,7 +199,9 @@ class Retraining:
         except FileNotFoundError:
             return []
         # A progress bar writes over its line.
-        lines = [line.rsplit("\r", 1)[-1].rstrip() for line in text.rstrip().split("\n")]
+        lines = [
+            COLOUR.sub("", line.rsplit("\r", 1)[-1]).rstrip() for line in text.rstrip().split("\n")
+        ]
         return lines[-SHOWN_LINES:]
 
 
@@ -213,5 +217,9 @@ def _copy(given: Path, folder: Path) -> None:
     if not given.exists():
         raise ValueError(f"The config's paths.train is {given}, which does not exist.")
     files = sorted(given.rglob("*.spacy")) if given.is_dir() else [given]
+    if not files or any(file.suffix != ".spacy" for file in files):
+        raise ValueError(
+            f"The config's paths.train is {given}, which is no .spacy file, nor has one."
+        )
     for number, file in enumerate(files):
         shutil.copyfile(file, folder / f"given-{number}.spacy")

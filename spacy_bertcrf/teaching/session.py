@@ -46,6 +46,7 @@ class Teaching:
         self._by = by
         self._file = file
         self._swap: Swap | None = None
+        self._is_closed = False
         self.retraining: Retraining | None = None
         self.queue = TeachingQueue(rows, file, [*labels_of(nlp), *labels])
         self.failed = self._order(nlp, tell).failed
@@ -60,6 +61,7 @@ class Teaching:
 
     def close(self) -> None:
         """End a training, and let others write to the file."""
+        self._is_closed = True
         if self.retraining is not None:
             self.retraining.stop()
         self._file.close()
@@ -67,9 +69,13 @@ class Teaching:
     def _use(self, folder: Path) -> None:
         """Order what is left by a new pipeline, and have texts read by it."""
         nlp = load(folder)
-        self._order(nlp)
+        self._order(nlp, self._go_on)
         if self._swap is not None:
             self._swap(nlp)
+
+    def _go_on(self, _: int) -> None:
+        if self._is_closed:  # who ends the service would wait until the last text is read
+            raise ValueError("The service ends.")
 
     def _order(self, nlp: Language, tell: Callable[[int], object] | None = None) -> Ordered:
         rows = self.queue.undecided()

@@ -15,6 +15,7 @@ from spacy_bertcrf.annotation.rows import Row
 from spacy_bertcrf.corpora.reading import read_corpus
 from spacy_bertcrf.serving.app import PAGE, TEACHING_PAGE
 from spacy_bertcrf.serving.readings import Reader
+from spacy_bertcrf.teaching import session as session_module
 from spacy_bertcrf.teaching.decisions import DecisionFile
 from spacy_bertcrf.teaching.retraining import Retraining, RunningError
 from spacy_bertcrf.teaching.session import Teaching
@@ -198,6 +199,40 @@ def test_a_training_whose_folder_cannot_be_made_says_so(serve, teach, tmp_path, 
         wait(teaching.retraining)
 
 
+def test_a_service_that_ends_does_not_wait_for_a_new_order(teach, pipeline_folder, monkeypatch):
+    """Of a hundred thousand texts it takes longer than who stops the service waits."""
+    given = []
+    monkeypatch.setattr(session_module, "Retraining", lambda *settings: given.extend(settings))
+    teaching, _ = teach(KNOWN)
+    teaching.train_with(Path("config.cfg"), Path("out"), "zh")
+    use = given[4]
+    use(pipeline_folder)
+    teaching.close()
+    with pytest.raises(ValueError, match="The service ends"):
+        use(pipeline_folder)
+
+
+@pytest.mark.parametrize("given", ["", "corpus.jsonl"])
+def test_a_corpus_that_is_not_read_is_told(teach, tmp_path, make_nlp, given):
+    """Else it would be left out of the training, or fail in the middle of it."""
+    teaching, _ = teach(KNOWN)
+    queue = teaching.queue
+    for tab in ("tab-a", "tab-b"):
+        found = queue.next(tab)
+        if found is not None:
+            queue.decide(tab, found.key, "accepted", [], [])
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "corpus.jsonl").write_text("{}", encoding="utf8")
+    config = make_nlp("cpu_cnn_crf").config.copy()
+    config["paths"] = {"train": str(folder / given), "dev": "dev.spacy"}
+    config.to_disk(tmp_path / "config.cfg")
+    teaching.train_with(tmp_path / "config.cfg", tmp_path / "out", "zh")
+    teaching.retraining.start()
+    wait(teaching.retraining)
+    assert "no .spacy file" in teaching.retraining.progress()["error"]
+
+
 def test_a_training_on_nothing_says_so(teach, tmp_path, make_nlp):
     teaching, _ = teach(KNOWN)
     config = tmp_path / "config.cfg"
@@ -244,6 +279,7 @@ def test_a_training_swaps_its_pipeline_in(serve, teach, tmp_path):
             assert progress["state"] == state, progress
             assert progress["texts"] == 3
             assert progress["log"]
+            assert "\x1b" not in "".join(progress["log"]), "no terminal shows it"
             labels = server.get("/v1/pipelines").json()["pipelines"][0]["labels"]
             assert ("time" in labels) == (name == "good")
             assert server.post({"text": KNOWN}).status_code == 200
