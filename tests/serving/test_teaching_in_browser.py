@@ -282,6 +282,23 @@ def test_the_keyboard_alone_is_enough(open_tab, service):
     assert text_of(page) == TEXTS[-1]
 
 
+def test_keyboards_of_other_scripts_have_the_same_keys(open_tab, service):
+    """Annotators of Arabic or Russian type in these; S is in the place of their letter."""
+    page = open_tab()
+    for key, code in (("ы", "KeyS"), ("１", "Digit1")):
+        before = text_of(page)
+        page.keyboard.press("ArrowRight")
+        event = f"new KeyboardEvent('keydown', {{key: {key!r}, code: {code!r}, bubbles: true}})"
+        page.evaluate(f"document.body.dispatchEvent({event})")
+        if code == "KeyS":
+            page.wait_for_function(
+                "(before) => document.getElementById('text').textContent !== before", arg=before
+            )
+    saved(page)
+    assert service.last[TEXTS[0]]["status"] == "skipped"
+    assert service.last[TEXTS[1]]["status"] == "open"
+
+
 @pytest.fixture
 def killable(start_python, few_imports, pipeline_folder, tmp_path):
     service = Killable(start_python, few_imports, pipeline_folder, tmp_path)

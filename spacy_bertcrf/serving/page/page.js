@@ -109,6 +109,7 @@
       const mark = element("mark", answered.text.slice(entity.start, entity.end), colour(entity.label));
       mark.style.setProperty("--p", entity.score ?? 1);
       mark.tabIndex = 0;
+      mark.setAttribute("aria-describedby", "tip");
       mark.append(element("span", entity.label));
       const lines = [`${entity.label} ${shown(entity.score)}`, ...(entity.alternatives ?? []).map((a) => `${shown(a.score)} ${a.text} ${a.label}`)];
       for (const event of ["mouseenter", "focus"]) mark.addEventListener(event, () => showTip(mark, lines.join("\n")));

@@ -220,6 +220,7 @@ const openMenu = (index) => {
     return made;
   };
   $("menu").replaceChildren(...view.labels.map((label) => view.labelButton(label, () => relabel(index, label))), button("remove", "Del", remove), button("reject", "X", reject));
+  $("menu").setAttribute("aria-label", mark.getAttribute("aria-label"));
   $("menu").hidden = false;
   const box = mark.getBoundingClientRect();
   $("menu").style.left = `${Math.max(4, Math.min(box.left, window.innerWidth - $("menu").offsetWidth - 8)) + window.scrollX}px`;
@@ -269,11 +270,14 @@ $("language").addEventListener("click", () => { language = words().otherLanguage
 document.addEventListener("click", (event) => {
   if (!$("menu").contains(event.target) && !event.target.closest("mark")) closeMenu();
 });
+// On a keyboard of another script, such as Arabic or Russian, what is in the key's place on a Latin one.
+const latin = ({ key, code }) => (/^[^\x00-\x7f]$/u.test(key) ? code.replace(/^(Key|Digit)/, "").toLowerCase() : key);
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input, textarea, select")) return;
-  const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
+  const typed = latin(event);
+  const isUndo = (event.ctrlKey || event.metaKey) && typed.toLowerCase() === "z";
   if (!isUndo && (event.ctrlKey || event.metaKey || event.altKey)) return;
-  const key = isUndo ? "u" : event.key;
+  const key = isUndo ? "u" : typed;
   const onButton = event.target.matches("button, a, summary");
   if (busy || (onButton && ["Enter", " "].includes(key))) return;
   const focused = task ? view.focused : -1;
