@@ -5,8 +5,8 @@
         --bert FOLDER/models/zh-char-bert-4l --pipeline PIPELINE
 
 Without a trained PIPELINE the weights are random, and find entities everywhere, which take time to
-be written. What is spent in a part that is inside another counts for the inner one alone. On a GPU, whose
-work goes on while Python does, the shares would mislead.
+be written. What is spent in a part that is inside another counts for the inner one alone. On a GPU,
+whose work goes on while Python does, the shares would mislead.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """`python -m spacy bertcrf distill`: a small model taught by large ones."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from itertools import takewhile
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from spacy_bertcrf.training.strategies.teachers import Teachers
 
-MADE_BY = "distill.json"
+MADE_BY, TEXTS_ARE = "distill.json", "texts.json"
 TOKENS_AT_ONCE = 4096  # that a teacher reads before they are kept
 TEXTS_COMPARED = 100  # whose tokens have to be those that the teachers make
 SPEED_TEXTS = 1000
@@ -48,6 +49,10 @@ def distill_cli(
     baseline: Annotated[
         bool, typer.Option(help="Train the student without a teacher too, to compare")
     ] = True,
+    code: Annotated[
+        Path | None,
+        typer.Option("--code", "-c", help="Python file with registered functions, to be imported"),
+    ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Train a small pipeline on what large ones believe of raw and of annotated texts.
@@ -58,7 +63,7 @@ def distill_cli(
     Settings of the student's config can be overridden, as in `spacy train`; the number of epochs
     counts the raw texts too. At the end, F1 on dev and words per second of all.
     """
-    from spacy.cli._util import parse_config_overrides, show_validation_error
+    from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
     from spacy.training.initialize import init_nlp
     from spacy.util import load_config
 
@@ -73,29 +78,31 @@ def distill_cli(
     paths = list(takewhile(lambda part: not part.startswith("--"), teachers))
     overrides = parse_config_overrides([*teachers[len(paths) :], *ctx.args])
     overrides |= {"paths.train": str(train), "paths.dev": str(dev)}
+    import_code(code)
     use_device(gpu_id, silent=False)
     kept_in = output / "beliefs.sqlite"
     try:
         with show_validation_error(student):
             config = load_config(student, overrides=overrides, interpolate=True)
+        _check_that_none_is_a_file(paths)
         asked = Teachers(paths, temperature, kept_in)
-        _remember(
-            output,
-            {
-                "config": json.loads(json.dumps(config)),
-                "teachers": asked.fingerprint,
-                "texts": list(texts),
-                "settings": [limit, weight, likelihood, temperature, annotated],
-            },
-        )
+        made_by = {
+            "config": json.loads(json.dumps(config)),
+            "teachers": asked.fingerprint,
+            "texts": list(texts),
+            "settings": [limit, weight, likelihood, temperature, annotated],
+        }
+        _remember(output / MADE_BY, made_by)
         msg.divider("Texts")
         nlp = init_nlp(config.copy(), use_gpu=gpu_id)
         name = _component_of(nlp)
         of_train, of_dev = (
             texts_of(nlp, config, config["training"][key]) for key in ("train_corpus", "dev_corpus")
         )
-        raw = output / "texts.spacy"
-        taken = take_texts(texts, nlp, of_train, of_dev, raw, limit)
+        found, raw = output / "texts.new.spacy", output / "texts.spacy"
+        taken = take_texts(texts, nlp, of_train, of_dev, found, limit)
+        _remember(output / TEXTS_ARE, hashlib.sha256(found.read_bytes()).hexdigest())
+        found.replace(raw)
         say_what_was_taken(taken)
         config_of_student = config.copy()
         add_texts(config_of_student, raw)
@@ -113,29 +120,37 @@ def distill_cli(
         _ask(asked, nlp, name, config_of_student if annotated else None, raw)
         del asked
         msg.divider("The student")
-        _train(config_of_student, output / "student", gpu_id)
+        _train(config_of_student, output / "student", gpu_id, code)
         for saved in ("model-best", "model-last"):
             forget_teacher(output / "student" / saved, config, "distillation")
         if baseline:
             msg.divider("The student without a teacher")
-            _train(config, output / "undistilled", gpu_id)
+            _train(config, output / "undistilled", gpu_id, code)
         msg.divider("What it was worth")
-        judged = dict(zip(paths, paths, strict=True))
-        judged["student"] = str(output / "student" / "model-best")
-        if baseline:
-            judged["undistilled"] = str(output / "undistilled" / "model-best")
-        _print([(title, *_judged(path, dev)) for title, path in judged.items()])
+        judged = [(path, path) for path in paths]
+        for made in ("student", "undistilled") if baseline else ("student",):
+            judged.append((made, str(output / made / "model-best")))
+        _print([(title, *_judged(path, dev)) for title, path in judged])
     except (ValueError, OSError) as error:
         msg.fail("Nothing was distilled", str(error), exits=1)
 
 
-def _remember(output: Path, made_by: dict[str, Any]) -> None:
-    """Raises ValueError if what is in the folder was begun with other settings."""
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / MADE_BY
+def _check_that_none_is_a_file(teachers: Sequence[str]) -> None:
+    """Raises ValueError if one is."""
+    for path in teachers:
+        if Path(path).is_file():
+            raise ValueError(
+                f"{path} is a file, and a teacher is a pipeline. If a shell has put files in the "
+                "place of --texts *.txt.gz, quote it; or repeat --texts for each file."
+            )
+
+
+def _remember(path: Path, made_by: Any) -> None:
+    """Raises ValueError if what is in the folder was begun with something else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and json.loads(path.read_text(encoding="utf8")) != made_by:
         raise ValueError(
-            f"{output} was begun with another config, another teacher, other texts or other "
+            f"{path.parent} was begun with another config, another teacher, other texts or other "
             "settings. Take a new --output; beliefs.sqlite can be copied there."
         )
     draft = path.with_suffix(".tmp")
@@ -189,7 +204,7 @@ def _ask(teachers: "Teachers", nlp: "Language", name: str, config: Any, raw: Pat
             bar.update(len(part))
 
 
-def _train(config: Any, folder: Path, gpu_id: int) -> None:
+def _train(config: Any, folder: Path, gpu_id: int, code: Path | None) -> None:
     """Train, or go on training, in a process of its own: nothing of one is left for the next."""
     import multiprocessing
     import sys
@@ -198,6 +213,8 @@ def _train(config: Any, folder: Path, gpu_id: int) -> None:
     path = folder / "config.cfg"
     config.to_disk(path)
     arguments = ["train", str(path), "--output", str(folder), "--gpu-id", str(gpu_id), "--resume"]
+    if code is not None:
+        arguments += ["--code", str(code)]
     sys.stdout.flush()
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(arguments,))
     process.start()
@@ -216,12 +233,14 @@ def _run(arguments: list[str]) -> None:
 
 def _judged(pipeline: str, dev: Path) -> tuple[float, float]:
     """F1 and words per second."""
-    import spacy
     from spacy.training import Corpus
 
-    nlp = spacy.load(pipeline)
+    from spacy_bertcrf.training.strategies.teachers import Teacher
+
+    # A teacher may have other recognisers beside the one that was learned from.
+    judged = Teacher(pipeline)
+    nlp, pipe = judged.nlp, judged.component
     examples = list(Corpus(dev)(nlp))
-    pipe: Any = nlp.get_pipe(_component_of(nlp))
     scores = nlp.evaluate(examples)
     found = scores.get(f"{pipe.gold.score}_f")
     texts = [example.reference.text for example in examples[:SPEED_TEXTS]]

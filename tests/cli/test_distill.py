@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.cli import app
+from spacy.tokens import Span
+from spacy.training import Example
 from typer.testing import CliRunner
 
 import spacy_bertcrf.cli  # noqa: F401  # registers the command
+from spacy_bertcrf.cli.distill import _judged
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -19,6 +22,15 @@ RAW = [
     "李雷在北京",
     "韩梅梅喜欢广州大学",
 ]
+
+CODE = """
+import spacy
+from spacy.training.loggers import console_logger
+
+@spacy.registry.loggers("of_this_test.v1")
+def make(progress_bar):
+    return console_logger()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +104,58 @@ def test_the_same_command_does_nothing_twice(distilled):
 def test_another_setting_wants_another_folder(distilled):
     *_, arguments = distilled
     assert "Take a new --output" in run([*arguments, "--weight", "2"], code=1)
+
+
+def test_other_lines_in_the_same_file_want_another_folder(distilled):
+    folder, _, arguments = distilled
+    raw, kept = folder / "raw.txt", folder / "out" / "texts.spacy"
+    before = kept.read_bytes()
+    raw.write_text("\n".join(RAW[:2]), encoding="utf-8")
+    try:
+        assert "other texts" in " ".join(run(arguments, code=1).split())
+    finally:
+        raw.write_text("\n".join(RAW), encoding="utf-8")
+    assert kept.read_bytes() == before
+
+
+def test_files_that_a_shell_has_found_are_no_teachers(distilled):
+    folder, _, arguments = distilled
+    more = [*arguments[:5], str(folder / "raw.txt"), *arguments[5:]]
+    assert "quote it" in " ".join(run(more, code=1).split())
+
+
+def test_a_teacher_may_have_another_recogniser(distilled, tmp_path):
+    """Else its score would be missed when all trainings are done."""
+    folder, *_ = distilled
+    nlp = spacy.load(folder / "teacher")
+    other = spacy.blank("zh")
+    other.vocab.strings.add("place")
+    cnn = {"@architectures": "spacy.HashEmbedCNN.v2", "pretrained_vectors": None, "width": 16}
+    cnn |= {"depth": 1, "embed_size": 100, "window_size": 1, "maxout_pieces": 2}
+    model = {
+        "@architectures": "spacy-bertcrf.SpanTagger.v1",
+        "freeze_tok2vec": False,
+        "tok2vec": {**cnn, "subword_features": True},
+        "encoder": {"@layers": "spacy-bertcrf.Identity.v1"},
+        "head": {"@layers": "spacy-bertcrf.GlobalPointer.v1", "width": 16},
+    }
+    doc = nlp.make_doc(RAW[0])
+    doc.spans["sc"] = [Span(doc, 3, 5, "place")]
+    pipe = nlp.add_pipe("bertcrf_spans", config={"model": model})
+    pipe.initialize(lambda: [Example(nlp.make_doc(RAW[0]), doc)], nlp=nlp)
+    nlp.to_disk(tmp_path)
+    f, _ = _judged(str(tmp_path), folder / "dev.spacy")
+    assert f == _judged(str(folder / "teacher"), folder / "dev.spacy")[0] > 0
+
+
+def test_registered_functions_are_imported_for_the_trainings_too(distilled, tmp_path):
+    *_, arguments = distilled
+    code = tmp_path / "code.py"
+    code.write_text(CODE, encoding="utf8")
+    arguments = [*arguments, "--no-baseline", "--training.logger.@loggers", "of_this_test.v1"]
+    arguments += ["--output", str(tmp_path / "out"), "--code", str(code)]
+    arguments += ["--training.max_epochs", "1"]
+    assert "student" in run(arguments).partition("What it was worth")[2]
 
 
 def test_what_it_is_made_by_is_remembered_whole(distilled):
