@@ -73,6 +73,11 @@ def names_beside(path: Path, key: str, rows: Sequence[Mapping[str, Any]] = ()) -
     return None
 
 
+def is_description(path: Path) -> bool:
+    """Whether a file says what the columns of the data beside it are, and holds none itself."""
+    return path.name in _INFOS and bool(configs_of(_read(path)))
+
+
 def _candidates(folder: Path) -> Iterator[Path]:
     try:
         files = sorted(path for path in folder.iterdir() if path.is_file())

@@ -9,6 +9,7 @@ from spacy_bertcrf.corpora.formats import all_formats
 from spacy_bertcrf.corpora.formats.format import AGAINST, Evidence, Format
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.sources import Source
+from spacy_bertcrf.corpora.unread_bytes import describe_bytes
 
 
 class NearlyFits(ValueError):
@@ -41,9 +42,10 @@ def choose(source: Source, options: Options) -> Choice:
     NearlyFits if one nearly does, or two as well as each other; also if its bytes are in another
     encoding.
     """
-    if source.is_text:
+    of_others = source.is_text and describe_bytes(source) is not None
+    if source.is_text and not of_others:
         source.text  # noqa: B018  # an encoding that does not fit is the first thing to mend
-    seen = weigh(source, options)
+    seen = [] if of_others else weigh(source, options)
     fit = [choice for choice in seen if choice.evidence.strength > AGAINST]
     if not fit:
         close = [c for c in seen if c.evidence.is_close]

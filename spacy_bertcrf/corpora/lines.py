@@ -13,7 +13,14 @@ from spacy_bertcrf.corpora.encoding_choices import encodings_of
 MARK = "\ufeff"
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_MARKS = {codecs.BOM_UTF8: "utf8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# UTF-32's begins with UTF-16's.
+_MARKS = {
+    codecs.BOM_UTF8: "utf8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _COMMON_HAN = re.compile("[\u4e00-\u9fff\u3000-\u3017\uff01-\uff5e\u2014-\u2026]")
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z][\w.-]*)["']""")
 _UTF_8_CHAR = re.compile(
@@ -83,8 +90,7 @@ def sure_encoding(data: bytes) -> str | None:
     declaration or byte-order mark says; GB18030 that is common Chinese; Western European letters.
     None where it is open, and where most of it is UTF-8, of which some bytes are broken."""
     declared = _DECLARED.match(data)
-    marked = "utf-16" if utf_16_mark(data) else None
-    said = declared[1].decode("ascii") if declared else marked
+    said = declared[1].decode("ascii") if declared else wide_mark(data)
     if said is not None:
         return said if _decodes(data, said) else None
     high = len(re.findall(rb"[\x80-\xff]", data))
@@ -96,9 +102,10 @@ def sure_encoding(data: bytes) -> str | None:
     return likely if likely in ("latin-1", "cp1252") else None
 
 
-def utf_16_mark(data: bytes) -> bool:
-    """Whether the bytes begin with UTF-16's byte-order mark."""
-    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+def wide_mark(data: bytes) -> str | None:
+    """The encoding whose byte-order mark the bytes begin with: "utf-32" or "utf-16"; else None."""
+    marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
+    return None if marked == "utf8" else marked
 
 
 def _why_not(path: Path, data: bytes, encoding: str, position: int) -> str:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_bertcrf.corpora.byte_problems import tell_bytes
+from spacy_bertcrf.corpora.class_names import is_description
 from spacy_bertcrf.corpora.corpus_files import sources_of
 from spacy_bertcrf.corpora.detection import NearlyFits, choose
 from spacy_bertcrf.corpora.documents import DocMaker, with_all_categories
@@ -31,8 +33,6 @@ from spacy_bertcrf.corpora.spacing import with_own_spaces
 from spacy_bertcrf.tagging.repair import check_scheme
 
 UNREAD_FILE = "file that no format reads"
-INNER_MARK = "byte-order mark inside the file"
-ENCODING = "Encoding"
 
 _RECORDS_SEEN = 1000
 
@@ -140,7 +140,8 @@ class CorpusReader:
                 if source.is_named:
                     raise
                 unread.append(err)
-                self.problems.of(source.path).add(UNREAD_FILE, 0, str(err))
+                if not is_description(source.path):
+                    self.problems.of(source.path).add(UNREAD_FILE, 0, str(err))
                 continue
             chosen.append((format, source))
             why[format.name, evidence.what] += 1
@@ -191,11 +192,7 @@ class CorpusReader:
     def _of_source(self, format: Format, source: Source) -> Iterator[Located]:
         log = self.problems.of(source.path)
         if not format.binary and source.is_text:
-            for line in source.inner_marks():
-                log.add(INNER_MARK, line, "left out; two files were joined here")
-            if source.other_encoding is not None:
-                what = f"{source.other_encoding}, for the bytes are no UTF-8 (--encoding to change)"
-                log.note(ENCODING, what)
+            tell_bytes(source, log)
         records = format.read(source, self.options, log)
         formed = (record for record in records if well_formed(record, log, self._keep_empty))
         for record in with_own_spaces(formed):

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spacy_bertcrf.corpora.lines import MARK, decode, sure_encoding, utf_16_mark
+from spacy_bertcrf.corpora.lines import MARK, decode, sure_encoding, wide_mark
 
 _PACKED: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": ("gzip", gzip.decompress),
@@ -102,7 +102,7 @@ class Source:
         """Whether it looks like a text, in whatever encoding."""
         if self.is_folder or self.head.startswith(_BINARY):
             return False
-        wide = "16" in self.encoding or "32" in self.encoding or utf_16_mark(self.head)
+        wide = "16" in self.encoding or "32" in self.encoding or wide_mark(self.head)
         return bool(wide) or b"\0" not in self.head
 
     @property
@@ -138,9 +138,15 @@ class Source:
     def inner_marks(self) -> list[int]:
         """The lines, from 1, before which `lines` leaves out a byte-order mark."""
         return [
-            len(re.findall(r"\r\n|\r|\n", self.text[: match.end()]))
+            len(re.findall(r"\r\n|\r|\n", self.text[: match.end()])) + 1
             for match in _INNER_MARK.finditer(self.text)
         ]
+
+    def nul_lines(self) -> list[int]:
+        """The lines, from 1, that have a NUL character."""
+        if "\0" not in self.text:
+            return []
+        return [number for number, line in enumerate(self.lines(), start=1) if "\0" in line]
 
     def release(self) -> None:
         """Forget bytes and text that can be read again, and what was seen in them."""

@@ -6,11 +6,19 @@ import re
 
 from spacy_bertcrf.corpora.sources import Source
 
+_PICKLE = "a pickle, which is never loaded (save it as JSON)"
 _MAGIC = {
     b"SQLite": "an SQLite database",
-    b"%PDF": "a PDF",
+    b"%PDF-": "a PDF",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive (unpack it)",
-    b"Rar!": "a rar archive (unpack it)",
+    b"Rar!\x1a\x07": "a rar archive (unpack it)",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd (unpack it)",
+    b"\x04\x22\x4d\x18": "compressed with lz4 (unpack it)",
+    b"\x80\x02": _PICKLE,
+    b"\x80\x03": _PICKLE,
+    b"\x80\x04\x95": _PICKLE,
+    b"\x80\x05\x95": _PICKLE,
+    b"version https://git-lfs": "a pointer of Git LFS, in place of the file (git lfs pull)",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file (save it as CSV or text)",
 }
 _ZIP = b"PK\x03\x04"

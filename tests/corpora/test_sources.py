@@ -1,11 +1,13 @@
 import bz2
 import gzip
 import lzma
+from pathlib import Path
 
 import pytest
 
+from spacy_bertcrf.corpora.byte_problems import ENCODING, INNER_MARK, NUL
 from spacy_bertcrf.corpora.lines import sure_encoding
-from spacy_bertcrf.corpora.reading import ENCODING, read_corpus
+from spacy_bertcrf.corpora.reading import read_corpus
 from spacy_bertcrf.corpora.sources import Source
 
 HAN = (
@@ -91,3 +93,36 @@ def test_the_encoding_that_an_xml_file_declares():
     """Else a file that says how it is written is asked about."""
     data = '<?xml version="1.0" encoding="ISO-8859-2"?><p>Łódź</p>'.encode("iso-8859-2")
     assert sure_encoding(data) == "ISO-8859-2"
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-16"])
+def test_wide_encodings_by_their_mark(tmp_path, encoding):
+    """Else UTF-32, whose mark begins as UTF-16's, is read as letters with NULs between them."""
+    path = tmp_path / "corpus.txt"
+    path.write_bytes(GERMAN.encode(encoding))
+    corpus = read_corpus(path)
+    assert [token.text for doc in corpus.docs for token in doc] == GERMAN.split()[::2]
+    assert corpus.problems.notes[ENCODING].startswith(encoding)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_no_text_has_is_told_with_its_line(end):
+    """Else someone looks for it in the line before, or never hears of it far down a file."""
+    lines = ["Eve\tB-PER", *["left\tO"] * 2000, "\ufeffAl\tB-PER", "ca\0me\tO", "home\tO", ""]
+    problems = read_corpus(Source(Path("a.txt"), data=end.join(lines).encode())).problems
+    assert [(of.kind, of.line) for of in problems][:2] == [(INNER_MARK, 2002), (NUL, 2003)]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\x28\xb5\x2f\xfd\x20\x05ABCDE", "zstd"),
+        (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
+        (b"\x80\x04\x95\x1e\x00", "a pickle"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12\n", "git lfs pull"),
+    ],
+)
+def test_bytes_of_other_programs_are_named(data, what):
+    """Else the mend that is offered is an --encoding for what is no text."""
+    with pytest.raises(ValueError, match=what):
+        read_corpus(Source(Path("train.txt"), data=data))

@@ -286,3 +286,13 @@ def test_rows_under_ids_are_no_other_keys(read):
     assert export.entities == [[("流涕", "Symptom")]] * 2
     assert "Other keys, not read" not in export.notes
     assert "10000.dialogue" in export.notes["Lists of rows"]
+
+
+def test_a_description_in_the_folder_is_no_corpus_that_cannot_be_read(read_path, tmp_path):
+    """Else a data set with the names that it needs is refused with --strict."""
+    info = {"features": {"ner_tags": FEATURE}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    (tmp_path / "train.json").write_text(json.dumps(NUMBERED))
+    export = read_path(tmp_path)
+    assert export.entities == [ANNA]
+    assert export.problems == []
