@@ -10,7 +10,7 @@ from spacy_bertcrf.corpora.records import Mention
 
 # Elements of a document's build, of HTML, TEI and news wires: they hold texts and are no entities.
 _STRUCTURE = frozenset(
-    """doc docno docid doctype text txt body headline hl dateline datetime date_time slug p s sent
+    """doc docno docid doctype text txt body headline hl dd so dateline datetime date_time slug p s sent
     sentence sentences head title html a b i u em strong span div br hr img table tr td th ul ol li
     h1 h2 h3 h4 h5 h6 pre code font center sub sup small big tt trailer story preamble nwords turn
     post poster quote keyword xml root corpus document paragraph para section abstract bgn end
@@ -22,6 +22,8 @@ _TAG = re.compile(
     r"<(/?)([A-Za-z][\w.:-]*)"
     r"""((?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))*)\s*(/?)>"""
 )
+# One that goes on in the next line.
+_CUT_TAG = re.compile(r"<[A-Za-z][\w.:-]*(?:\s+[\w:-]+\s*=[^<>]*|\s*)$")
 _ELEMENT = re.compile(
     r"<(?P<name>[A-Za-z][\w.:-]*)(?P<attributes>(?:\s+[\w:-]+\s*=\s*[^<>]*)?)>[^<>]*</(?P=name)>"
 )
@@ -126,6 +128,8 @@ def _parts_of_words(attributes: str) -> tuple[int, int]:
 
 
 def _elements_open(lines: str) -> bool:
+    if _CUT_TAG.search(lines):
+        return True
     depth: dict[str, int] = {}
     for closes, name, _, empty in _TAG.findall(lines):
         if not empty and name.lower() not in _STRUCTURE:

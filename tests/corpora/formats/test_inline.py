@@ -112,3 +112,25 @@ def test_no_mark_at_all(read):
     """Else plain text is annotated, without entities."""
     with pytest.raises(ValueError, match="no entity is marked"):
         read("Anna met Bob\n", format="inline")
+
+
+def test_an_element_over_the_end_of_a_line(read):
+    """Else MUC's entities are lost where a line was filled, and their marks become words."""
+    text = (
+        "<DOC>\n<DD> 02/19/93 </DD>\n<TXT>\n<ENAMEX TYPE=\"PERSON\">Anna Lee</ENAMEX> left <ENAMEX\n"
+        'TYPE="LOCATION">Bonn</ENAMEX> for <ENAMEX TYPE="ORGANIZATION"\nSTATUS="OPT">Acme</ENAMEX>.\n'
+        "It was 3 <\nfour.\n</TXT>\n</DOC>\n"
+    )
+    export = read(text, name="a.sgm")
+    assert export.entities[1] == [
+        ("Anna Lee", "PERSON"),
+        ("Bonn", "LOCATION"),
+        ("Acme", "ORGANIZATION"),
+    ]
+    assert [doc.text for doc in export.docs][1:] == [
+        "Anna Lee left Bonn for Acme.",
+        "It was 3 <",
+        "four.",
+    ]
+    assert export.entities[0] == []
+    assert export.problems == []
