@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -27,6 +28,8 @@ NO_BEGINNING = "entity without a beginning"
 ANOTHER_LABEL = "inside tag after another label"
 NO_END = "entity without an end"
 OVER_BREAK = "entity runs over a sentence break"
+
+_ALIKE = ("CYRILLIC", "GREEK", "FULLWIDTH")
 
 
 class TagRepair(NamedTuple):
@@ -197,7 +200,7 @@ class _TagReader:
 
     def _read_missing(self, i: int, tag: str | None) -> None:
         if tag is not None:
-            what = f"{tag!r} is not a tag; its token is left without annotation"
+            what = f"{tag!r}{_named(tag)} is not a tag; its token is left without annotation"
             self.repairs.append(TagRepair(i, UNKNOWN_TAG, what))
         if not self.after_missing:
             self.cut_off = None
@@ -240,3 +243,13 @@ class _TagReader:
         else:
             self.spans.append(EntitySpan(self.start, end, self.label))
         self.label, self.doubtful = None, False
+
+
+def _named(tag: str) -> str:
+    """The name of a character that looks like a tag's letter, or what parts it from the label, and
+    is another."""
+    for char in tag[:2]:
+        name = unicodedata.name(char, "")
+        if name.startswith(_ALIKE) or (unicodedata.category(char) == "Pd" and not char.isascii()):
+            return f" (with {name})"
+    return ""

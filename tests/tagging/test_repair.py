@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,6 +97,14 @@ def test_broken_tags_are_read_as_conlleval_reads_them(tags, scheme):
     """Else entities of a corpus with stray tags differ from those that others score against."""
     oracle = [EntitySpan(start, end + 1, label) for label, start, end in get_entities(tags)]
     assert read_tags(tags, scheme).spans == oracle
+
+
+@pytest.mark.parametrize("tag", ["\u041e", "\uff2f", "B\u2013A", "\u0412-A"])
+def test_letters_that_look_like_others_are_named(tag):
+    """Else a message says that O is not a tag."""
+    reading = read_tags(["B-A", tag], "BIO")
+    assert reading.missing == [1]
+    assert re.search(r"\(with [A-Z -]+\) is not a tag", reading.repairs[0].what)
 
 
 @settings(deadline=None)
