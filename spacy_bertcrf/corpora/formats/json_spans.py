@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from spacy_bertcrf.corpora.counting import UTF_16, Counting, OffsetRule
+from spacy_bertcrf.corpora.counting import BYTES, UTF_16, Counting, OffsetRule
 from spacy_bertcrf.corpora.formats.format import AGAINST, POSSIBLE, Evidence, Format, Writer
 from spacy_bertcrf.corpora.formats.json_spans_writer import write_json_spans
 from spacy_bertcrf.corpora.json_entities import Named, entities_in
@@ -53,6 +53,8 @@ class JsonSpans(Format):
             Counting(unit=UTF_16),
             Counting(inclusive=True),
             Counting(first=1, inclusive=True),
+            Counting(first=1),
+            Counting(unit=BYTES),
         ),
     )
 

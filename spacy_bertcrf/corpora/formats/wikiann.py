@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from spacy_bertcrf.corpora.column_table import split_columns
 from spacy_bertcrf.corpora.formats.columns import Columns
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence
 from spacy_bertcrf.corpora.json_values import looks_like_json
@@ -63,10 +64,10 @@ def _find_prefix(source: Source) -> str | None:
     prefixes: Counter[str] = Counter()
     tokens = 0
     for line in islice(source.lines(), _SEEN):
-        token = line.partition("\t")[0]
+        token, *tags = split_columns(line) or [""]
         tokens += bool(token)
         match = _PREFIX.match(token)
-        if match and "\t" in line:
+        if match and tags:
             prefixes[f"{match[1]}:"] += 1
     prefix, count = max(prefixes.items(), key=lambda item: item[1], default=("", 0))
     return prefix if tokens >= _FEW and count >= _MOST * tokens else None

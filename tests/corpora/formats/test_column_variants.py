@@ -231,3 +231,12 @@ def test_labels_that_look_like_tags_are_said():
     text = "a\tPER-B\nb\tPER-I\nc\tLOC\nd\tLOC\ne\tO\n"
     corpus = read(text, format="columns", scheme="IO")
     assert {problem.kind for problem in corpus.problems} == {LABEL_LIKE_TAG}
+
+
+@pytest.mark.parametrize("apart", ["\t", " "])
+def test_a_language_before_each_token(read, apart):
+    """Else every word of WikiANN begins with en: where its columns are apart by spaces."""
+    lines = ["en:Anna B-PER", "en:met O", "en:: O", "", "en:R.H. B-PER", "en:Lee I-PER"]
+    export = read("\n".join(lines).replace(" ", apart), name="train")
+    assert export.entities == [[("Anna", "PER")], [("R.H. Lee", "PER")]]
+    assert export.docs[0].text == "Anna met :"

@@ -291,3 +291,21 @@ def test_passages_of_one_document(read, shift):
     export = read(value, value | {"passages": passages[:1], "entities": []})
     assert export.entities == [[("Naloxone", "Drug"), ("rats", "Species")], []]
     assert export.problems == []
+
+
+@pytest.mark.parametrize("shift", ["all one too far", "bytes"])
+def test_word_borders_tell_rare_ways_of_counting(read, shift):
+    """Else every entity is a character beside its place, or lost."""
+    text = "Zoë Lee traf André in Köln."
+    entities = []
+    for word, label in (("Zoë Lee", "PER"), ("André", "PER"), ("Köln", "LOC")):
+        start = text.index(word)
+        end = start + len(word)
+        if shift == "bytes":
+            start, end = len(text[:start].encode()), len(text[:end].encode())
+        else:
+            start, end = start + 1, end + 1
+        entities.append({"start": start, "end": end, "label": label})
+    export = read(*[{"text": text, "entities": entities}] * 3, lang="de")
+    assert export.entities == [[("Zoë Lee", "PER"), ("André", "PER"), ("Köln", "LOC")]] * 3
+    assert export.problems == []
