@@ -33,6 +33,8 @@ _HEADERS = frozenset({"teiheader", "articleinfo", "header", "meta", "metadata", 
 _BREAKS = frozenset({"lb", "br", "cb", "pb"})
 _FEW_NAMES = 3
 _LEAST_WORDS = 2
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
+_LONG_WORD = 4
 
 
 class Naming(NamedTuple):
@@ -77,8 +79,13 @@ def find_naming(root: Element) -> Naming | None:
     naming = Naming(found, attribute if few else None, Counter())
     naming.labels.update(label for mark in marks if (label := naming.label(mark)))
     blocks = list(find_blocks(root, naming))
-    words = sum(len(block.text.split()) for block in blocks)
+    words = sum(_n_words(block.text) for block in blocks)
     return naming if words >= _LEAST_WORDS * len(blocks) else None
+
+
+def _n_words(text: str) -> int:
+    """About how many words a text has, of which Chinese and Japanese write none apart."""
+    return len(text.split()) + len(_UNSPACED.findall(text)) // _LONG_WORD
 
 
 def find_blocks(element: Element, naming: Naming) -> Iterator[Element]:

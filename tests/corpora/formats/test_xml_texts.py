@@ -135,3 +135,14 @@ def test_white_space_of_the_layout():
     at = text.index("saw")
     assert found[places[at] : places[at + 3]] == "saw"
     assert len(places) == len(text) + 1
+
+
+def test_texts_without_spaces(read):
+    """Else no Chinese text in XML has words enough to be one."""
+    words = '我们在<NAMEX TYPE="LOC">北京</NAMEX>见<NAMEX TYPE="PER">王明</NAMEX>。'
+    text = (
+        f'<?xml version="1.0"?>\n<DOC>\n<s id="1">{words}</s>\n<s id="2">没有名字。</s>\n</DOC>\n'
+    )
+    export = read(text, name="a.xml")
+    assert export.entities == [[("北京", "LOC"), ("王明", "PER")], []]
+    assert export.docs[0].text == "我们在北京见王明。"
