@@ -10,9 +10,9 @@ from spacy_bertcrf.corpora.records import Mention
 
 # Elements of a document's build, of HTML, TEI and news wires: they hold texts and are no entities.
 _STRUCTURE = frozenset(
-    """doc docno docid doctype text txt body headline hl dd so dateline datetime date_time slug p s sent
-    sentence sentences head title html a b i u em strong span div br hr img table tr td th ul ol li
-    h1 h2 h3 h4 h5 h6 pre code font center sub sup small big tt trailer story preamble nwords turn
+    """doc docno docid doctype text txt body headline hl dateline dd so datetime date_time slug p s
+    sent sentence sentences head title html a b i u em strong span div br hr img table tr td th ul ol
+    li h1 h2 h3 h4 h5 h6 pre code font center sub sup small big tt trailer story preamble nwords turn
     post poster quote keyword xml root corpus document paragraph para section abstract bgn end
     annotator author source w t tok token word seg""".split()  # noqa: SIM905  # words
 )
@@ -146,6 +146,8 @@ def _reader_of(
         text, at = "", 0
         entities = []
         for match in pattern.finditer(line):
+            if begins is not None and begins in line[at : match.start()]:
+                raise Unbalanced(f"{begins!r} opens, and does not close")
             text += plain(line[at : match.start()])
             surface = plain(match["surface"])
             surface = surface.strip(" ") if trims else surface
@@ -168,12 +170,14 @@ def _never_open(lines: str) -> bool:
     return False
 
 
-_BOSON = re.compile(r"\{\{(?P<name>[^\s{}:]+):(?P<surface>.*?)\}\}", re.DOTALL)
-_OPENNLP = re.compile(r"<START(?::(?P<name>[^<>\s]+))?> *(?P<surface>.*?) *<END>", re.DOTALL)
+_BOSON = re.compile(r"\{\{(?P<name>[^\s{}:]+):(?P<surface>(?:(?!\{\{).)*?)\}\}", re.DOTALL)
+_OPENNLP = re.compile(
+    r"<START(?::(?P<name>[^<>\s]+))?> *(?P<surface>(?:(?!<START).)*?) *<END>", re.DOTALL
+)
 _YEDDA = re.compile(r"\[[@$](?P<surface>[^\[\]]*?)#(?P<name>[^\[\]#*]+)\*\]")
 _BRACKETS = re.compile(r"\[(?P<name>[A-Z][A-Z_-]+) (?P<surface>[^\[\]]+?) ?\]")
 _LINKS = re.compile(r"\[(?P<surface>[^\[\]\n]+)\]\((?P<name>[A-Za-z_][\w-]*)(?::[^()\n]*)?\)")
-_COLONS = re.compile(r"<(?P<surface>[^<>\n]+):(?P<name>[A-Z][A-Z_]+)>")
+_COLONS = re.compile(r"<(?!START:)(?P<surface>[^<>\n]+):(?P<name>[A-Z][A-Z_]+)>")
 _HALVES = re.compile(
     r"""<b_(?P<kind>\w+) TYPE="(?P<name>[^"]+)"> *(?P<surface>.*?) *<e_(?P=kind)>""", re.DOTALL
 )

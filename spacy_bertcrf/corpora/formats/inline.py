@@ -110,7 +110,9 @@ class Inline(Format):
             try:
                 text, entities = kind.read(line, html.unescape if escapes else str)
             except Unbalanced as err:
-                problems.add(UNBALANCED, number, f"{err}; the line is left out")
+                last = number + line.count("\n")
+                which = f"lines {number:,} to {last:,} are" if last > number else "the line is"
+                problems.add(UNBALANCED, number, f"{err}; {which} left out")
                 continue
             if any(not entity.label for entity in entities):
                 if options.label is None:

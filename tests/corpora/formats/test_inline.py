@@ -117,9 +117,9 @@ def test_no_mark_at_all(read):
 def test_an_element_over_the_end_of_a_line(read):
     """Else MUC's entities are lost where a line was filled, and their marks become words."""
     text = (
-        "<DOC>\n<DD> 02/19/93 </DD>\n<TXT>\n<ENAMEX TYPE=\"PERSON\">Anna Lee</ENAMEX> left <ENAMEX\n"
-        'TYPE="LOCATION">Bonn</ENAMEX> for <ENAMEX TYPE="ORGANIZATION"\nSTATUS="OPT">Acme</ENAMEX>.\n'
-        "It was 3 <\nfour.\n</TXT>\n</DOC>\n"
+        '<DOC>\n<DD> 02/19/93 </DD>\n<TXT>\n<ENAMEX TYPE="PERSON">Anna Lee</ENAMEX> left <ENAMEX\n'
+        'TYPE="LOCATION">Bonn</ENAMEX> for <ENAMEX TYPE="ORGANIZATION"\n'
+        'STATUS="OPT">Acme</ENAMEX>.\nIt was 3 <\nfour.\n</TXT>\n</DOC>\n'
     )
     export = read(text, name="a.sgm")
     assert export.entities[1] == [
@@ -134,3 +134,20 @@ def test_an_element_over_the_end_of_a_line(read):
     ]
     assert export.entities[0] == []
     assert export.problems == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In {{LOC:Bonn}}.\nAt {{ORG:Acme in\nold {{LOC:Rome}} now.\nTo {{LOC:Oslo}}.\n",
+        "In <START:LOC> Bonn <END>.\nAt <START:ORG> Acme in\nold <START:LOC> Rome <END> now.\n"
+        "To <START:LOC> Oslo <END>.\n",
+    ],
+)
+def test_a_mark_that_opens_inside_another(read, text):
+    """Else an entity that nobody closed runs on to the end of the next, over lines."""
+    export = read(text, name="a.txt")
+    assert export.entities == [[("Bonn", "LOC")], [("Oslo", "LOC")]]
+    (problem,) = export.corpus.problems
+    assert problem.line == 2
+    assert "lines 2 to 3 are left out" in problem.what
