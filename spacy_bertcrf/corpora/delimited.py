@@ -163,11 +163,17 @@ def _count(text: str, separator: str, quoted: bool, limit: int | None) -> tuple[
 
 
 def _needs_quotes(text: str, separator: str, limit: int | None) -> bool:
-    """Whether quotes stand around cells that need them, or around most; otherwise they are
-    tokens."""
-    needed = unneeded = others = 0
-    for cells in islice(_reader(text, separator, False), limit):
-        for cell in cells:
+    """Whether quotes stand around cells that need them, or around most, or all of a column, or
+    several words between commas; otherwise they are tokens."""
+    needed = unneeded = others = single = phrases = 0
+    columns: dict[int, list[bool]] = {}
+    for row, cells in enumerate(islice(_reader(text, separator, False), limit)):
+        for at, cell in enumerate(cells):
+            is_quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
+            if row:
+                columns.setdefault(at, []).append(is_quoted)
+            single += cell[:1] == '"' and not is_quoted
+            phrases += is_quoted and " " in cell
             if cell[:1] != '"':
                 others += not cell.isdecimal()
             elif _QUOTED_VALUE.fullmatch(cell) or (
@@ -176,4 +182,8 @@ def _needs_quotes(text: str, separator: str, limit: int | None) -> bool:
                 needed += 1
             else:
                 unneeded += 1
+    if not single and (
+        (phrases and separator in ",;") or any(len(of) > 1 and all(of) for of in columns.values())
+    ):
+        return True
     return needed > unneeded or unneeded > others

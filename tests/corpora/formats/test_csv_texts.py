@@ -217,3 +217,12 @@ def test_what_is_no_value_stays_as_it_is(cell):
     """Else a text that begins with a bracket ends in a traceback, or an array that NumPy cut short
     loses its middle."""
     assert parse_cell(cell) == cell
+
+
+@pytest.mark.parametrize("last", ['"Eve left Bonn",0,3,PER', "Eve left Bonn,0,3,PER"])
+def test_quotes_that_no_comma_asks_for(read, last):
+    """Else a text begins with a quote, and all its entities are a character beside their places."""
+    rows = ["text,start,end,label", '"Anna met Bob",0,4,PER', '"Anna met Bob",9,12,PER', last]
+    export = read("\n".join(rows) + "\n", name="a.csv")
+    assert export.entities == [[("Anna", "PER"), ("Bob", "PER")], [("Eve", "PER")]]
+    assert export.problems == []
