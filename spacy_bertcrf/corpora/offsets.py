@@ -212,7 +212,19 @@ def _by_borders(mentions: list[tuple[str | None, Mention]], rule: OffsetRule) ->
     if scores[best] == scores[rule.own]:
         best = rule.own
         why = f"{best}: the tool's rule; word borders do not speak against it ({shown})"
+        whole = next((of for of in others if not _n_inside(mentions, of)), None)
+        inside = _n_inside(mentions, best) if whole is not None else 0
+        if whole is not None and inside:
+            why = (
+                f"{whole}: by the format's rule ({best}) {inside:,} of {len(mentions):,} entities "
+                "would begin or end inside a character"
+            )
+            best = whole
     return Decision(best, why)
+
+
+def _n_inside(mentions: list[tuple[str | None, Mention]], counting: Counting) -> int:
+    return sum(_span(text or "", mention, counting) is None for text, mention in mentions)
 
 
 def _difference(counting: Counting, others: Iterable[Counting]) -> str:

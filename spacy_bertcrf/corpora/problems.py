@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
@@ -33,11 +33,13 @@ class ProblemLog:
 
     path: the file that is being read.
     notes: what a reader found out about the files, by its name: {"Tag scheme": "BIO"}; printed.
+    texts: what was found out about each text of the corpus, to tell those that come again.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: dict[str, str] = {}
+        self.texts: dict[str, Any] = {}
         self._problems: list[Problem] = []
         self._counts: Counter[str] = Counter()
         self._noted: dict[str, list[str]] = {}
@@ -45,7 +47,7 @@ class ProblemLog:
     def of(self, path: Path) -> ProblemLog:
         """The same log for another file: what is added to it is added to this one too."""
         log = ProblemLog(path)
-        log._problems, log.notes = self._problems, self.notes
+        log._problems, log.notes, log.texts = self._problems, self.notes, self.texts
         log._counts, log._noted = self._counts, self._noted
         return log
 

@@ -1,8 +1,9 @@
-"""Tells where a file has the same text more than once: of two annotators, or copied."""
+"""Tells where a corpus has the same text more than once: of two annotators, or copied."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from spacy_bertcrf.corpora.problems import ProblemLog
@@ -14,6 +15,7 @@ ALIKE = "Texts that come again with the same entities"
 
 
 class _First(NamedTuple):
+    path: Path
     line: int
     spans: set[tuple[str, str, str]]
 
@@ -24,22 +26,23 @@ def tell_repeats(records: Iterable[Record], problems: ProblemLog) -> Iterator[Re
     do not count.
 
     records: the records of one file.
-    problems: log to add to.
+    problems: log to add to; it knows the texts of the corpus's other files.
 
     Returns the records.
     """
-    seen: dict[str, _First] = {}
+    seen: dict[str, _First] = problems.texts
     alike = 0
     for record in records:
         complete = record.entities is not None and not record.missing
         if complete and isinstance(record.text, str):
             # What is no offset or label, whatever JSON has there, is reported elsewhere.
             spans = {(str(m.start), str(m.end), str(m.label)) for m in record.entities or ()}
-            first = seen.setdefault(record.text, _First(record.line, spans))
+            first = seen.setdefault(record.text, _First(problems.path, record.line, spans))
             if first.spans != spans:
-                what = f"otherwise than in line {first.line}; both are kept"
+                where = "" if first.path == problems.path else f" of {first.path}"
+                what = f"otherwise than in line {first.line}{where}; both are kept"
                 problems.add(ANNOTATED_TWICE, record.line, what)
-            elif first.line != record.line:
+            elif (first.path, first.line) != (problems.path, record.line):
                 alike += 1
         yield record
     problems.count(ALIKE, alike)

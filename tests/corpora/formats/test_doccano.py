@@ -1,5 +1,7 @@
 """Exports of doccano, made by hand after those of its versions."""
 
+import json
+
 import pytest
 
 from spacy_bertcrf.corpora.repeats import ALIKE, ANNOTATED_TWICE
@@ -143,3 +145,23 @@ def test_texts_that_were_edited_are_refused(read):
 def test_what_is_not_doccanos(recognised, value):
     """Else another tool's file is read by doccano's rules."""
     assert "doccano" not in recognised(value)
+
+
+def test_offsets_inside_an_emoji_tell_the_unit(read):
+    """Else, where no spaces part words, all behind an emoji is a character beside its place."""
+    export = read({"id": 1, "text": "😀李明在北京", "label": [[1, 3, "PER"], [4, 6, "LOC"]]})
+    assert export.entities == [[("李明", "PER"), ("北京", "LOC")]]
+    assert "inside a character" in export.evidence
+    assert export.problems == []
+
+
+def test_a_file_for_each_annotator(read_path, tmp_path):
+    """Else what doccano exports of two who disagree is learned as two texts."""
+    for name, label in (("admin", "PER"), ("other", "ORG")):
+        row = {"id": 1, "text": "Anna came", "label": [[0, 4, label]]}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    export = read_path(tmp_path)
+    assert export.problems == [(ANNOTATED_TWICE, 1)]
+    (problem,) = export.corpus.problems
+    assert problem.path.name == "other.jsonl"
+    assert "admin.jsonl" in problem.what
