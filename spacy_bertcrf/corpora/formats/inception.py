@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ from spacy_bertcrf.corpora.records import Mention, Record
 from spacy_bertcrf.corpora.sources import Source
 
 OTHER_LAYERS = "Other layers, left out"
+NO_ENTITIES = "other layers, and no named entity"
+
+_MEND = "WebAnno TSV, exported from the same project, is read with layers of its own"
 
 _NEW, _OLD = "%FEATURE_STRUCTURES", "_referenced_fss"
 _ENTITY, _SOFA = "NamedEntity", "Sofa"
@@ -66,8 +70,14 @@ class Inception(Format):
                 problems.add(BAD_LINE, line, "no text (sofaString): left out")
                 continue
             entities = [_mention(of, options) for kind, of in structures if kind == _ENTITY]
-            yield Record(line, text=text, entities=entities)
             placed = [kind for kind, of in structures if "end" in of and kind not in _BASIC]
+            record = Record(line, text=text, entities=entities)
+            if placed and not entities:
+                # The entities may be in a layer that somebody made for them.
+                shown = ", ".join(f"{kind}: {n:,}" for kind, n in Counter(placed).most_common())
+                problems.add(NO_ENTITIES, line, f"{shown}; left without annotation. {_MEND}")
+                record.entities = None
+            yield record
             problems.count(OTHER_LAYERS, len(placed))
 
 

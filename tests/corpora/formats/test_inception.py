@@ -2,6 +2,8 @@
 
 import pytest
 
+from spacy_bertcrf.corpora.formats.inception import NO_ENTITIES
+
 TEXT = "👍 Anna lives in Bonn"
 ENTITIES = [{"begin": 3, "end": 7, "value": "PER"}, {"begin": 17, "end": 21, "value": "LOC"}]
 LAYER = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
@@ -39,3 +41,17 @@ def test_what_is_left_out(read):
     assert export.notes["Other layers, left out"] == "1"
     assert read(new(first[1:]), label="PER").entities == [[("Anna", "PER")]]
     assert read({"%FEATURE_STRUCTURES": []}).problems == [("line that cannot be read", 1)]
+
+
+@pytest.mark.parametrize("make", [new, old])
+def test_a_layer_of_ones_own(read, make):
+    """Else a project whose entities are in a custom layer teaches that there are none."""
+    custom = {"%TYPE": "webanno.custom.Person", "_type": "Person", "begin": 3, "end": 7}
+    value = make([])
+    if make is new:
+        value["%FEATURE_STRUCTURES"].append(custom)
+    else:
+        value["_referenced_fss"]["2"] = custom
+    export = read(value)
+    assert export.annotated == [False]
+    assert export.problems == [(NO_ENTITIES, 1)]
