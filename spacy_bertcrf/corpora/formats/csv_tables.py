@@ -51,6 +51,8 @@ class CsvTable(Format):
             return Evidence("no row of names above columns apart by tabs", AGAINST)
         if not layout.has_header and layout.dialect.separator == "|" and _has_spaces(source):
             return Evidence("several words between the bars", AGAINST)
+        if any("\x02" in line for line in islice(source.lines(), 1, _SEEN)):
+            return Evidence("several tokens in a cell, parted by U+0002", AGAINST)
         strength = CERTAIN if layout.has_header or layout.sentence is not None else LIKELY
         return Evidence(f"a table of {layout.describe(header)}", strength)
 

@@ -4,7 +4,8 @@
   speech between them, as WikiNER (Nothman et al., 2013) and spaCy's old examples have it:
   ``Anna|NNP|B-PER``; ``fly:O to:O Rome:B-city <=> BookFlight`` of slot filling;
 - in the next line, a blank one behind it or not;
-- behind a tab: ``BOS fly to rome EOS⇥O O O B-city book_flight``, as ATIS is handed around.
+- behind a tab: ``BOS fly to rome EOS⇥O O O B-city book_flight``, as ATIS is handed around, or
+  with U+0002 between words and between tags, as PaddleNLP has MSRA's.
 
 Of the text of a line that ends in its intent, that becomes its category.
 """
@@ -36,6 +37,9 @@ _FEWEST_WORDS = 3
 _PLAIN_TAG = re.compile(r"O|[BIESMLU][-_]\S+")
 _INTENT = re.compile(r"\s*<=>\s*(\S+)\s*$")
 _FIRST, _LAST = "BOS", "EOS"
+# What parts words, and tags, in PaddleNLP's tables.
+_STX = "\x02"
+_HEADING = re.compile(r"(text(_a)?|tokens?|words?|sentence)\t(labels?|(ner_)?tags?)", re.IGNORECASE)
 
 
 class Layout(NamedTuple):
@@ -98,6 +102,8 @@ class TaggedLines(Format):
 def find_tagged_words(lines: Iterable[str]) -> Layout | None:
     """Find out where lines have their tags; None if they have none of entities."""
     found = [line for line in islice(lines, _SEEN) if line.strip()]
+    if len(found) > 1 and _STX in found[1] and _HEADING.fullmatch(found[0].strip()):
+        found = found[1:]
     beside = [sides for line in found if (sides := _beside(line)) is not None]
     if found and len(beside) >= _MOST * len(found):
         tags = Counter(tag for _, of, _ in beside for tag in of)
@@ -161,6 +167,8 @@ def _sentences(
         intent: str | None
         if layout.separator == "\t":
             sides = _beside(line)
+            if sides is None and number == 1 and _HEADING.fullmatch(line.strip()):
+                continue
             if sides is None:
                 problems.add(BAD_LINE, number, "not as many tags as words; left out")
                 continue
@@ -213,12 +221,16 @@ def _split(word: str, layout: Layout) -> tuple[str, str] | None:
     return parts[0], parts[-1]
 
 
+def _parts(side: str) -> list[str]:
+    return side.split(_STX) if _STX in side else side.split()
+
+
 def _beside(line: str) -> tuple[list[str], list[str], str | None] | None:
     """Words, tags and intent of a line that has the tags behind a tab; None of any other."""
     sides = line.strip("\r\n").split("\t")
     if len(sides) not in (2, 3):
         return None
-    words, tags = sides[0].split(), sides[1].split()
+    words, tags = map(_parts, sides[:2])
     intent = sides[2].strip() or None if len(sides) == 3 else None
     if len(words) != len(tags) or len(words) < 2:
         return None

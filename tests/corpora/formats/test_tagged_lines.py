@@ -97,3 +97,12 @@ def test_any_word_may_have_the_sign_that_parts(read, pairs):
     export = read(line + "\n", format="tagged-lines")
     words = [token.text for token in export.docs[0]]
     assert words == [word for word, _ in pairs] + WORDS * 9
+
+
+def test_words_parted_by_a_control_character(read):
+    """Else each sentence of MSRA as PaddleNLP has it is one token with one long label."""
+    lines = ["text_a\tlabel", "李 明 在 京\tB-PER I-PER O B-LOC", "王 来\tB-PER O"]
+    export = read("\n".join(lines).replace(" ", "\x02"), name="train.tsv")
+    assert export.format == "tagged-lines"
+    assert export.entities == [[("李明", "PER"), ("京", "LOC")], [("王", "PER")]]
+    assert export.problems == []
