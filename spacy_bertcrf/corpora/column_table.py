@@ -10,8 +10,8 @@ from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.tagging.tag_levels import each_tag
 
 DOCUMENT_START = "-DOCSTART-"
-# AIDA's have the number and title of the document behind it.
-_DOCUMENT_START = re.compile(r"-DOCSTART-(\s*\(.*)?", re.IGNORECASE)
+# AIDA's have the number and title of the document behind it, KPWr's no second hyphen.
+_DOCUMENT_START = re.compile(r"-DOCSTART-?(\s*\(.*)?", re.IGNORECASE)
 _HEADER = frozenset(
     """token tokens word words form text lemma pos id index # sentence sentence_id
     tag tags label labels ner ner_tag ner_tags bio iob entity""".split()  # noqa: SIM905

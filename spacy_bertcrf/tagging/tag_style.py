@@ -119,9 +119,9 @@ class _Fit:
 
     @property
     def is_paired(self) -> bool:
-        """Whether most labels have several letters, as chance would not have it."""
+        """Whether half of the labels or more have several letters, as chance would not have it."""
         paired = sum(len(letters) > 1 for letters in self.letters_of.values())
-        return 2 * paired > len(self.letters_of)
+        return 2 * paired >= len(self.letters_of)
 
 
 def find_style(tags: Mapping[str, int], scheme: str | None = None) -> TagStyle:
@@ -145,6 +145,11 @@ def find_style(tags: Mapping[str, int], scheme: str | None = None) -> TagStyle:
     if sum(count for tag, count in rest.items() if _BRACKETS.fullmatch(tag)) >= _MOST_TAGS * sum(
         rest.values()
     ):
+        inner = {match[2] for tag in rest if (match := _BRACKETS.fullmatch(tag))}
+        if inner & _OUTSIDE:
+            raise ValueError(
+                f"The tags are in brackets ({_shown(tags)}). Take these off: B-PER, I-PER, O."
+            )
         others = frozenset(tag for tag in rest if tag.removeprefix("I-").lower() == "<other>")
         return TagStyle("brackets", outside=outside | others)
     bare = _INNER & rest.keys()
@@ -169,7 +174,7 @@ def find_style(tags: Mapping[str, int], scheme: str | None = None) -> TagStyle:
 
 def look_like_tags(labels: Iterable[str]) -> list[str]:
     """Those labels that look like tags of another scheme: one name with several letters, as "PER-B"
-    and "PER-I", or letters alone."""
+    and "PER-I", or with words for these, or letters alone."""
     found: list[str] = []
     for style, fit in _fits(dict.fromkeys(labels, 1)).items():
         if not (style.separators or style.position == "alone"):
@@ -180,6 +185,11 @@ def look_like_tags(labels: Iterable[str]) -> list[str]:
             if len(letters) > 1 and letters & {"B", "I"}
         }
         found += [label for label in labels if (parts := style.split(label)) and parts[1] in names]
+    words: defaultdict[str, set[str]] = defaultdict(set)
+    for label in labels:
+        for match in filter(None, (pattern.fullmatch(label) for pattern in _WORDS_FOR_LETTERS)):
+            words[match["label"]].add(label)
+    found += [label for of in words.values() if len(of) > 1 for label in of]
     return sorted(set(found))
 
 
@@ -252,4 +262,9 @@ _PATTERNS = [
         ("before", "{letter}{between}(?P<label>.+)"),
         ("after", "(?P<label>.+?){between}{letter}"),
     )
+]
+_WORD = r"(begin(ning)?|start|inside|inner|in|middle|mid|end|last|single|unit)"
+_WORDS_FOR_LETTERS = [
+    re.compile(template, re.IGNORECASE)
+    for template in (rf"{_WORD}[-_:](?P<label>.+)", rf"(?P<label>.+)[-_:]{_WORD}")
 ]

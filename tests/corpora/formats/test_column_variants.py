@@ -240,3 +240,41 @@ def test_a_language_before_each_token(read, apart):
     export = read("\n".join(lines).replace(" ", apart), name="train")
     assert export.entities == [[("Anna", "PER")], [("R.H. Lee", "PER")]]
     assert export.docs[0].text == "Anna met :"
+
+
+def test_a_document_mark_without_its_second_hyphen(read):
+    """Else the marks of Polish corpora are words."""
+    lines = ["-DOCSTART FILE ./a", "Anna\tAnna\tN\tB-PER", "spi\tspać\tV\tO", ""]
+    lines += ["-DOCSTART FILE ./b", "Ewa\tEwa\tN\tB-PER"]
+    export = read("\n".join(lines), name="a.iob")
+    assert export.entities == [[("Anna", "PER")], [("Ewa", "PER")]]
+    assert export.problems == []
+
+
+def written(how):
+    """Tags, written so."""
+    tags = ["B-PER", "I-PER", "O", "B-LOC", "O", "B-PER", "O"]
+    words = ["Anna", "Lee", "in", "Bonn", "with", "Bob", "."]
+    return "\n".join(f"{word}\t{how(tag)}" for word, tag in zip(words, tags, strict=True)) + "\n\n"
+
+
+@pytest.mark.parametrize("apart", ["", ":", "/"])
+def test_what_parts_letter_and_label(read, apart):
+    """Else BPER and IPER are two labels, where one label has names of a single word alone."""
+    export = read(written(lambda tag: tag.replace("-", apart)) * 3, name="a.txt")
+    assert export.entities == [[("Anna Lee", "PER"), ("Bonn", "LOC"), ("Bob", "PER")]] * 3
+
+
+@pytest.mark.parametrize("how", ["{}-{}", "{1}-{0}"])
+def test_words_for_letters_are_told(read, how):
+    """Else nobody hears that one name is two labels."""
+    words = {"B": "begin", "I": "inside"}
+    text = written(lambda tag: how.format(words[tag[0]], tag[2:]) if "-" in tag else tag)
+    export = read(text * 3, name="a.txt")
+    assert set(export.problems) == {(LABEL_LIKE_TAG, 0)}
+
+
+def test_tags_in_brackets_are_refused(read):
+    """Else O is an entity."""
+    with pytest.raises(ValueError, match="no format fits"):
+        read(written(lambda tag: f"<{tag}>") * 3, name="a.txt")
