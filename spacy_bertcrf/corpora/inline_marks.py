@@ -11,9 +11,9 @@ from spacy_bertcrf.corpora.records import Mention
 # Elements of a document's build, of HTML, TEI and news wires: they hold texts and are no entities.
 _STRUCTURE = frozenset(
     """doc docno docid doctype text txt body headline hl dateline dd so datetime date_time slug p s
-    sent sentence sentences head title html a b i u em strong span div br hr img table tr td th ul ol
-    li h1 h2 h3 h4 h5 h6 pre code font center sub sup small big tt trailer story preamble nwords turn
-    post poster quote keyword xml root corpus document paragraph para section abstract bgn end
+    sent sentence sentences head title html a b i u em strong span div br hr img table tr td th ul
+    ol li h1 h2 h3 h4 h5 h6 pre code font center sub sup small big tt trailer story preamble nwords
+    turn post poster quote keyword xml root corpus document paragraph para section abstract bgn end
     annotator author source w t tok token word seg""".split()  # noqa: SIM905  # words
 )
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
