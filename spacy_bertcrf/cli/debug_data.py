@@ -172,6 +172,8 @@ _UNKNOWN = "They are read as unknown, not as without entities, and teach and jud
 
 
 def _print_labels(found: "Audit") -> None:
+    from spacy_bertcrf.corpora.audit import alike
+
     msg.divider("Labels")
     rows = []
     for label, n in _counts(found.train, found.dev):
@@ -183,6 +185,11 @@ def _print_labels(found: "Audit") -> None:
     few = [label for label, n in _counts(found.train, found.dev) if 0 < n < FEW_ENTITIES]
     if few:
         msg.warn(f"Fewer than {FEW_ENTITIES} entities in train: {', '.join(few)}")
+    for group in alike(label for label, _ in _counts(found.train, found.dev)):
+        msg.warn(
+            f"Labels that look alike: {', '.join(map(repr, group))}",
+            "Each is learned as a label of its own.",
+        )
     strange = [label for label in found.dev.entities if label not in found.train.entities]
     if strange:
         msg.warn(

@@ -1,5 +1,6 @@
 """What is peculiar about a training and a development corpus, before a model learns from them."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -173,3 +174,12 @@ def _wordpieces(
     lengths = [int(n) for docs in (train, dev) if docs for n in tokenizer(docs).doc_lengths]
     n_windowed = 0 if most is None else sum(n > most for n in lengths)
     return WordpieceCounts(count_unknown(tokenizer, train), n_windowed, max(lengths, default=0))
+
+
+def alike(labels: Iterable[str]) -> list[list[str]]:
+    """The labels that differ in nothing but case, width and signs, as PER and per, together."""
+    found: dict[str, list[str]] = {}
+    for label in labels:
+        letters = filter(str.isalnum, unicodedata.normalize("NFKC", label).casefold())
+        found.setdefault("".join(letters) or label, []).append(label)
+    return [group for group in found.values() if len(group) > 1]

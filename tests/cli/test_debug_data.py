@@ -50,6 +50,17 @@ def test_a_corpus_is_described(tmp_path):
         assert said in output
 
 
+def test_labels_that_look_alike_are_told(tmp_path):
+    """Two annotators' spellings would each have half of the entities."""
+    labels = ("per_son", "PER-SON", "place")
+    texts = [("王小明在北京。", [(0, 3, label)]) for label in labels]
+    train = corpus(tmp_path / "train.spacy", *texts)
+    code, output = run(CONFIGS / "cpu_cnn_crf.cfg", train, train)
+    assert code == 0, output
+    assert "Labels that look alike: 'per_son', 'PER-SON'" in output
+    assert output.count("look alike") == 1
+
+
 def test_what_a_bert_cannot_read_is_described(tmp_path, tiny_bert):
     train = corpus(tmp_path / "train.spacy", *TRAIN, ("𠀀" * 600, []))
     config = CONFIGS / "bert_bilstm_crf.cfg"
