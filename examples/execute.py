@@ -25,7 +25,7 @@ def main(write: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             NotebookClient(
                 notebook,
-                timeout=300,
+                timeout=900,
                 kernel_name="python3",
                 resources={"metadata": {"path": folder}},
                 record_timing=False,
