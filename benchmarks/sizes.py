@@ -2,9 +2,10 @@
 
     python benchmarks/sizes.py DEV.spacy TEACHER STUDENT … --threads 1 2
 
-Each pipeline in float32 and in mixed precision, `--int8` in int8 too (as benchmarks/quantization.py
-does it). All have their turns on the same texts, each in a process of its own, whose memory is what
-it holds at most while it loads and predicts. MB of 10^6 bytes. Linux only (reads /proc).
+Each pipeline with the kinds of products (of benchmarks/quantization.py) that --kinds names, or,
+if `bertcrf to-onnx` has written it, as it is. All have their turns on the same texts, each in a
+process of its own, which imports torch and whose memory is what it holds at most while it loads
+and predicts. MB of 10^6 bytes. Linux only (reads /proc).
 """
 
 import argparse
@@ -12,12 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import spacy
 import torch
-from quantization import f1, load
+from quantization import KINDS, f1, load
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from spacy.util import load_config
 from turns import Program, Setting, take_turns
 
-KINDS = ("float32", "mixed_precision")
+ONNX = "onnxruntime"
 
 
 def main() -> None:
@@ -27,13 +31,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--texts", type=int, default=1000, help="that speed is measured with")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--int8", action="store_true")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["float32", "mixed_precision"])
     args = parser.parse_args()
-    kinds = (*KINDS, "int8") if args.int8 else KINDS
     programs: dict[str, Program] = {
         f"{pipeline}, {kind}": partial(predicts, pipeline, kind, args.dev)
         for pipeline in args.pipelines
-        for kind in kinds
+        for kind in kinds_of(pipeline, args.kinds)
     }
     speeds = []
     for threads in args.threads:
@@ -48,8 +51,8 @@ def main() -> None:
     print("|---" * (4 + len(args.threads)) + "|")
     for pipeline in args.pipelines:
         size = sum(file.stat().st_size for file in pipeline.rglob("*") if file.is_file()) / 1e6
-        for kind in kinds:
-            nlp = load(pipeline, kind)
+        for kind in kinds_of(pipeline, args.kinds):
+            nlp = loaded(pipeline, kind, 1)
             gold = docs_of(args.dev, nlp.vocab)
             score = f1(nlp, nlp.pipe([doc.text for doc in gold]), gold)
             n_words = sum(map(len, gold[: args.texts]))
@@ -60,9 +63,20 @@ def main() -> None:
 
 
 def predicts(pipeline: Path, kind: str, dev: Path, setting: Setting) -> Callable[[], object]:
-    nlp = load(pipeline, kind)
+    nlp = loaded(pipeline, kind, setting.threads)
     texts = [doc.text for doc in docs_of(dev, nlp.vocab)[: setting.n_texts]]
     return lambda: list(nlp.pipe(texts))
+
+
+def kinds_of(pipeline: Path, kinds: list[str]) -> list[str]:
+    factory = load_config(pipeline / "config.cfg")["components"]["bertcrf"]["factory"]
+    return [ONNX] if factory == "bertcrf_onnx" else kinds
+
+
+def loaded(pipeline: Path, kind: str, n_threads: int) -> Language:
+    if kinds_of(pipeline, [kind]) == [ONNX]:
+        return spacy.load(pipeline, config={"components.bertcrf.n_threads": n_threads})
+    return load(pipeline, kind, n_threads)
 
 
 def docs_of(dev: Path, vocab: object) -> list[Doc]:
