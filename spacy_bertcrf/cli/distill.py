@@ -101,8 +101,11 @@ def distill_cli(
         )
         found, raw = output / "texts.new.spacy", output / "texts.spacy"
         taken = take_texts(texts, nlp, of_train, of_dev, found, limit)
-        _remember(output / TEXTS_ARE, hashlib.sha256(found.read_bytes()).hexdigest())
-        found.replace(raw)
+        try:
+            _remember(output / TEXTS_ARE, hashlib.sha256(found.read_bytes()).hexdigest())
+            found.replace(raw)
+        finally:
+            found.unlink(missing_ok=True)
         say_what_was_taken(taken)
         config_of_student = config.copy()
         add_texts(config_of_student, raw)

@@ -116,6 +116,7 @@ def test_other_lines_in_the_same_file_want_another_folder(distilled):
     finally:
         raw.write_text("\n".join(RAW), encoding="utf-8")
     assert kept.read_bytes() == before
+    assert [path.name for path in kept.parent.glob("texts*.spacy")] == [kept.name]
 
 
 def test_files_that_a_shell_has_found_are_no_teachers(distilled):
