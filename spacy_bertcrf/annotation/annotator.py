@@ -1,5 +1,6 @@
 """A pipeline that annotates texts, come what may."""
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, TypeAlias
@@ -169,4 +170,7 @@ def _span(span: Span, score: Any) -> Annotation:
 
 
 def _rounded(score: Any) -> float:
-    return round(float(score), 6)
+    rounded = round(float(score), 6)
+    if not math.isfinite(rounded):  # JSON has no word for it
+        raise ValueError(f"the pipeline gave a score of {rounded}, which is no number")
+    return rounded

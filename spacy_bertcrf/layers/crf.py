@@ -397,7 +397,7 @@ class LinearChainCRF(torchcrf.CRF):
         infinity, those with the fewest infinities share the probability."""
         scores, sound = self._scores(emissions, packing, allowed, temperature)
         result = scan(scores, sound, packing, both_ways)
-        if bool((result.log_partition == -math.inf).any()):
+        if not bool((result.log_partition > -math.inf).all()):
             scores, _ = self._scores(emissions, packing, allowed, temperature, softened=True)
             result = scan(scores, sound, packing, both_ways)
             _require_path(result.log_partition, packing)
@@ -451,6 +451,11 @@ def _check_shape(name: str, value: Tensor, expected: Sequence[int]) -> None:
 
 
 def _require_path(best: Tensor, packing: Packing) -> None:
+    if bool(best.isnan().any()):  # not the emissions: these have been looked at
+        raise ValueError(
+            "the transitions hold NaN: the weights are damaged, or the training that made them "
+            "diverged (a lower learning rate may mend it)"
+        )
     blocked = best == -math.inf
     if bool(blocked.any()):
         sequence = int(packing.on_cpu.order[int(blocked.nonzero()[0, 0])])

@@ -31,6 +31,7 @@ PAGE = {
 TEACHING_PAGE = {
     "/teach": ("teach.html", "text/html; charset=utf-8"),
     "/teach.js": ("teach.js", "text/javascript; charset=utf-8"),
+    "/teach_tab.js": ("teach_tab.js", "text/javascript; charset=utf-8"),
     "/teach_view.js": ("teach_view.js", "text/javascript; charset=utf-8"),
     "/teach_words.js": ("teach_words.js", "text/javascript; charset=utf-8"),
     "/teach.css": ("teach.css", "text/css; charset=utf-8"),
@@ -78,9 +79,10 @@ def make_app(
         lifespan=lifespan,
     )
     app.state.is_ready = False
-    app.add_middleware(Guard, token=token, body_bytes=limits.body_bytes)
     if hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    # The outermost, so that it sees every answer.
+    app.add_middleware(Guard, token=token, body_bytes=limits.body_bytes, count=metrics.count_answer)
 
     @app.exception_handler(HTTPException)
     async def tell(_: Request, error: HTTPException) -> JSONResponse:
@@ -96,7 +98,8 @@ def make_app(
 
     @app.exception_handler(Exception)
     async def tell_fault(_: Request, __: Exception) -> JSONResponse:
-        # It is answered outside of Guard.
+        # It is answered outside of Guard, which neither counts it nor adds headers.
+        metrics.count_answer(500)
         message = "The service failed at this request. Its log says why."
         return JSONResponse({"error": message}, 500, SECURITY_HEADERS)
 

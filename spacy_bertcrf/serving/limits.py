@@ -1,6 +1,7 @@
 """What a service accepts, and from whom."""
 
 import secrets
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OPEN_PATHS = (
     *("/healthz", "/readyz", "/docs"),
     *("/", "/page.js", "/page.css"),
-    *("/teach", "/teach.js", "/teach_view.js", "/teach_words.js", "/teach.css"),
+    *("/teach", "/teach.js", "/teach_tab.js", "/teach_view.js", "/teach_words.js", "/teach.css"),
 )
 
 SECURITY_HEADERS = {
@@ -50,10 +51,14 @@ class Guard:
     page from loading or running anything else.
 
     token: what `Authorization: Bearer` has to say; None lets everybody in.
+    count: called with the status of each answer.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, body_bytes: int):
+    def __init__(
+        self, app: ASGIApp, *, token: str | None, body_bytes: int, count: Callable[[int], object]
+    ):
         self._app = app
+        self._count = count
         self._token = token
         self._body_bytes = body_bytes
 
@@ -64,6 +69,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._count(message["status"])
                 message = {**message, "headers": [*message["headers"], *_ENCODED_HEADERS]}
             await send(message)
 

@@ -14,7 +14,10 @@ class Metrics:
 
     def __init__(self, batchers: Mapping[str, Batcher]):
         self._registry = CollectorRegistry()
-        self._requests = self._counter("bertcrf_requests", "Requests", "pipeline", "status")
+        self._answers = self._counter("bertcrf_http_answers", "All that was answered", "status")
+        self._requests = self._counter(
+            "bertcrf_requests", "Requests of entities", "pipeline", "status"
+        )
         self._texts = self._counter("bertcrf_texts", "Texts", "pipeline")
         self._failures = self._counter("bertcrf_failed_texts", "Texts that failed", "pipeline")
         self._seconds = Histogram(
@@ -27,10 +30,14 @@ class Metrics:
             waiting.labels(name).set_function(partial(getattr, batcher, "n_waiting"))
         self._of = cache(self._bound)  # to look them up takes longer than to count
 
+    def count_answer(self, status: int) -> None:
+        """Count what was answered, to a request of any kind, also one that was refused at once."""
+        self._answers.labels(status).inc()
+
     def count(
         self, pipeline: str, status: int, seconds: float, n_texts: int, n_failed: int
     ) -> None:
-        """Count a request. pipeline: one that is served. seconds: how long it took."""
+        """Count a request of entities. pipeline: one that is served. seconds: how long it took."""
         requests, texts, failures, histogram = self._of(pipeline, status)
         requests.inc()
         texts.inc(n_texts)

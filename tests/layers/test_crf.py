@@ -228,6 +228,17 @@ def test_emissions_that_are_no_numbers_are_named(value):
         crf(emissions, torch.zeros(4, 6, dtype=torch.int64), mask)
 
 
+@pytest.mark.parametrize("part", ["start_transitions", "transitions", "end_transitions"])
+def test_transitions_that_are_no_numbers_are_told(part):
+    """Prediction would find nothing, without a word."""
+    crf = LinearChainCRF(5, True, START, MOVES)
+    with torch.no_grad():
+        getattr(crf, part).fill_(math.nan)
+    for method in (crf.decode, crf.marginals, crf.k_best):
+        with pytest.raises(ValueError, match="the transitions hold NaN"):
+            method(torch.zeros(2, 3, 5))
+
+
 def test_a_sequence_without_a_legal_path_is_named():
     crf = LinearChainCRF(5, True, START, MOVES)
     emissions = torch.zeros(3, 3, 5)

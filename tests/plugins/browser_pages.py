@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 BROWSERS = ("chromium", "google-chrome", "chrome")
+ELSEWHERE = "another-machine.test"  # this one, but for the browser, which trusts plain HTTP less
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,8 @@ def browser() -> Iterator[Any]:
     if path is None:
         pytest.skip("no Chromium is installed")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        args = ["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=path, args=args)
         yield browser
         browser.close()
 

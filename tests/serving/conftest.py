@@ -23,6 +23,12 @@ def fails_at_boom(doc):
     return doc
 
 
+@Language.component("doubts_nan")
+def doubts_nan(doc):
+    doc.cats = {"good": float("nan" if doc.text == "nan" else 1)}
+    return doc
+
+
 class Server:
     """url: of the service. post: a request of /v1/entities."""
 

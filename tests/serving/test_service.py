@@ -232,6 +232,27 @@ def test_it_counts(serve, reader):
     assert 'bertcrf_request_seconds_count{pipeline="model"} 2.0' in told
 
 
+def test_what_is_refused_is_counted_too(serve, reader):
+    """Who looks after a service sees there that clients have the wrong token or address."""
+    right = {"Authorization": "Bearer secret"}
+    with serve({"model": reader}, token="secret", hosts=["127.0.0.1"]) as server:
+        server.post({"text": TEXT})
+        server.post({"text": TEXT, "pipeline": "none"}, headers=right)
+        server.get("/", headers={"Host": "evil.example"})
+        told = server.get("/metrics", headers=right).text
+    for status in (401, 404, 400):
+        assert f'bertcrf_http_answers_total{{status="{status}"}} 1.0' in told
+
+
+def test_a_score_that_is_no_number_fails_its_text_alone(serve, load):
+    nlp = load()
+    nlp.add_pipe("doubts_nan")
+    with serve({"model": Reader(nlp)}) as server:
+        fine, failed = server.post({"texts": [TEXT, "nan"]}).json()["results"]
+    assert fine["entities"]
+    assert "a score of nan, which is no number" in failed["error"]
+
+
 def test_the_head_of_a_page_can_be_asked_for(server):
     """As load balancers and `curl --head` do."""
     for path in ("/", "/healthz", "/metrics"):

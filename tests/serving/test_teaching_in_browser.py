@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from browser_pages import ELSEWHERE
 from spacy.util import load_config
 
 # The pipeline knows all but the last, by heart.
@@ -333,6 +334,24 @@ def test_two_tabs_and_a_restart_in_the_middle(open_page, window, killable):
     (first, *_) = service.last[TEXTS[1]]["entities"]
     assert (first["text"], first["label"]) == ("李雷", "address")
     assert [service.last[text]["status"] for text in TEXTS[:3]] == ["accepted"] * 3
+
+
+def test_tabs_by_plain_http_from_another_machine(open_page, service):
+    """Where browsers have no locks."""
+    service.url = service.url.replace("127.0.0.1", ELSEWHERE)
+    one = open_teaching(open_page, service, {}, ["The Cross-Origin-Opener-Policy header"])
+    assert not one.evaluate("window.isSecureContext || !!navigator.locks")
+    with one.expect_popup() as opened:  # with a copy of what the tab keeps, also its name
+        one.evaluate("window.open(location.href)")
+    other = opened.value
+    other.wait_for_selector("#text:visible")
+    assert (text_of(one), text_of(other)) == (TEXTS[0], TEXTS[1])
+    for page, text in ((other, TEXTS[1]), (one, TEXTS[0])):
+        page.reload()
+        page.wait_for_selector("#text:visible")
+        assert text_of(page) == text, "a reload is no other tab"
+    go_on(one, "Enter")
+    assert text_of(one) == TEXTS[2]
 
 
 def test_it_speaks_both_languages(open_tab):

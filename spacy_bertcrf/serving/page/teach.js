@@ -1,3 +1,4 @@
+import { nameTab } from "./teach_tab.js";
 import { View, element } from "./teach_view.js";
 import { WORDS } from "./teach_words.js";
 
@@ -64,21 +65,6 @@ const call = async (path, body, quiet = false) => {
       throw Object.assign(new Error(answer.error), { status: response.status });
     }
   }
-};
-
-// A name that no other tab has, also not one that was made from this one; a reload keeps it.
-const nameTab = async () => {
-  const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  let name = sessionStorage.getItem("bertcrf-tab");
-  const isFree = name && navigator.locks && await new Promise((tell) => {
-    navigator.locks.request(name, { ifAvailable: true }, (lock) => { tell(!!lock); return lock && new Promise(() => {}); });
-  });
-  if (!isFree) {
-    name = random();
-    navigator.locks?.request(name, () => new Promise(() => {}));
-  }
-  sessionStorage.setItem("bertcrf-tab", name);
-  return name;
 };
 
 const showCounts = () => { if (counts) $("counts").textContent = words().counts(counts); };
