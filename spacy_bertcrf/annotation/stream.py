@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from spacy_bertcrf.annotation.annotator import Annotator, Failure
 from spacy_bertcrf.annotation.inputs import InputFile
-from spacy_bertcrf.annotation.records import Place, Record
+from spacy_bertcrf.annotation.records import BOM, Place, Record
 from spacy_bertcrf.annotation.results import json_line
 from spacy_bertcrf.annotation.rows import Row, read_row
 from spacy_bertcrf.annotation.settings import Settings
@@ -87,6 +87,8 @@ def _batches(lines: BinaryIO, size: int, max_wait: float) -> Iterator[list[Recor
 def _read(lines: BinaryIO, waiting: "queue.Queue[Record | Exception | None]") -> None:
     try:
         for number, line in enumerate(lines, start=1):
+            if number == 1:
+                line = line.removeprefix(BOM)
             if line.strip():
                 waiting.put(Record(number, line, Place(0, number + 1)))
         waiting.put(None)

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Generator
 from contextlib import closing
 from enum import Enum
+from io import UnsupportedOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 from typer.core import TyperCommand
@@ -153,7 +154,10 @@ def annotate_cli(
             raise typer.Exit(1) from error
         msg.fail("The annotation has ended early", str(error), exits=1)
     except KeyboardInterrupt:
-        msg.warn("The annotation was stopped", "The same command goes on with it.")
+        if paths == ["-"]:
+            typer.echo("The annotation was stopped", err=True)
+        else:
+            msg.warn("The annotation was stopped", "The same command goes on with it.")
         raise typer.Exit(130) from None
 
 
@@ -173,7 +177,7 @@ def _pipe(
     try:
         annotator = Annotator(load_pipeline(pipeline, code, gpu_id), size)
         n_failed = annotate_stream(
-            annotator, sys.stdin.buffer, sys.stdout.buffer, settings, kind=kind, batch_size=size
+            annotator, _stdin(), sys.stdout.buffer, settings, kind=kind, batch_size=size
         )
     except BrokenPipeError:
         # Who reads has seen enough; Python would complain once more at its end.
@@ -184,6 +188,15 @@ def _pipe(
         raise typer.Exit(1) from error
     if n_failed:
         typer.echo(f"{n_failed:,} texts could not be annotated", err=True)
+
+
+def _stdin() -> BinaryIO:
+    """Standard input, but not Python's own reader of it, whose lock Python wants at its end, and a
+    thread that waits for a line still has."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except UnsupportedOperation:  # it is no file
+        return sys.stdin.buffer
 
 
 def _archive(names: list[str], output: Path, settings: "Settings") -> "Archive":

@@ -11,6 +11,7 @@ from spacy_bertcrf.cli.separate_training import train_separately
 from spacy_bertcrf.corpora.split import deal_texts
 from spacy_bertcrf.corpora.stored import StoredDocs, read_stored
 from spacy_bertcrf.corpora.writing import written_whole
+from spacy_bertcrf.training.made_by import require_same
 
 SETTINGS = "fold.json"
 DONE = "trained"
@@ -90,12 +91,7 @@ def _check_settings(folder: Path, made_by: Mapping[str, Any]) -> None:
     something else than what its folder was made with."""
     settings = folder / SETTINGS
     if settings.exists():
-        known = json.loads(settings.read_text(encoding="utf8"))
-        changed = [name for name, value in made_by.items() if known.get(name) != value]
-        if changed:
-            raise ValueError(
-                f"{folder} is of another {', another '.join(changed)}. Name a new folder."
-            )
+        require_same(folder, json.loads(settings.read_text(encoding="utf8")), made_by)
         return
     folder.mkdir(parents=True, exist_ok=True)
     with written_whole(settings) as draft:

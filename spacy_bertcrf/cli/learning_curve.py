@@ -45,24 +45,29 @@ def learning_curve_cli(
     from spacy_bertcrf.corpora.subsets import subset_sizes
     from spacy_bertcrf.evaluation.figure_file import check_plot, write_whole
     from spacy_bertcrf.evaluation.learning_curve import plot_learning_curve
+    from spacy_bertcrf.training.made_by import made_by
 
     if not config.exists():
         msg.fail("Config file not found", config, exits=1)
     settings = list(ctx.args)
-    overrides = parse_config_overrides(ctx.args)  # which takes them out of the list
+    overrides = parse_config_overrides(list(ctx.args))
     with show_validation_error(config):
         loaded = load_config(config, overrides=overrides, interpolate=True)
     try:
         if plot is not None:
             check_plot(plot)
         train, docs = _training_docs(loaded)
+        asked = made_by(config, overrides)
         wanted = subset_sizes(sizes.split(","), len(docs))
         chosen = [int(seed) for seed in seeds.split(",")]
         scores: dict[int, list[float]] = {n: [] for n in wanted}
         for seed in chosen:
             for n in wanted:
                 folder = output / f"{n}-{seed}"
-                found = _trained(config, settings, train, docs, n, seed, folder, gpu_id)
+                found = _known_scores(folder, asked)
+                if found is None:
+                    _train(config, settings, train, docs, n, seed, folder, gpu_id)
+                    found = _keep_scores(folder, asked)
                 if score not in found:
                     raise ValueError(
                         f"The training has no score '{score}', only {', '.join(found)}."
@@ -96,7 +101,20 @@ def _training_docs(config: Mapping[str, Any]) -> "tuple[str, list[Doc]]":
     return name, docs
 
 
-def _trained(
+def _known_scores(folder: Path, made_by: Mapping[str, Any]) -> dict[str, float] | None:
+    """The scores of a training that is done, or None. Raises ValueError if it is of something
+    else."""
+    from spacy_bertcrf.training.made_by import require_same
+
+    done = folder / SCORES
+    if not done.exists():
+        return None
+    known = json.loads(done.read_text(encoding="utf8"))
+    require_same(folder, known["made_by"], made_by)
+    return dict(known["scores"])
+
+
+def _train(
     config: Path,
     overrides: Sequence[str],
     train: str,
@@ -105,43 +123,34 @@ def _trained(
     seed: int,
     folder: Path,
     gpu_id: int,
-) -> dict[str, float]:
-    """The scores of a training on n of the documents, which is done if it is not yet."""
+) -> None:
+    """Train on n of the documents."""
     from spacy.tokens import DocBin
 
     from spacy_bertcrf.corpora.subsets import shuffled
 
-    made_by = {"config": config.read_text(encoding="utf8"), "overrides": list(overrides)}
-    done = folder / SCORES
-    if done.exists():
-        known = json.loads(done.read_text(encoding="utf8"))
-        if known["made_by"] != made_by:
-            raise ValueError(
-                f"{folder} is of another config or other settings. Take a new --output."
-            )
-        return dict(known["scores"])
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / "train.spacy"
     DocBin(docs=shuffled(docs, seed)[:n], store_user_data=True).to_disk(part)
     settings = [*overrides, f"--{train}.path", str(part), "--system.seed", str(seed)]
     train_separately(config, settings, folder, gpu_id, f"{n:,} documents")
-    scores = _scores(folder)
-    draft = done.with_suffix(".tmp")
-    draft.write_text(json.dumps({"made_by": made_by, "scores": scores}), encoding="utf8")
-    draft.replace(done)
-    return scores
 
 
-def _scores(folder: Path) -> dict[str, float]:
+def _keep_scores(folder: Path, made_by: Mapping[str, Any]) -> dict[str, float]:
+    from spacy_bertcrf.evaluation.figure_file import write_whole
+
     meta = json.loads((folder / "model-best" / "meta.json").read_text(encoding="utf8"))
     found = meta["performance"]
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+    scores = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    content = json.dumps({"made_by": made_by, "scores": scores})
+    write_whole(folder / SCORES, content.encode("utf8"))
+    return scores
 
 
 def _print(scores: Mapping[int, Sequence[float]], score: str) -> None:
     from statistics import mean, stdev
 
-    from spacy_bertcrf.evaluation.learning_curve import fit_power_law
+    from spacy_bertcrf.evaluation.learning_curve import LEAST_SIZES, fit_power_law
 
     rows = [
         (f"{n:,}", f"{mean(found):.2%}", f"{stdev(found):.2%}" if len(found) > 1 else "")
@@ -150,6 +159,9 @@ def _print(scores: Mapping[int, Sequence[float]], score: str) -> None:
     header = ("documents", score, "deviation")
     msg.table(rows, header=header, aligns=("r", "r", "r"), divider=True)
     law = fit_power_law(scores)
+    if len(scores) < LEAST_SIZES:
+        msg.info(f"What more would give takes {LEAST_SIZES} --sizes.")
+        return
     if law is None:
         msg.info("The scores do not grow by a power law: nothing is said of a larger corpus.")
         return

@@ -80,14 +80,16 @@ def report_cli(
     those of a `bertcrf`, or a `bertcrf_spans`. The page is one file that needs no network. The same
     documents and pipeline give the same page.
     """
-    from spacy_bertcrf.evaluation.figure_file import write_whole
+    from spacy_bertcrf.evaluation.figure_file import check_place, write_whole
     from spacy_bertcrf.evaluation.report.excerpts import excerpts, to_explain
     from spacy_bertcrf.evaluation.report.page import report_page
     from spacy_bertcrf.evaluation.report.tables import tables
 
     try:
-        if output.is_dir() or output.suffix.lower() not in (".html", ".htm"):
+        if output.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"The report is written as .html, not as {output}.")
+        for path in filter(None, (output, json_output)):
+            check_place(path)
         use_device(gpu_id)
         if explain_language not in ("en", "zh"):
             raise ValueError(f"Explanations are in en or zh, not in {explain_language}.")

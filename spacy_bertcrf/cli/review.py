@@ -148,6 +148,8 @@ def _weighed(
     texts there."""
     from spacy import load
 
+    from spacy_bertcrf.corpora.stored import read_stored
+    from spacy_bertcrf.evaluation.judged import JudgedText
     from spacy_bertcrf.evaluation.likely import weigh
 
     placed: list[tuple[int, JudgedText]] = []
@@ -159,10 +161,14 @@ def _weighed(
         read = partial(read_examples, nlp, part.part)
         _check_part(nlp, part, recognizer.labels)
         found = list(counted(weigh(nlp, component, read), f"Reading {part.part}"))
+        docs = read_stored(part.part).docs
         numbers = part.numbers
         if numbers is None:
-            numbers = range(len(placed), len(placed) + len(found))
-        placed += zip(numbers, found, strict=True)
+            numbers = range(len(placed), len(placed) + len(docs))
+        # spaCy's reader passes over documents without tokens.
+        are_read = [(number, len(doc) > 0) for number, doc in zip(numbers, docs, strict=True)]
+        placed += zip([number for number, is_read in are_read if is_read], found, strict=True)
+        placed += [(number, JudgedText("", (), ())) for number, is_read in are_read if not is_read]
         places.append((part.part, numbers))
     return [text for _, text in sorted(placed, key=lambda item: item[0])], places
 

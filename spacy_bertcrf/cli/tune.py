@@ -44,6 +44,7 @@ def tune_cli(
     """
     from spacy.cli._util import parse_config_overrides
 
+    from spacy_bertcrf.training.made_by import made_by
     from spacy_bertcrf.training.search.study import BEST, best_config, open_study, search
 
     overrides = parse_config_overrides(ctx.args)
@@ -51,7 +52,7 @@ def tune_cli(
         if not config.is_file():
             raise ValueError(f"There is no config {config}.")
         use_device(gpu_id)
-        study = open_study(output, seed)
+        study = open_study(output, seed, made_by(config, overrides))
         search(study, config, overrides, trials, use_gpu=gpu_id, told=_print_trial)
         best_config(study, config, overrides).to_disk(output / BEST)
     except (ValueError, ImportError, OSError) as err:

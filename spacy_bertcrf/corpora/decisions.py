@@ -58,7 +58,9 @@ def apply_decisions(docs: Sequence[Doc], path: Path) -> Counter[str]:
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    # Not by `splitlines`: JSON may hold other line separators as they are.
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -35,9 +35,14 @@ def check_plot(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         expected = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise ValueError(f"A plot is written as {expected}, not as {path}.")
+    check_place(path)
+    import_matplotlib()
+
+
+def check_place(path: Path) -> None:
+    """Raise ValueError if no file can be written there: before the work that it is to hold."""
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"{path} cannot be written: name a file in a folder that exists.")
-    import_matplotlib()
 
 
 def image(figure: "Figure", format: str) -> bytes:

@@ -7,6 +7,7 @@ import numpy as np
 
 from spacy_bertcrf.evaluation.figure_file import image, import_matplotlib
 
+LEAST_SIZES = 3
 N_ASYMPTOTES = 400
 INCHES = (6.0, 3.8)
 COLOUR, GREY = "#0072b2", "#555555"
@@ -33,12 +34,12 @@ def fit_power_law(scores: Mapping[int, Sequence[float]]) -> PowerLaw | None:
 
     scores: by the number of documents, from 0 to 1, of one seed or several.
 
-    Returns None with fewer than three sizes, and if the scores do not grow: no law of this kind
-    says anything of them then.
+    Returns None with fewer than LEAST_SIZES sizes, and if the scores do not grow: no law of this
+    kind says anything of them then.
     """
     sizes = np.asarray(sorted(scores), dtype=np.float64)
     missing = np.asarray([1 - np.mean(scores[int(n)]) for n in sizes])
-    if len(sizes) < 3 or missing[-1] >= missing[0] or missing.min() <= 0:
+    if len(sizes) < LEAST_SIZES or missing[-1] >= missing[0] or missing.min() <= 0:
         return None
     best, law = np.inf, None
     # Given what is left for ever, the rest is a line in logarithms.

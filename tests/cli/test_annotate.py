@@ -1,6 +1,7 @@
 """`python -m spacy bertcrf annotate`, from files to files."""
 
 import json
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -126,6 +127,22 @@ def test_who_reads_may_stop_it(model):
             process.stdin.write("王小明在北京大学工作。\n".encode() * 5000)
             process.stdin.close()
         assert process.wait() == 0
+
+
+@pytest.mark.slow
+def test_between_pipes_it_can_be_interrupted(model):
+    """While it waits for a line: what it says is no result, and Python does not abort."""
+    command = [sys.executable, "-m", "spacy_bertcrf.cli", "annotate", str(model), "-"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([*command, "--stdin", "text"], **pipes) as process:
+        process.stdin.write("\ufeff王小明在北京大学工作。\n".encode())
+        process.stdin.flush()
+        entities = json.loads(process.stdout.readline())["entities"]
+        assert (entities[0]["start"], entities[0]["text"]) == (0, "王小明")
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read().decode()
+        assert (process.wait(), process.stdout.read()) == (130, b"")
+    assert said.strip().endswith("The annotation was stopped")
 
 
 @pytest.mark.slow

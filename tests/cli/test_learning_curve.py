@@ -42,6 +42,7 @@ def test_it_trains_on_parts_and_goes_on_where_it_stopped(tmp_path):
     code, output = run(CONFIG, *options)
     assert code == 0, output
     assert "2 documents, seed 0" in output
+    assert "takes 3 --sizes" in output
     parts = {}
     for n in (2, 20):
         part = DocBin().from_disk(tmp_path / "out" / f"{n}-0" / "train.spacy")
@@ -55,7 +56,11 @@ def test_it_trains_on_parts_and_goes_on_where_it_stopped(tmp_path):
     assert "ents_f" in json.loads(scores.read_text(encoding="utf8"))["scores"]
     code, output = run(CONFIG, *options, "--training.dropout", 0.3)
     assert code == 1
-    assert "is of another config" in output
+    assert "is of another override. Name" in output
+    corpus(dev, 6)
+    code, output = run(CONFIG, *options)
+    assert code == 1, "scores of another corpus are told"
+    assert "is of another dev corpus. Name" in output
 
 
 @pytest.mark.slow

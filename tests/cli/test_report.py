@@ -102,6 +102,17 @@ def test_bad_input_is_an_error_and_writes_nothing(model, tmp_path, gold, options
     assert not page.exists()
 
 
+@pytest.mark.parametrize(
+    "options", [("none/report.html",), ("report.html", "--json", "none/a.json")]
+)
+def test_the_place_is_looked_at_first(tmp_path, options):
+    """Else an hour of explanations is lost at its end."""
+    paths = [part if part.startswith("--") else tmp_path / part for part in options]
+    code, output = run(tmp_path / "no pipeline", tmp_path / "no.spacy", *paths)
+    assert code == 1
+    assert "name a file in a folder that exists" in output
+
+
 def test_the_page_has_to_be_html(model, test, tmp_path):
     code, output = run(model, test, tmp_path / "report.pdf")
     assert code == 1

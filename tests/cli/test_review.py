@@ -55,6 +55,28 @@ def entities(path):
 
 
 @pytest.mark.slow
+def test_neither_empty_texts_nor_line_separators_shift_a_decision(model, tmp_path):
+    """JSON may hold U+2028 as it is, and spaCy's reader of corpora passes over empty documents."""
+    text, _ = WRONG
+    corpus = write(tmp_path / "corpus.spacy", [("", []), (f"\u2028{text}", []), *GOLD, ("", [])])
+    out, mended = tmp_path / "out", tmp_path / "mended.spacy"
+    assert run("review", corpus, out, "--pipelines", model)[0] == 0
+    suggestions = out / "suggestions.jsonl"
+    lines = [json.loads(line) for line in suggestions.read_text().split("\n") if line]
+    assert {line["document"] for line in lines} == {2, 3}
+    for line in lines:
+        line["decision"] = "accept"
+    content = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines]
+    suggestions.write_text("".join(content), encoding="utf8")
+    code, output = run("apply-review", corpus, suggestions, mended)
+    assert code == 0, output
+    right = [(0, 3, "name"), (4, 8, "organization")]
+    shifted = [(start + 1, end + 1, label) for start, end, label in right]
+    others = [ents for _, ents in GOLD[1:]]
+    assert entities(mended) == [[], shifted, right, *others, []]
+
+
+@pytest.mark.slow
 def test_a_wrong_annotation_is_found_mended_and_nothing_else_has_changed(model, tmp_path):
     corpus, out = write(tmp_path / "corpus.spacy", GOLD), tmp_path / "out"
     code, output = run("review", corpus, out, "--pipelines", model)

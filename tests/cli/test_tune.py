@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import spacy_bertcrf.cli  # noqa: F401  # registers the command
 from spacy_bertcrf.training.search.space import draw
-from spacy_bertcrf.training.search.study import BEST, best_config, open_study, search
+from spacy_bertcrf.training.search.study import BEST, STORAGE, best_config, open_study, search
 
 optuna = pytest.importorskip("optuna")
 CONFIG = "configs/cpu_cnn_crf.cfg"
@@ -56,6 +56,17 @@ def test_the_best_config_is_written_and_the_search_goes_on(tune, tmp_path):
     rate = best["training"]["optimizer"]["learn_rate"]["initial_rate"]
     assert rate in study.best_params.values()
     assert best["training"]["logger"]["@loggers"] != "spacy-bertcrf.trial.v1"
+    code, said = tune("--trials", 4, "--training.dropout", 0.3)
+    assert code == 1, "scores of other trainings are compared"
+    assert "is of another override. Name a new folder" in said
+
+
+def test_a_damaged_study_is_told(tune, tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / STORAGE).write_bytes(b"no database" * 100)
+    code, said = tune()
+    assert code == 1
+    assert f"{STORAGE} is no study, or a damaged one" in "".join(said.split("\n"))
 
 
 @pytest.mark.slow

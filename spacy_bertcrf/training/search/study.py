@@ -3,7 +3,7 @@
 import gc
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from spacy.util import load_config
 from thinc.api import Config
 
 from spacy_bertcrf.training.loop import train
+from spacy_bertcrf.training.made_by import require_same
 from spacy_bertcrf.training.search.space import draw
 
 if TYPE_CHECKING:
@@ -23,32 +24,47 @@ if TYPE_CHECKING:
 NAME = "bertcrf"
 STORAGE = "study.db"
 BEST = "best.cfg"
+MADE_BY = "made_by"
 LOGGER = "spacy-bertcrf.trial.v1"
 
 
-def open_study(folder: Path, seed: int | None = None) -> "Study":
+def open_study(
+    folder: Path, seed: int | None = None, made_by: Mapping[str, Any] | None = None
+) -> "Study":
     """The study that is kept in a folder, or a new one there. Several processes can share it.
 
     seed: of the sampler; the draws of several processes differ only without one.
+    made_by: what its trials are made with, where some are to be made.
 
-    Raises ImportError without Optuna.
+    Raises ImportError without Optuna, and ValueError if the folder's study is damaged or its trials
+    were made with something else.
     """
     try:
         import optuna
+        from sqlalchemy.exc import SQLAlchemyError
     except ImportError as error:
         raise ImportError(
             "Hyperparameters are searched by Optuna. Install it: pip install 'spacy-bertcrf[tune]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
-        study_name=NAME,
-        storage=f"sqlite:///{os.path.abspath(folder / STORAGE)}",
-        load_if_exists=True,
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
-    )
+    path = os.path.abspath(folder / STORAGE)
+    try:
+        study = optuna.create_study(
+            study_name=NAME,
+            storage=f"sqlite:///{path}",
+            load_if_exists=True,
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+        )
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is no study, or a damaged one: {reason}") from error
+    if made_by is not None:
+        require_same(folder, study.user_attrs.get(MADE_BY, made_by), made_by)
+        study.set_user_attr(MADE_BY, dict(made_by))
+    return study
 
 
 def search(
