@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import get_lang_class
 from spacy.vocab import Vocab, create_vocab
 
-from spacy_bertcrf.corpora.annotated_labels import mark_annotated
+from spacy_bertcrf.corpora.annotated_labels import INCORRECT_SPANS, mark_annotated
 from spacy_bertcrf.corpora.entities import (
     BLANK,
     DUPLICATE,
@@ -31,7 +31,6 @@ MISALIGNED = "entity does not fit the tokens"
 DISCONTINUOUS = "entity in pieces"
 TOO_LONG = "text too long"
 
-INCORRECT_SPANS = "incorrect_spans"
 # Keys of user_data: the id of a text in its file, and whether the file gave its tokens.
 KEY = "key"
 HAS_TOKENS = "has_tokens"
@@ -98,9 +97,9 @@ class DocMaker:
             for token in doc:
                 token.is_sent_start = token.i in starts
         labels = self.annotated_labels or record.annotated_labels
-        if labels and record.entities is not None:
+        if labels and (record.entities is not None or record.groups):
             try:
-                mark_annotated(doc, labels)
+                mark_annotated(doc, labels, self.spans_key)
             except ValueError as error:
                 raise ValueError(f"{problems.path}, line {record.line}: {error}") from error
         return doc

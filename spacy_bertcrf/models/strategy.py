@@ -29,6 +29,7 @@ class ScoredBatch:
     emissions: (n_tokens, n_tags), which the loss is differentiated by.
     lengths: (n_docs,), the tokens of each of the docs.
     targets: what is known of their tags.
+    n_samples: how many samples of dropout the emissions have of each of `docs`.
     """
 
     model: CRFTaggerModel
@@ -36,6 +37,7 @@ class ScoredBatch:
     emissions: torch.Tensor
     lengths: Array
     targets: TagTargets
+    n_samples: int = 1
 
     @property
     def crf(self) -> LinearChainCRF:

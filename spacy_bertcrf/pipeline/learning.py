@@ -74,9 +74,9 @@ class Learning:
         assert self._whole_batch is not None
         whole, self._whole_batch = self._whole_batch, None
         self._begin_batch(lengths.sum() / whole.sum())
-        # The mean over the part as a share of that over the whole.
-        part = loss_weight(self.loss_reduction, whole) / loss_weight(self.loss_reduction, lengths)
-        one_pass = partial(self._pass, targets=targets, part=part)
+        # That of the whole batch also where these are a part of it.
+        weight = loss_weight(self.loss_reduction, whole)
+        one_pass = partial(self._pass, targets=targets, weight=weight, n_docs=len(examples))
         return with_strategies(one_pass, self.strategies, self._model)(examples)
 
     def expect_step(self) -> None:
@@ -130,8 +130,14 @@ class Learning:
         for strategy in self.strategies.values():
             strategy.begin_batch(self._model, losses, fraction)
 
-    def _pass(self, examples: list[Example], targets: Targets, part: float) -> dict[str, float]:
-        """One forward and backward pass. Losses and gradients are multiplied by `part`."""
+    def _pass(
+        self, examples: list[Example], targets: Targets, weight: float, n_docs: int
+    ) -> dict[str, float]:
+        """One forward and backward pass.
+
+        weight: what the sum over the Docs is multiplied by.
+        n_docs: how many they are. Strategies have them read several times: then it is the mean.
+        """
         emissions, backprop = self._model.begin_update([example.predicted for example in examples])
         losses, d_emissions = objective(
             self._model,
@@ -139,7 +145,7 @@ class Learning:
             emissions,
             targets,
             self.strategies,
-            weight=part * loss_weight(self.loss_reduction, emissions.lengths),
+            weight=weight * n_docs / len(emissions.lengths),
             share=self._share,
         )
         backprop(d_emissions)

@@ -70,18 +70,24 @@ def objective(
 
 
 def _as_tagged(
-    model: CRFTaggerModel, docs: list[Doc], scores: torch.Tensor, lengths: Array, known: Known
+    model: CRFTaggerModel,
+    docs: list[Doc],
+    scores: torch.Tensor,
+    lengths: Array,
+    known: Known,
 ) -> ScoredBatch:
     """The batch as strategies see it: texts with a CRF, as many for each Doc as it has labels where
     each has its own. Where there is none, they see no more of the targets than that nothing is
     known."""
-    if isinstance(known, TagTargets):
-        return ScoredBatch(model, docs, scores, lengths, known)
-    if not model.has_ref("crf"):
-        return ScoredBatch(model, docs, scores, lengths, TagTargets(np.zeros(0, dtype=np.int64)))
-    labels = model.get_ref("head").attrs["labels"]
-    apart, lengths_apart = one_label_each(scores, lengths, len(labels))
-    return ScoredBatch(model, docs, apart, lengths_apart, tag_targets(known, lengths, labels))
+    n_samples = len(lengths) // len(docs)
+    if not isinstance(known, TagTargets):
+        if model.has_ref("crf"):
+            labels = model.get_ref("head").attrs["labels"]
+            known = tag_targets(known, lengths, labels)
+            scores, lengths = one_label_each(scores, lengths, len(labels))
+        else:
+            known = TagTargets(np.zeros(0, dtype=np.int64))
+    return ScoredBatch(model, docs, scores, lengths, known, n_samples)
 
 
 def _numbers(tensors: Mapping[str, torch.Tensor]) -> dict[str, float]:

@@ -1,9 +1,10 @@
 """What is wrong with a training that would run to its end nevertheless, told before it begins."""
 
 import math
+import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 from weakref import WeakSet
@@ -20,6 +21,7 @@ from spacy_bertcrf.pipeline.evaluations import restore_frequency, warn_of_few_ev
 from spacy_bertcrf.pipeline.gold import Gold
 
 STREAMED_TEXTS = 1000
+_SPANS_SCORE = re.compile(r"spans_(.+)_[fpr]")
 FEW_STEPS = 200  # 32 taught a new component nothing, 340 what 640 did (docs/results.md)
 
 
@@ -62,6 +64,7 @@ def check_spans_to_judge_by(nlp: Language, name: str, labels: Sequence[str], gol
     config = nlp.config.interpolate()
     weights = config["training"]["score_weights"]
     if not any(weight for key, weight in weights.items() if gold.score in key):
+        _warn_of_other_spans(nlp, weights, name, gold.score)
         return
     corpus = config["training"]["dev_corpus"]
     (reader,) = resolve_dot_names(config, [corpus])
@@ -87,6 +90,26 @@ def check_spans_to_judge_by(nlp: Language, name: str, labels: Sequence[str], gol
             corpus,
             f"has none of the labels that '{name}' knows ({', '.join(labels)}), but {there}. "
             f"{nothing}Use the same labels in both corpora.",
+        )
+
+
+def _warn_of_other_spans(
+    nlp: Language, weights: Mapping[str, float | None], name: str, score: str
+) -> None:
+    """Warn of scores that weigh something and are of spans that no component of the pipeline sets:
+    they are 0 to the end."""
+    keys = {getattr(pipe, part, None) for _, pipe in nlp.pipeline for part in ("spans_key", "key")}
+    idle = [
+        key
+        for key, weight in weights.items()
+        if weight and (match := _SPANS_SCORE.fullmatch(key)) and match[1] not in keys
+    ]
+    if idle and score.startswith("spans_"):
+        warnings.warn(
+            f"[training.score_weights] has {', '.join(idle)}, of spans that no component sets, so "
+            f"that the score is 0 from the first to the last step. '{name}' is judged by "
+            f"{score}_f: write {score}_f = 1.0 there.",
+            stacklevel=4,
         )
 
 

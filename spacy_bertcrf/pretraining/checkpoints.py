@@ -41,7 +41,7 @@ def checkpoint_to_start_from(folder: Path, run: dict[str, Any], resume: bool) ->
         raise ValueError(f"There is no checkpoint in {folder} to resume from.")
     before = json.loads((folder / RUN_FILE).read_text("utf-8"))
     for name, value in json.loads(json.dumps(run)).items():
-        if before.get(name) != value:
+        if before.get(name, value) != value:
             raise ValueError(
                 f"{folder} is of a training with {name} {before.get(name)}, not {value}. Resume "
                 "with the same settings, or remove the folder."

@@ -1,5 +1,6 @@
 """A BERT with random weights and a vocabulary of its own, made offline from a corpus."""
 
+import json
 import string
 import tempfile
 from collections import Counter
@@ -216,6 +217,9 @@ def _tokenizer(wordpieces: Sequence[str], max_length: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         vocab_file = Path(folder) / "vocab.txt"
         vocab_file.write_text("".join(f"{piece}\n" for piece in wordpieces), "utf-8", newline="\n")
+        # Else transformers guesses the class by the name of the folder, and warns of its guess.
+        settings = json.dumps({"tokenizer_class": "BertTokenizer"})
+        (Path(folder) / "tokenizer_config.json").write_text(settings, "utf-8")
         # transformers 5 passes over a `vocab_file` that the class itself is given.
         return BertTokenizerFast.from_pretrained(
             folder,

@@ -1,7 +1,9 @@
 """Continued pretraining: from raw texts and a base to a model folder."""
 
+import json
 import math
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -115,6 +117,7 @@ def pretrain(
 
     checkpoints = checkpoints_of(output)
     run = {**vars(reading), "texts": [str(path) for path in texts.paths]}
+    run |= {"contents of texts": texts.checksums(), "base": _checksum(base)}
     stream = MaskedSequences(sequences, masking, reading.seed)
     losses = train(base, stream, held_out, settings, checkpoints, resume=resume, run=run)
     if losses.is_main:
@@ -129,6 +132,15 @@ def _packer(base: BaseModel, reading: Reading) -> Packer:
     special = WordpieceTokenizer(base.tokenizer, "token")
     pieces = WordedPieces(base.tokenizer, segments_chinese=reading.masking != "pieces")
     return Packer(pieces, special.prefix, special.suffix, max_length)
+
+
+def _checksum(base: BaseModel) -> int:
+    """Of what the training begins with: the vocabulary, and the weights that are not drawn anew."""
+    checksum = zlib.crc32(json.dumps(base.tokenizer.get_vocab(), sort_keys=True).encode())
+    for name, weights in base.model.state_dict().items():
+        if name not in base.new_weights:
+            checksum = zlib.crc32(weights.cpu().numpy().tobytes(), checksum)
+    return checksum
 
 
 def _masking(base: BaseModel, reading: Reading) -> Masking:

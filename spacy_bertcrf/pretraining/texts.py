@@ -12,6 +12,7 @@ from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
 MAX_LINE_BYTES = 1 << 18
+BLOCK = 1 << 20
 JSON_SUFFIXES = (".json", ".jsonl")
 
 
@@ -35,6 +36,18 @@ class Texts:
     def problems(self) -> list[str]:
         """What was odd, though it could be read, in the files that were iterated over."""
         return list(self._problems)
+
+    def checksums(self) -> list[int]:
+        """The CRC-32 of each file. Raises ValueError for one that cannot be read."""
+        found = []
+        for path in self.paths:
+            check_file(path)
+            checksum = 0
+            with path.open("rb") as file:
+                while block := file.read(BLOCK):
+                    checksum = zlib.crc32(block, checksum)
+            found.append(checksum)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         for path in self.paths:

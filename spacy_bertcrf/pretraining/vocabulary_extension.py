@@ -172,6 +172,8 @@ def _check_word(word: WordInFile, parts: list[str], tokenizer: Any, state: dict[
         why = "has nothing that the tokenizer reads"
     elif word.word in tokenizer.all_special_tokens or UNUSED.fullmatch(word.word):
         why = "is a special token"
+    elif word.word.startswith(prefix := state["model"]["continuing_subword_prefix"]):
+        why = f"is written as {prefix} marks the later pieces of a word"
     elif len(parts) == 1 and len(parts[0]) > longest:
         why = f"has more than {longest} characters, the most that the tokenizer takes for a word"
     else:

@@ -18,6 +18,7 @@ from spacy.vocab import Vocab
 from spacy_bertcrf.corpora.annotated_labels import mark_annotated
 from spacy_bertcrf.corpora.docbin import write_docbins
 from spacy_bertcrf.pipeline.annotations import gold_annotation, tag_targets
+from spacy_bertcrf.pipeline.span_annotations import span_annotation
 from spacy_bertcrf.tagging import ANNOTATED_LABELS, TagSet
 from spacy_bertcrf.training.augmenters.entity_replacement import entity_replacement
 
@@ -101,6 +102,38 @@ def test_marks_that_cannot_be_are_refused(labels, said):
     doc = Doc(Vocab(), words=["a", "b"], ents=["B-A", "O"])
     with pytest.raises(ValueError, match=said):
         mark_annotated(doc, labels)
+
+
+def marks(doc):
+    return [(span.start, span.end, span.label_) for span in doc.spans[ANNOTATED_LABELS]]
+
+
+def test_a_mark_is_not_lost_by_another():
+    """Else a cell of a notebook that is run again teaches that what was looked at was not."""
+    doc = Doc(Vocab(), words=["a", "b", "c", "d"], ents=["B-A", "O", "O", ""])
+    mark_annotated(doc, ["A"])
+    first = marks(doc)
+    mark_annotated(doc, ["A"])
+    assert marks(doc) == first == [(0, 3, "A")]
+    mark_annotated(doc, ["B"])
+    assert marks(doc) == [(0, 3, "A"), (0, 3, "B")]
+
+
+def test_spans_alone_can_be_marked():
+    """Else each label that nobody looked for is learned as absent."""
+    doc = Doc(Vocab(), words=["a", "b", "c"])
+    mark_annotated(doc, ["A"], "sc")
+    assert marks(doc) == [], "nobody has looked at it"
+    doc.spans["sc"] = [Span(doc, 0, 2, "A")]
+    with pytest.raises(ValueError, match="spans under sc: 'a b c '"):
+        mark_annotated(doc, ["A"])
+    with pytest.raises(ValueError, match="'a b' has the label 'A'"):
+        mark_annotated(doc, ["B"], "sc")
+    mark_annotated(doc, ["A", "C"], "sc")
+    assert marks(doc) == [(0, 3, "A"), (0, 3, "C")]
+    found = span_annotation(Example(doc.copy(), doc), "sc")
+    assert not found.unknown("A").any()
+    assert found.unknown("B").all()
 
 
 def through_docbin(nlp, example, tmp_path):

@@ -5,6 +5,7 @@ import io
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
+from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
@@ -122,3 +123,21 @@ def test_few_steps_are_told_with_how_many_epochs_would_do(told, monkeypatch):
     assert "init-config" in warned
     (warned,) = told(**{"training.max_steps": 4, "training.max_epochs": 30})
     assert "max_steps" in warned
+
+
+@pytest.mark.parametrize(("weights", "is_told"), [({}, True), ({"spans_nested_f": 0.5}, False)])
+def test_scores_of_spans_that_nobody_sets(weights, is_told, recwarn):
+    """A key that was changed in one place of the config: 0.00 to the end."""
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("bertcrf_spans", config={"spans_key": "nested"})
+    nlp.config["training"]["score_weights"] = {"spans_sc_f": 1.0, "tag_acc": 1.0, **weights}
+    gold = nlp.get_pipe("bertcrf_spans").gold
+    docs = [spacy.tokens.Doc(nlp.vocab, words=["a"])]
+    docs[0].spans["nested"] = [spacy.tokens.Span(docs[0], 0, 1, label="PER")]
+    spacy.registry.readers("nested_docs", func=lambda: lambda nlp: [Example(d, d) for d in docs])
+    nlp.config["corpora"] = {"dev": {"@readers": "nested_docs"}}
+    training_checks.check_spans_to_judge_by(nlp, "bertcrf_spans", ["PER"], gold)
+    told = [str(w.message) for w in recwarn]
+    assert [("spans_sc_f" in text, "write spans_nested_f = 1.0" in text) for text in told] == [
+        (True, True)
+    ] * is_told

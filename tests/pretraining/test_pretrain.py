@@ -194,6 +194,16 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
     changed = settings(steps=6, save_every=2, learn_rate=0.5)
     with pytest.raises(ValueError, match=r"learn_rate 0\.01, not 0\.5"):
         pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, changed, resume=True)
+    other = load_base(str(tiny_bert))
+    with torch.no_grad():
+        other.model.get_input_embeddings().weight[7] += 1
+    with pytest.raises(ValueError, match="with base "):
+        pretrain(other, texts, tmp_path / "out", READING, run, resume=True)
+    content = texts.paths[0].read_bytes()
+    texts.paths[0].write_bytes(content + "又一句话。\n".encode())
+    with pytest.raises(ValueError, match="with contents of texts "):
+        pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, run, resume=True)
+    texts.paths[0].write_bytes(content)
     done = pretrain(load_base(str(tiny_bert)), texts, tmp_path / "out", READING, run, resume=True)
     assert is_equal(weights(tmp_path / "whole"), weights(tmp_path / "out"))
     assert [entry["step"] for entry in done.losses.log if "loss" in entry] == [1, 2, 3, 4, 5, 6]

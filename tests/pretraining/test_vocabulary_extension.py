@@ -274,6 +274,7 @@ def test_the_report_says_what_was_known_and_repeated_and_what_it_brings(bert, tm
         (["cat", "我"], "2 are wordpieces already"),
         (["电影", "\u200b"], r"words\.txt:2: .* nothing that the tokenizer reads"),
         (["[MASK]"], r"words\.txt:1: '\[MASK\]' is a special token"),
+        (["##zzy"], r"words\.txt:1: '##zzy' is written as ## marks"),
         (["[unused2]"], r"words\.txt:1: .* is a special token"),
         (["a" * 101], r"words\.txt:1: 'a+…' has more than 100 characters"),
     ],

@@ -14,6 +14,7 @@ from spacy_bertcrf.models.strategy import inner_bert
 from spacy_bertcrf.training.strategies.child_tuning import ChildTuningD, ChildTuningF
 from spacy_bertcrf.training.strategies.consistency import MultiSampleDropout, RDrop, TokenDropout
 from spacy_bertcrf.training.strategies.context_loss import ContextLoss, _masked
+from spacy_bertcrf.training.strategies.gradual_unfreezing import gradual_unfreezing
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 ALL = {
@@ -133,6 +134,15 @@ class UnlikeReadings(RDrop):
         return super().loss(replace(batch, emissions=unlike.reshape(batch.emissions.shape)))
 
 
+class Twice(RDrop):
+    """R-Drop that looks at the mean of the two likelihoods alone."""
+
+    has_loss = False
+
+    def loss(self, batch):
+        return None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("others", [{}, {"samples": MultiSampleDropout(4)}], ids=["", "samples"])
 def test_rdrops_loss_is_a_mean_over_docs(build, others):
@@ -145,13 +155,28 @@ def test_rdrops_loss_is_a_mean_over_docs(build, others):
     assert twice == pytest.approx(once, rel=1e-4)
 
 
-def test_samples_of_no_dropout_are_one(build):
-    """Else several samples would be a larger learning rate."""
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("strategy", [MultiSampleDropout(4), Twice()], ids=["samples", "twice"])
+def test_samples_of_no_dropout_are_one(build, reduction, strategy):
+    """Else several samples, or readings, would be a larger learning rate."""
     nlp, examples = build()
+    nlp.get_pipe("bertcrf").learning.loss_reduction = reduction
     loss, expected = gradients(nlp, {}, examples)
-    sampled, found = gradients(nlp, {"samples": MultiSampleDropout(4)}, examples)
+    sampled, found = gradients(nlp, {"several": strategy}, examples)
     assert sampled["bertcrf"] == pytest.approx(loss["bertcrf"], rel=1e-5)
     assert_close(found, expected)
+
+
+@pytest.mark.slow
+def test_the_context_loss_weighs_as_much_beside_samples(build):
+    """It reads each text once, and the others as often as there are samples."""
+    nlp, examples = build()
+    component = nlp.get_pipe("bertcrf")
+    found = []
+    for others in ({}, {"samples": MultiSampleDropout(4)}):
+        component.learning.strategies = {"context": ContextLoss(1.0, share=0.999), **others}
+        found.append(component.update(examples * 4, sgd=False)["bertcrf/context"])
+    assert found[1] == pytest.approx(found[0], rel=0.1)
 
 
 def test_every_sample_has_a_dropout_of_its_own(build):
@@ -248,6 +273,19 @@ def test_child_tuning_d_keeps_to_the_most_informative_share(build):
     values = torch.cat([f.flatten() for f in fisher.values()])
     assert 0.1 < moved.float().mean() <= 0.2 + 1e-4
     assert values[moved].min() >= values.sort(descending=True).values[round(0.2 * len(values))]
+
+
+def test_child_tuning_d_refuses_layers_that_join_in_later(build):
+    """Else they would have no gradient while it is measured, and never learn."""
+    nlp, examples = build()
+    component = nlp.get_pipe("bertcrf")
+    unfreeze = gradual_unfreezing("bertcrf", every=1, unit="epochs")
+    unfreeze(nlp, {"step": 0, "epoch": 0})
+    component.learning.strategies = {"child": ChildTuningF()}
+    component.update(examples, sgd=SGD(0.01))
+    component.learning.strategies = {"child": ChildTuningD(steps=3)}
+    with pytest.raises(ValueError, match="under gradual unfreezing they never learn"):
+        component.update(examples, sgd=SGD(0.01))
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_bertcrf.training.augmenters.changed_example import (
@@ -16,7 +15,12 @@ from spacy_bertcrf.training.augmenters.changed_example import (
     surface_of,
 )
 from spacy_bertcrf.training.augmenters.drawing import check_draws, variants
-from spacy_bertcrf.training.augmenters.mentions import check_path, letters, read_mentions
+from spacy_bertcrf.training.augmenters.mentions import (
+    check_path,
+    letters,
+    read_mentions,
+    undivided,
+)
 
 
 def entity_replacement(
@@ -56,7 +60,7 @@ def entity_replacement(
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         def change(original: Example) -> Example | None:
             replacements = []
-            for ent in _replaceable(original.reference):
+            for ent in undivided(original.reference):
                 own, of_label = letters(surface_of(ent)), names(nlp, ent.label_)
                 if random.random() < share and of_label and of_label != [own]:
                     surface = mentions(nlp)[ent.label_][_other(of_label, own)]
@@ -74,14 +78,3 @@ def _other(names: list[str], own: str) -> str:
     while name == own:
         name = random.choice(names)
     return name
-
-
-def _replaceable(doc: Doc) -> Iterator[Span]:
-    """The entities that no span and no sentence divides."""
-    divided = {token.i for token in doc if token.is_sent_start}
-    for group in doc.spans.values():
-        for span in group:
-            divided.update((span.start, span.end))
-    for ent in doc.ents:
-        if divided.isdisjoint(range(ent.start + 1, ent.end)):
-            yield ent

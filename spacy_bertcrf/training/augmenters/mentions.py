@@ -7,7 +7,7 @@ from typing import Any
 
 import srsly
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training.corpus import FILE_TYPE, Corpus, walk_corpus
 from spacy.vocab import Vocab
 
@@ -39,7 +39,8 @@ def corpus_docs(path: Path) -> Iterator[Doc]:
 def read_mentions(path: Path, nlp: Language) -> dict[str, dict[str, Surface]]:
     """The different entities of each label, by their `letters`.
 
-    path: a .spacy corpus, whose entities keep the tokens that they have there; or a list, whose
+    path: a .spacy corpus, whose entities keep the tokens that they have there, and of which those
+        with other spans inside are left out; or a list, whose
         entities are tokenised by the pipeline: .json with {label: [text, …]}, or .jsonl with the
         phrase patterns of spaCy's entity_ruler, {"label": label, "pattern": text} a line.
 
@@ -52,12 +53,24 @@ def read_mentions(path: Path, nlp: Language) -> dict[str, dict[str, Surface]]:
             mentions[label].setdefault(letters(surface), surface)
     else:
         for doc in corpus_docs(path):
-            for ent in doc.ents:
+            for ent in undivided(doc):
                 surface = surface_of(ent)
                 mentions[ent.label_].setdefault(letters(surface), surface)
     if not mentions:
         raise ValueError(f"There is no entity in '{path}' to replace others by.")
     return dict(mentions)
+
+
+def undivided(doc: Doc) -> Iterator[Span]:
+    """The entities that no span and no sentence divides: of the others, what is inside would be
+    lost in another text."""
+    divided = {token.i for token in doc if token.is_sent_start}
+    for group in doc.spans.values():
+        for span in group:
+            divided.update((span.start, span.end))
+    for ent in doc.ents:
+        if divided.isdisjoint(range(ent.start + 1, ent.end)):
+            yield ent
 
 
 def letters(surface: Surface) -> str:

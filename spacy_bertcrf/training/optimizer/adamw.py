@@ -194,9 +194,7 @@ class AdamW(Optimizer):
         if all(key in self._factors for key in gradients):
             return
         factor: float | None = None
-        if not self.grad_clip:
-            factor = 1.0
-        elif not overflow:
+        if not overflow:
             factor, self.gradient_norm = self._factor(list(gradients.values()))
         self._factors.update(dict.fromkeys(gradients, factor))
 
@@ -271,7 +269,7 @@ class AdamW(Optimizer):
         self._tell_total_steps()
         unknown = [key for key in gradients if key not in self._factors]
         if unknown:
-            alone = self._factor([gradients[key] for key in unknown])[0] if self.grad_clip else 1.0
+            alone, _ = self._factor([gradients[key] for key in unknown])
             self._factors.update(dict.fromkeys(unknown, alone))
         if any(self.last_seen[key] == self._step for key in gradients):
             self._begin_later_step()
@@ -328,7 +326,8 @@ class AdamW(Optimizer):
         norms = [norm.to(device).float() for norm in torch._foreach_norm(gradients)]
         norm = float(torch.linalg.vector_norm(torch.stack(norms)))
         if math.isfinite(norm):
-            return min(1.0, self.grad_clip / (norm + 1e-6)), norm
+            clipped = self.grad_clip / (norm + 1e-6) if self.grad_clip else 1.0
+            return min(1.0, clipped), norm
         self.n_skipped += 1
         warnings.warn(
             "The gradients of a training step are not all finite numbers, so the step is not "

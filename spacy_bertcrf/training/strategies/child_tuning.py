@@ -30,8 +30,12 @@ class ChildTuning(Strategy):
         shim.unscale_gradients()
         if shim.has_overflown:
             return
+        self._require_all(bool(vars(shim).get("frozen_for_now")))
         bert: nn.Module = shim.module
         self._select({n: p for n, p in bert.named_parameters() if p.grad is not None})
+
+    def _require_all(self, is_partly_frozen: bool) -> None:
+        """Raise ValueError if it cannot work while layers are frozen that are to join in later."""
 
     @abstractmethod
     def _select(self, parameters: dict[str, nn.Parameter]) -> None:
@@ -65,7 +69,8 @@ class ChildTuningD(ChildTuning):
     share: of the parameters, that are updated.
     steps: in which the Fisher information is measured.
 
-    Raises ValueError if the share is not between 0 and 1, or if there are no steps.
+    Raises ValueError if the share is not between 0 and 1, if there are no steps, and in a training
+    with gradual unfreezing: of a frozen layer nothing can be measured.
     """
 
     def __init__(self, share: float = 0.3, steps: int = 100):
@@ -97,6 +102,14 @@ class ChildTuningD(ChildTuning):
         self._n_measured = state["n_measured"]
         self._fisher = state["fisher"]
         self._masks = state["masks"]
+
+    def _require_all(self, is_partly_frozen: bool) -> None:
+        if is_partly_frozen and not self._masks:
+            raise ValueError(
+                "ChildTuningD chooses among BERT's parameters by their gradients in the first "
+                "steps, and frozen ones have none: under gradual unfreezing they never learn. "
+                "Take ChildTuningF, or leave out the unfreezing."
+            )
 
     def _measure(self, parameters: dict[str, nn.Parameter]) -> None:
         for name, parameter in parameters.items():

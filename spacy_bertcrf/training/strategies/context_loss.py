@@ -82,7 +82,8 @@ class ContextLoss(Strategy):
             is_recomputed = i < n_recomputed
             guess = partial(recomputed, self._guess) if is_recomputed else self._guess
             total = total + guess(*args)
-        return self.weight.value * total
+        # The loss of a batch is that of all samples of its Docs.
+        return self.weight.value * batch.n_samples * total
 
     def _guess(
         self, shim: BertShim, masked: Tensor, mask: Tensor | None, chosen: Tensor, gold: Tensor

@@ -42,6 +42,19 @@ def test_groups_of_spans_stay(corpus, read_path):
     assert not export.problems
 
 
+def test_spans_alone_are_marked(tmp_path, read_path):
+    """Else a corpus of spans says that all labels were looked for."""
+    doc = Doc(NLP.vocab, words=["Anna", "left"])
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
+    path = tmp_path / "corpus.spacy"
+    DocBin(docs=[doc, Doc(NLP.vocab, words=["Rain"])]).to_disk(path)
+    with pytest.raises(ValueError, match=r"corpus\.spacy, line 1: .* spans under sc"):
+        read_path(path, annotated_labels=["PER"])
+    marked, bare = read_path(path, annotated_labels=["PER"], spans_key="sc").docs
+    assert [(s.start, s.end, s.label_) for s in marked.spans["annotated_labels"]] == [(0, 2, "PER")]
+    assert not bare.spans.get("annotated_labels")
+
+
 def test_layers_that_are_lost_are_said(tmp_path, read_path):
     """Else a corpus of several layers loses some in silence."""
     doc = Doc(NLP.vocab, words=["Anna"], tags=["NNP"], ents=["B-PER"])

@@ -10,7 +10,7 @@ import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
 from spacy.util import registry
 
@@ -35,6 +35,25 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def augmenters(listed: Path) -> Callable[[float], Callable]:
     by_share = {share: entity_replacement(listed, 1.0, share) for share in (0.5, 1.0)}
     return by_share.__getitem__
+
+
+def test_an_entity_with_others_inside_comes_nowhere_else(tmp_path):
+    """Its inner spans would be missing there, and be learned as none."""
+    docs = []
+    for text, *spans in (
+        ("我在复旦读书", (2, 4, "org")),
+        ("他在北京大学读书", (2, 6, "org"), (2, 4, "place")),
+        ("她在同济读书", (2, 4, "org")),
+    ):
+        doc = NLPS["zh"].make_doc(text)
+        doc.spans["sc"] = [Span(doc, *span) for span in spans]
+        doc.ents = [doc.spans["sc"][0]]
+        docs.append(doc)
+    DocBin(docs=docs).to_disk(tmp_path / "corpus.spacy")
+    augment = entity_replacement(tmp_path / "corpus.spacy", 1.0, 1.0)
+    example = Example(NLPS["zh"].make_doc(docs[0].text), docs[0])
+    texts = {found.reference.text for _ in range(20) for found in augment(NLPS["zh"], example)}
+    assert texts == {"我在同济读书"}
 
 
 pieces = st.text("abc去北.'- ", min_size=0, max_size=4)
