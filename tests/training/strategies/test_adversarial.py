@@ -43,12 +43,17 @@ def clear(component):
             shim.module.zero_grad(set_to_none=True)
 
 
+def one_pass(component, examples):
+    n_docs = len(examples)
+    return component.learning._pass(examples, component._targets, 1 / n_docs, n_docs)
+
+
 def watched(component, seen):
     """The component's own pass, without dropout, noting weights before and gradients after."""
 
     def learn(examples):
         weights = embeddings_of(component).detach().clone()
-        losses = component.learning._pass(examples, component._targets, 1.0)
+        losses = one_pass(component, examples)
         gradient = embeddings_of(component).grad
         seen.append((weights, None if gradient is None else gradient.clone()))
         return losses
@@ -119,7 +124,7 @@ def test_a_disturbance_ends_with_an_error_too(strategy, component):
     calls = []
 
     def learn(examples):
-        calls.append(component.learning._pass(examples, component._targets, 1.0))
+        calls.append(one_pass(component, examples))
         if len(calls) == 2:
             raise KeyboardInterrupt
         return calls[0]
