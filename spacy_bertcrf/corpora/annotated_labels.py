@@ -20,9 +20,8 @@ def mark_annotated(doc: Doc, labels: Sequence[str], spans_key: str | None = None
     for each label, from which a `bertcrf` knows that they are in no other entity with this one.
     Of tokens that had no annotation before, nothing is known afterwards either. A Doc that is
     marked already keeps what it says, and its tokens count as annotated for these labels too. As
-    spans, this
-    stays with the Doc in .spacy files, in copies and through augmenters, and where Docs are
-    joined each part keeps its own. Where a reader cuts a Doc into sentences (`max_length`,
+    spans, this stays with the Doc in .spacy files, in copies and through augmenters, and where Docs
+    are joined each part keeps its own. Where a reader cuts a Doc into sentences (`max_length`,
     `gold_preproc`), spaCy drops the spans, and what is left is a Doc without annotation outside
     of its entities.
 
@@ -38,9 +37,8 @@ def mark_annotated(doc: Doc, labels: Sequence[str], spans_key: str | None = None
     marked = doc.spans.get(ANNOTATED_LABELS, ())
     by_label: dict[str, np.ndarray] = {}
     for span in marked:
-        by_label.setdefault(span.label_, np.zeros(len(doc), dtype=bool))[span.start : span.end] = (
-            True
-        )
+        of_label = by_label.setdefault(span.label_, np.zeros(len(doc), dtype=bool))
+        of_label[span.start : span.end] = True
     known = np.asarray([bool(token.ent_iob_) for token in doc], dtype=bool)
     for of_label in by_label.values():
         known |= of_label

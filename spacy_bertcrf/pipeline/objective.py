@@ -70,11 +70,7 @@ def objective(
 
 
 def _as_tagged(
-    model: CRFTaggerModel,
-    docs: list[Doc],
-    scores: torch.Tensor,
-    lengths: Array,
-    known: Known,
+    model: CRFTaggerModel, docs: list[Doc], scores: torch.Tensor, lengths: Array, known: Known
 ) -> ScoredBatch:
     """The batch as strategies see it: texts with a CRF, as many for each Doc as it has labels where
     each has its own. Where there is none, they see no more of the targets than that nothing is

@@ -19,7 +19,7 @@ def made_by(config: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     text = config.read_text(encoding="utf8")
     blocks = Config().from_str(text, overrides=dict(overrides), interpolate=True)
     corpora = {
-        f"{name} corpus": _digest(blocks, blocks["training"][f"{name}_corpus"])
+        f"{name} corpus": _digest(blocks, blocks.get("training", {}).get(f"{name}_corpus"))
         for name in ("train", "dev")
     }
     found = {"config": text, "override": dict(overrides), **corpora}
@@ -33,8 +33,10 @@ def require_same(folder: Path, known: Mapping[str, Any], asked: Mapping[str, Any
         raise ValueError(f"{folder} is of another {', another '.join(changed)}. Name a new folder.")
 
 
-def _digest(blocks: Config, name: str) -> str | None:
-    """Of the files of a corpus, if its reader has a path."""
+def _digest(blocks: Config, name: str | None) -> str | None:
+    """Of the files of a corpus, if the config names it and its reader has a path."""
+    if name is None:
+        return None
     path = Path(dot_to_object(blocks, name).get("path") or "")
     files = [path] if path.is_file() else sorted(path.rglob("*.spacy")) if path.name else []
     if not files:

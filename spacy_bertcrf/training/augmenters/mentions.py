@@ -40,9 +40,9 @@ def read_mentions(path: Path, nlp: Language) -> dict[str, dict[str, Surface]]:
     """The different entities of each label, by their `letters`.
 
     path: a .spacy corpus, whose entities keep the tokens that they have there, and of which those
-        with other spans inside are left out; or a list, whose
-        entities are tokenised by the pipeline: .json with {label: [text, …]}, or .jsonl with the
-        phrase patterns of spaCy's entity_ruler, {"label": label, "pattern": text} a line.
+        with other spans inside are left out; or a list, whose entities are tokenised by the
+        pipeline: .json with {label: [text, …]}, or .jsonl with the phrase patterns of spaCy's
+        entity_ruler, {"label": label, "pattern": text} a line.
 
     Raises ValueError, with file and entry, for a list that is not such, and if there are none.
     """
