@@ -8,6 +8,11 @@ from typing import Any
 from transformers.trainer_utils import get_last_checkpoint
 
 RUN_FILE = "run.json"
+# What is compared by a checksum, which says nothing to a reader: what has happened then.
+_CHANGED = {
+    "contents of texts": "the texts are not what they were when it began",
+    "base": "the BERT that it began with is not this one",
+}
 
 
 def checkpoints_of(output: Path) -> Path:
@@ -42,9 +47,10 @@ def checkpoint_to_start_from(folder: Path, run: dict[str, Any], resume: bool) ->
     before = json.loads((folder / RUN_FILE).read_text("utf-8"))
     for name, value in json.loads(json.dumps(run)).items():
         if before.get(name, value) != value:
+            what = _CHANGED.get(name, f"it began with {name} {before.get(name)}, not {value}")
             raise ValueError(
-                f"{folder} is of a training with {name} {before.get(name)}, not {value}. Resume "
-                "with the same settings, or remove the folder."
+                f"{folder} is of another training: {what}. Resume with the same texts, BERT and "
+                "settings, or remove the folder."
             )
     return last
 
