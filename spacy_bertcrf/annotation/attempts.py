@@ -102,6 +102,7 @@ def _write(path: Path, note: dict) -> None:
 def _read(path: Path) -> dict | None:
     try:
         note: dict = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
+        # Where the power has failed, a new file can have its name and no content yet.
         return None
     return note

@@ -149,8 +149,10 @@ class _Worker:
 
 
 def _serve(connection: Connection, job: Job, n: int) -> None:
-    # Ctrl-C reaches all processes; the first one ends the others.
+    # Ctrl-C reaches all processes, and so does what a batch system sends; the first one ends the
+    # others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_with_parent()
     if "OMP_NUM_THREADS" not in os.environ:
         import torch

@@ -1,6 +1,7 @@
 """What an engine does with each shard."""
 
 import gc
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ NOTES = "reading-*.json"
 # Words that a pipeline meets before it is loaded anew: of each, spaCy's vocabulary keeps places in
 # its indexes, though the word itself is given up.
 MAX_WORDS = 500_000
+# What needs memory for a text as a whole: for the sake of these spaCy bounds its length.
+OF_ONE_PIECE = {"parser", "ner", "beam_parser", "beam_ner"}
 
 
 class Job(NamedTuple):
@@ -146,7 +149,8 @@ class ShardAnnotator:
 
 
 def load_pipeline(pipeline: str, code: Path | None, gpu_id: int) -> Language:
-    """Load a pipeline as a job names it. Raises ValueError if there is none, or no such GPU."""
+    """Load a pipeline as a job names it, for texts of any length. Raises ValueError if there is
+    none, or no such GPU."""
     import spacy
     from spacy.util import import_file
 
@@ -156,6 +160,9 @@ def load_pipeline(pipeline: str, code: Path | None, gpu_id: int) -> Language:
     if code is not None:
         import_file("python_code", code)
     try:
-        return spacy.load(pipeline)
+        nlp = spacy.load(pipeline)
     except (OSError, ImportError) as error:
         raise ValueError(f"The pipeline {pipeline} cannot be loaded: {error}") from error
+    if not any(nlp.get_pipe_meta(name).factory in OF_ONE_PIECE for name in nlp.pipe_names):
+        nlp.max_length = sys.maxsize
+    return nlp

@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -13,6 +12,7 @@ from spacy_bertcrf.annotation.streams import CHUNK, import_pyarrow, open_stream
 
 BOM = b"\xef\xbb\xbf"
 PARQUET_BATCH = 1024  # rows
+MAX_FIELD = 2**31 - 1  # characters: as many as Python's csv can count everywhere
 # Bytes of a CSV file that are not UTF-8 become these, so that the row can be told of.
 UNDECODED = "surrogateescape"
 
@@ -60,10 +60,7 @@ def records(
         if start.offset:
             stream.seek(start.offset)
         if file.kind == "csv":
-            try:
-                yield from _csv_records(stream, start, delimiter(file, settings))
-            except csv.Error as error:
-                raise ValueError(f"{file.path} is no CSV file: {error}.") from error
+            yield from _csv_records(stream, start, file, settings)
         elif file.kind == "text" and settings.whole_files:
             content = stream.read().removeprefix(BOM)
             yield Record(1, content, Place(len(content), 2))
@@ -80,14 +77,15 @@ def open_parquet(file: InputFile) -> Any:
     try:
         return ParquetFile(_unpacked(file) if file.compression else file.path)
     except pyarrow.ArrowInvalid as error:
-        raise ValueError(f"{file.path} is no whole Parquet file: {error}.") from error
+        raise ValueError(f"{file.name} is no whole Parquet file: {error}.") from error
 
 
 def delimiter(file: InputFile, settings: Settings) -> str:
     """What stands between the columns of a CSV file."""
     if settings.delimiter is not None:
         return settings.delimiter
-    return "\t" if ".tsv" in file.path.suffixes else ","
+    name = file.path.name.removesuffix(file.compression).lower()
+    return "\t" if name.endswith(".tsv") else ","
 
 
 def _lines(stream: BinaryIO, start: Place) -> Iterator[Record]:
@@ -101,7 +99,9 @@ def _lines(stream: BinaryIO, start: Place) -> Iterator[Record]:
         line += 1
 
 
-def _csv_records(stream: BinaryIO, start: Place, delimiter: str) -> Iterator[Record]:
+def _csv_records(
+    stream: BinaryIO, start: Place, file: InputFile, settings: Settings
+) -> Iterator[Record]:
     offset = start.offset
 
     def lines() -> Iterator[str]:
@@ -111,14 +111,20 @@ def _csv_records(stream: BinaryIO, start: Place, delimiter: str) -> Iterator[Rec
             text = data.decode("utf-8", UNDECODED)
             yield text.removeprefix("\ufeff") if offset == len(data) else text
 
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    csv.field_size_limit(MAX_FIELD)
+    reader = csv.reader(lines(), delimiter=delimiter(file, settings), strict=True)
     line = start.line
-    for fields in reader:
-        following = start.line + reader.line_num
-        if fields:
-            yield Record(line, fields, Place(offset, following))
-        line = following
+    try:
+        for fields in reader:
+            following = start.line + reader.line_num
+            if fields:
+                yield Record(line, fields, Place(offset, following))
+            line = following
+    except csv.Error as error:
+        raise ValueError(
+            f"{file.name}:{line} is no row of a CSV file: {error}. A field with quotes in it is "
+            'written "in quotes, and these ""twice"""; or convert the file to .jsonl.'
+        ) from error
 
 
 def _unpacked(file: InputFile) -> BinaryIO:

@@ -90,8 +90,8 @@ def _kept_types(sources: Sequence[Source], keep: Iterable[str]) -> dict[str, Any
             found = schema.field(column).type
             if types.setdefault(column, found) != found:
                 raise ValueError(
-                    f"{source.file.path}: the column {column!r} is {found}, and in "
-                    f"{sources[0].file.path} it is {types[column]}. Annotate them apart."
+                    f"{source.file.name}: the column {column!r} is {found}, and in "
+                    f"{sources[0].file.name} it is {types[column]}. Annotate them apart."
                 )
     return types
 

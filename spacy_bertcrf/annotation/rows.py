@@ -37,8 +37,8 @@ def read_row(
 
     columns: of a CSV file.
     """
-    place = f"{file.path}:{record.line}"
-    made_id = str(file.path) if file.kind == "text" and settings.whole_files else place
+    place = f"{file.name}:{record.line}"
+    made_id = file.name if file.kind == "text" and settings.whole_files else place
     try:
         if file.kind == "text":
             text = _decoded(record.content)
@@ -67,11 +67,11 @@ def check_columns(columns: Sequence[str], file: InputFile, settings: Settings) -
         if column is not None and column not in columns:
             hint = " Or is --delimiter another?" if file.kind == "csv" else ""
             raise ValueError(
-                f"{file.path} has no column {column!r}, only {', '.join(map(repr, columns))}. "
+                f"{file.name} has no column {column!r}, only {', '.join(map(repr, columns))}. "
                 f"Name another with {option}.{hint}"
             )
         if columns.count(column) > 1:
-            raise ValueError(f"{file.path} has {columns.count(column)} columns {column!r}.")
+            raise ValueError(f"{file.name} has {columns.count(column)} columns {column!r}.")
 
 
 def _values(content: Any, kind: str, columns: Sequence[str]) -> Mapping[str, Any]:

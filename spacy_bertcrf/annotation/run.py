@@ -16,7 +16,7 @@ from spacy.util import get_package_path, is_package
 
 from spacy_bertcrf.annotation.job import PARTS, WORK, Done, Job
 from spacy_bertcrf.annotation.shards import Archive, Shard
-from spacy_bertcrf.annotation.whole_file import remove_drafts, whole_file
+from spacy_bertcrf.annotation.whole_file import is_draft, remove_drafts, whole_file
 from spacy_bertcrf.training.checkpoints.run_identity import content_digest, differing
 from spacy_bertcrf.training.logs.log_records import installed_versions
 
@@ -129,7 +129,7 @@ def _identity(job: Job, archive: Archive) -> dict[str, Any]:
         "code": None if job.code is None else content_digest(job.code),
         "settings": settings,
         "inputs": [
-            {"path": str(source.file.path), "texts": source.n_texts, "sha256": source.digest}
+            {"path": source.file.name, "texts": source.n_texts, "sha256": source.digest}
             for source in archive.sources
         ],
         "versions": {
@@ -189,8 +189,8 @@ def _check_folder(output: Path) -> None:
         return
     if not output.is_dir():
         raise ValueError(f"{output} is a file. Name a folder for the annotation.")
-    found = {path.name for path in output.iterdir()}
-    if found - {LOCK, PARTS, WORK} and MANIFEST not in found:
+    found = {path.name for path in output.iterdir() if not is_draft(path)}
+    if found - {LOCK} and MANIFEST not in found:
         raise ValueError(
             f"{output} holds other things than an annotation: {', '.join(sorted(found)[:5])}. "
             "Name a new folder."
@@ -198,10 +198,20 @@ def _check_folder(output: Path) -> None:
 
 
 def _remove(output: Path) -> None:
-    (output / MANIFEST).unlink(missing_ok=True)
+    """Whenever this is stopped, the manifest says whose shards lie there, and none counts as done.
+
+    Raises OSError if something cannot be removed.
+    """
+    manifest = _read_manifest(output)
+    if manifest is None:
+        return
+    _write_manifest(output, {**manifest, "status": "stopped"})
+    (output / WORK / JOURNAL).unlink(missing_ok=True)
+    for folder in (WORK, PARTS):
+        if (output / folder).exists():
+            shutil.rmtree(output / folder)
     (output / ERRORS).unlink(missing_ok=True)
-    for folder in (PARTS, WORK):
-        shutil.rmtree(output / folder, ignore_errors=True)
+    (output / MANIFEST).unlink()
 
 
 def _read_manifest(output: Path) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 FORMATS = ("jsonl", "parquet")
-OWN_COLUMNS = ("id", "text", "entities", "spans", "cats")
+OWN_COLUMNS = ("id", "text", "entities", "spans", "cats", "place", "error")
+OF_ERRORS = ("place", "error")
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,17 @@ class Settings:
             raise ValueError(f"The shard size is {self.shard_size}; it must be at least 1.")
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError(f"The delimiter is {self.delimiter!r}; it must be one character.")
+        for option, field in (("--text-field", self.text_field), ("--id-field", self.id_field)):
+            if field in OF_ERRORS:
+                raise ValueError(
+                    f"{option} {field}: errors.jsonl says something else under that name. Rename "
+                    "that of the input."
+                )
         taken = [column for column in self.keep if column in OWN_COLUMNS]
         if taken:
             raise ValueError(
-                f"--keep {taken[0]}: a column of that name is written in any case, or by "
-                "--save-texts. Rename that of the input."
+                f"--keep {taken[0]}: what is written has something else under that name, in "
+                "any case, by --save-texts or in errors.jsonl. Rename that of the input."
             )
         if len(set(self.keep)) < len(self.keep):
             raise ValueError("--keep names a column twice.")

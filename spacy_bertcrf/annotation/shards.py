@@ -86,7 +86,7 @@ class ShardReader:
     def _rows(self, stretch: Stretch) -> list[Row]:
         source = self._sources[stretch.source]
         if _state(source.file) != (source.size, source.changed):
-            raise ValueError(f"{source.file.path} was changed while it was being annotated.")
+            raise ValueError(f"{source.file.name} was changed while it was being annotated.")
         self._go_to(stretch, source.file)
         found = list(itertools.islice(self._records, stretch.n))
         self._next += stretch.n
@@ -156,7 +156,7 @@ def _cut_file(number: int, file: InputFile, settings: Settings, cutter: _Cutter)
             n += 1
         place = record.next
     if file.kind == "csv" and not names:
-        raise ValueError(f"{file.path} has no header.")
+        raise ValueError(f"{file.name} has no header.")
     return Source(file, names, n, digest.hexdigest(), size, changed)
 
 

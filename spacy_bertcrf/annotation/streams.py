@@ -64,12 +64,12 @@ def _whole(file: InputFile) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{file.path} is no whole gzip file: {error}.") from error
+        raise ValueError(f"{file.name} is no whole gzip file: {error}.") from error
     except OSError as error:
         # What the system refuses has a number, what pyarrow finds in the bytes has none.
         if file.compression != ".zst" or error.errno is not None:
             raise
-        raise ValueError(f"{file.path} is no whole Zstandard file: {error}.") from error
+        raise ValueError(f"{file.name} is no whole Zstandard file: {error}.") from error
 
 
 class _Digested(io.RawIOBase):

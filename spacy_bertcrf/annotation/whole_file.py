@@ -35,5 +35,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 def remove_drafts(folder: Path) -> None:
     """Remove what a kill within `whole_file` has left in a folder."""
-    for draft in folder.glob(f".*{DRAFT}"):
-        draft.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if is_draft(path):
+            path.unlink(missing_ok=True)
+
+
+def is_draft(path: Path) -> bool:
+    """Whether a file is what a kill within `whole_file` has left."""
+    return path.name.startswith(".") and path.name.endswith(DRAFT)

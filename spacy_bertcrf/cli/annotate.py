@@ -1,9 +1,11 @@
 """`python -m spacy bertcrf annotate`: an archive, annotated whatever dies on the way."""
 
 import os
+import signal
 import sys
-from collections.abc import Generator
-from contextlib import closing
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from enum import Enum
 from io import UnsupportedOperation
 from pathlib import Path
@@ -141,7 +143,7 @@ def annotate_cli(
             batch_size=batch_size,
             gpu_id=gpu_id,
         )
-        with opened(job, archive, overwrite=overwrite) as run:
+        with _stopped_by_sigterm(), opened(job, archive, overwrite=overwrite) as run:
             if not run.is_complete:
                 remaining = run.remaining()
                 _follow(run, remaining, _engine(job, remaining, nproc, ray, min_nproc))
@@ -159,6 +161,21 @@ def annotate_cli(
         else:
             msg.warn("The annotation was stopped", "The same command goes on with it.")
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM, as batch systems and containers send it, stop the command as Ctrl-C does: else
+    the text that was being read would be blamed for it."""
+    if threading.current_thread() is not threading.main_thread():
+        # Only there Python allows signals to be handled.
+        yield
+        return
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual or signal.SIG_DFL)
 
 
 def _pipe(

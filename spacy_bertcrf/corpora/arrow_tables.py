@@ -39,7 +39,7 @@ class Table(NamedTuple):
 def kind_of_table(source: Source) -> str | None:
     """ "a Parquet file", "an Arrow file" or "an Arrow stream" (as data sets of Hugging Face are
     saved), by its first bytes; None if it is none."""
-    if source.is_folder:
+    if source.is_folder or source.is_text:
         return None
     kinds = {PARQUET: "a Parquet file", ARROW: "an Arrow file"}
     found = next((kind for mark, kind in kinds.items() if source.head.startswith(mark)), None)

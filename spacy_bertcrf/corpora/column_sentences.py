@@ -124,6 +124,8 @@ def _row(line: str, layout: Layout) -> _Row:
     columns = split_columns(line)
     if not columns:
         return _Row(None)
+    if not columns[0] and len(columns) == layout.width + 1 and "\t" not in line:
+        columns = columns[1:]  # the line is indented
     at = layout.token_at
     if any(map(is_document_start, (columns[0], *columns[at : at + 1]))):
         return _Row(None, parts_texts=True)

@@ -17,6 +17,7 @@ SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 _SAMPLE = 1000
 _SAMPLE_CHARS = 300_000
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")
+_LONGEST = 2**31 - 1  # characters of a cell: as many as Python's csv can count everywhere
 # A quote behind an odd number of backslashes.
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)((?:\\\\)*)\\\"")
 # Programs quote a list or an object, whether or not a separator is in it.
@@ -100,6 +101,7 @@ def _body(source: Source) -> str:
 
 
 def _reader(text: str, separator: str, quoted: bool) -> csv._reader:  # type: ignore[name-defined]
+    csv.field_size_limit(_LONGEST)
     lines = io.StringIO(text, newline="")
     if quoted:
         return csv.reader(lines, delimiter=separator)

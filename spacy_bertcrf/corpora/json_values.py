@@ -15,11 +15,19 @@ from spacy_bertcrf.corpora.sources import Source
 BAD_LINE = "line that cannot be read"
 
 _SAMPLE = 500
+_HEAD = 100_000  # characters
 _SAMPLE_KEY = "first JSON values"
-_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:["\[{\]]|-?\d|null|true|false))')
+# A token such as [1] in a line of columns begins no list.
+_START = re.compile(r'\s*(?!\[-?\d+\][ \t]+\w)(?:\{\s*["}]|\[\s*(?:["\[{\]]|-?\d|null|true|false))')
+_LIST_END = re.compile(r"\]\s*,?\s*")
+_LINES_TRIED = 20
 _BLANK = re.compile(r"\s*")
 _COMMA = re.compile(r"\s*,\s*")
 _COLON = re.compile(r"\s*:\s*")
+
+
+class RepeatedKey(ValueError):
+    """Raised for an object that has a key twice, with values that cannot be joined."""
 
 
 class Value(NamedTuple):
@@ -174,11 +182,24 @@ def _layout(text: str) -> str:
         try:
             _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
-            return "lines"
+            return "lines" if _are_values(rest) else "stream"
         return "stream"
     alone = not rest.strip()
     nested = isinstance(first, list) and all(isinstance(value, dict | list) for value in first)
     return "list" if alone and nested and first else "lines"
+
+
+def _are_values(text: str) -> bool:
+    """Whether most of the next lines are values, so that a broken one is a line of its own."""
+    lines = [line for line in text[:_HEAD].splitlines() if line.strip()][:_LINES_TRIED]
+    return 2 * sum(map(_is_value, lines)) >= len(lines)
+
+
+def _is_value(line: str) -> bool:
+    try:
+        return isinstance(_parse(line), dict | list)
+    except ValueError:
+        return False
 
 
 def _of_lines(source: Source, problems: ProblemLog | None) -> Iterator[Value]:
@@ -195,22 +216,40 @@ def _of_lines(source: Source, problems: ProblemLog | None) -> Iterator[Value]:
 def _of_text(
     text: str, is_list: bool, problems: ProblemLog | None, start: int = 0
 ) -> Iterator[Value]:
+    is_inner = start > 0
     at = _BLANK.match(text, start).end() + is_list  # type: ignore[union-attr]
     counted, line = 0, 1
     while True:
         at = _BLANK.match(text, at).end()  # type: ignore[union-attr]
         line += len(_LINE_ENDS.findall(text, counted, at))
         counted = at
-        if at >= len(text) or (is_list and text.startswith("]", at)):
-            break
+        if is_list and text.startswith("]", at):
+            if is_inner:
+                return
+            # Behind a list may be another, or single values: `cat train.json dev.json`.
+            at = _LIST_END.match(text, at).end()  # type: ignore[union-attr]
+            is_list = text.startswith("[", at)
+            at += is_list
+            continue
+        if at >= len(text):
+            if is_list and problems is not None:
+                problems.add(BAD_LINE, line, "the list has no end: the file is cut off here")
+            return
         try:
             value, at = _DECODER.raw_decode(text, at)
+        except RepeatedKey as err:
+            if problems is not None:
+                problems.add(BAD_LINE, line, f"{err}; left out")
+            _, at = _LENIENT.raw_decode(text, at)
         except (ValueError, RecursionError) as err:
             if problems is not None:
                 what = f"not JSON: {explain(err, text)}; the rest of the file is left out"
+                if not is_list:
+                    line += len(_LINE_ENDS.findall(text, at, getattr(err, "pos", at)))
                 problems.add(BAD_LINE, line, what)
             return
-        yield Value(line, value)
+        else:
+            yield Value(line, value)
         if comma := _COMMA.match(text, at):
             at = comma.end()
 
@@ -290,7 +329,7 @@ def _join_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         elif isinstance(value, list) and isinstance(joined[key], list):
             joined[key] = joined[key] + value
         elif value != joined[key]:
-            raise ValueError(f"two values for {key!r}")
+            raise RepeatedKey(f"two values for {key!r}")
     return joined
 
 
@@ -299,4 +338,6 @@ def _join(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made if len(made) == len(pairs) else _join_repeated(pairs)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_join)
+# Control characters in strings, such as tabs, are what they are.
+_DECODER = json.JSONDecoder(object_pairs_hook=_join, strict=False)
+_LENIENT = json.JSONDecoder(strict=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spacy_bertcrf.corpora.counting import Counting, OffsetRule, place, same, to_code_points
+from spacy_bertcrf.corpora.language import is_unspaced
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.records import Mention, Record
 
@@ -24,6 +25,10 @@ LEAST_FIT = 0.5
 FEW_MISFITS = 5
 # Of fewer entities a slip may be the reason.
 _FEW = 0.05
+# Word borders in texts that write no spaces: of fewer nothing can be concluded, nor where they are
+# not so many times as many as by the tool's rule.
+_FEW_BORDERS = 5
+_CLEAR = 2
 
 
 class Decision(NamedTuple):
@@ -207,6 +212,10 @@ def _by_borders(mentions: list[tuple[str | None, Mention]], rule: OffsetRule) ->
     if not scores:
         return Decision(rule.own, "")
     best = max(scores, key=lambda counting: (scores[counting], counting == rule.own))
+    if best != rule.own and _are_unspaced(mentions):
+        # There is punctuation around some entities, and by chance behind others.
+        clear = max(_FEW_BORDERS, _CLEAR * scores[rule.own])
+        best = best if scores[best] >= clear else rule.own
     shown = ", ".join(f"{score:,} as {_difference(of, scores)}" for of, score in scores.items())
     why = f"{best}: of {asked:,} entities in doubt, so many fall on word borders: {shown}"
     if scores[best] == scores[rule.own]:
@@ -223,14 +232,20 @@ def _by_borders(mentions: list[tuple[str | None, Mention]], rule: OffsetRule) ->
     return Decision(best, why)
 
 
+def _are_unspaced(mentions: list[tuple[str | None, Mention]]) -> bool:
+    """Whether the borders of words are seen in few of these texts only."""
+    texts = {text for text, _ in mentions if text}
+    return 2 * sum(any(map(is_unspaced, text)) for text in texts) > len(texts)
+
+
 def _n_inside(mentions: list[tuple[str | None, Mention]], counting: Counting) -> int:
     return sum(_span(text or "", mention, counting) is None for text, mention in mentions)
 
 
 def _difference(counting: Counting, others: Iterable[Counting]) -> str:
     """What tells a counting from others, in short."""
-    one_unit = len({other.unit for other in others}) == 1
-    return str(counting) if one_unit else counting.unit
+    of_units = len({other._replace(unit="") for other in others}) == 1
+    return counting.unit if of_units else str(counting)
 
 
 def _on_borders(text: str, mention: Mention, counting: Counting) -> bool:

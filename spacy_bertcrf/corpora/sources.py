@@ -22,7 +22,11 @@ _PACKED: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
     b"\xfd7zXZ\0": ("xz", lzma.decompress),
 }
 _PACKED_SUFFIX = re.compile(r"\.(gz|bz2|xz)$")
-_BINARY = (b"PAR1", b"ARROW1", b"PK\x03\x04", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"SQLite")
+_BINARY = (
+    *(b"ARROW1\0\0", b"SQLite format 3\0", b"PK\x03\x04"),
+    *(b"\x78\x9c", b"\x78\xda", b"\x78\x01"),
+)
+_PARQUET = b"PAR1"  # at both ends; it is the name of a gene too
 _INNER_MARK = re.compile(f"(?:\r\n|\r|\n){MARK}(?![\t ])")
 _SEEN = 8192
 _BLOCK = 1 << 20
@@ -101,6 +105,8 @@ class Source:
     def is_text(self) -> bool:
         """Whether it looks like a text, in whatever encoding."""
         if self.is_folder or self.head.startswith(_BINARY):
+            return False
+        if self.head.startswith(_PARQUET) and self.data.endswith(_PARQUET):
             return False
         wide = "16" in self.encoding or "32" in self.encoding or wide_mark(self.head)
         return bool(wide) or b"\0" not in self.head

@@ -52,3 +52,13 @@ def test_tries_are_counted_that_come_no_further(path):
     assert count_tries(path) == 1
     forget_tries(path)
     assert [count_tries(path) for _ in range(2)] == [1, 2]
+
+
+@pytest.mark.parametrize("content", ["", '{"reading": [0,'])
+def test_a_note_that_was_cut_off_is_none(path, content):
+    """Where the power has failed, or no run would ever go on."""
+    path.write_text(content)
+    attempt = Attempt(path)
+    assert not attempt.is_suspect(0, 8)
+    attempt.reads(0, 8)
+    assert Attempt(path).is_suspect(0, 8)

@@ -60,3 +60,25 @@ def test_what_was_written_is_no_input(archive):
 def test_what_cannot_be_read_is_an_error(name, expected, archive):
     with pytest.raises(ValueError, match=expected):
         find_inputs([str(archive / name)], archive / "output")
+
+
+def test_a_named_file_in_the_output_is_an_error(archive):
+    """`--overwrite` would remove it: the errors that were just mended, say."""
+    mended = archive / "output" / "errors.jsonl"
+    mended.parent.mkdir()
+    mended.touch()
+    with pytest.raises(ValueError, match=r"errors.jsonl lies in .*output, which is written to"):
+        find_inputs([str(mended)], archive / "output")
+
+
+def test_folders_behind_links_are_read_and_hidden_ones_are_not(archive, tmp_path_factory):
+    """Else a part of the archive is missing without a word, or each text is there twice."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "e.jsonl").touch()
+    (elsewhere / "back").symlink_to(archive, target_is_directory=True)
+    (archive / "2024").symlink_to(elsewhere, target_is_directory=True)
+    (archive / ".ipynb_checkpoints").mkdir()
+    (archive / ".ipynb_checkpoints" / "a-checkpoint.jsonl").touch()
+    files, _ = find_inputs([str(archive)], archive / "output")
+    expected = ["a.jsonl", "b.csv.gz", "c.txt.zst", "d.parquet", "e.jsonl"]
+    assert sorted(names(files)) == expected

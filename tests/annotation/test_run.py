@@ -1,6 +1,9 @@
 """A folder holds one annotation, whole or with the rest still to do."""
 
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +105,68 @@ def test_overwriting_removes_all_of_the_old(make_job, annotate, read_output):
     annotate(job, archive, overwrite=True)
     assert len(read_output(job.output)) == 1
     assert not (job.output / "errors.jsonl").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_before", [3, None])
+def test_an_overwriting_that_was_stopped_loses_and_doubles_nothing(
+    n_before, make_job, annotate, read_output, monkeypatch, tmp_path
+):
+    """Else what is left of the old notes counts as done, or old parts lie beside the new."""
+    job, archive = make_job(*TEXTS)
+    annotate(job, archive, n_shards=n_before)
+    other, fewer = make_job(inputs=(tmp_path / "texts.txt",), shard_size=30)
+
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_bertcrf.annotation.run.shutil.rmtree", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(other, fewer, overwrite=True)
+    with pytest.raises(ValueError, match="--overwrite"):
+        annotate(other, fewer)
+    assert annotate(job, archive)["texts"] == 45
+    assert len(read_output(job.output)) == 45
+    assert annotate(other, fewer, overwrite=True)["texts"] == 45
+    assert len(read_output(job.output)) == 45
+
+
+def test_what_a_kill_at_the_very_beginning_leaves_is_no_other_thing(make_job, annotate):
+    job, archive = make_job("one in Berlin")
+    job.output.mkdir()
+    (job.output / ".lock").touch()
+    (job.output / ".manifest.json.abc.tmp").write_text("{")
+    assert annotate(job, archive)["texts"] == 1
+    assert not (job.output / ".manifest.json.abc.tmp").exists()
+
+
+def test_a_folder_of_parts_that_are_of_something_else_is_left_alone(make_job, annotate):
+    job, archive = make_job("one in Berlin")
+    (job.output / "parts").mkdir(parents=True)
+    (job.output / "parts" / "mine.jsonl").touch()
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"other things.*parts"):
+            annotate(job, archive, overwrite=overwrite)
+    assert (job.output / "parts" / "mine.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there names are text")
+def test_names_that_are_not_utf_8(make_job, annotate, read_output, tmp_path):
+    """Chinese names from a .zip: one of them would end the whole archive."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xb1\xea.txt"))
+    path.write_text("one in Berlin\nFAIL", encoding="utf-8")
+    job, archive = make_job(inputs=(path,))
+    assert annotate(job, archive)["failed"] == 1
+    assert read_output(job.output)[0]["id"].endswith("\\xb1\\xea.txt:1")
+
+
+@pytest.mark.slow
+def test_texts_may_be_longer_than_spacy_allows(make_job, annotate, read_output):
+    """spaCy's bound is there for its parser and ner."""
+    job, archive = make_job("x" * 1_000_001 + " Berlin")
+    assert annotate(job, archive)["failed"] == 0
+    assert [row["entities"][0]["text"] for row in read_output(job.output)] == ["Berlin"]
 
 
 def test_other_folders_are_left_alone(make_job, annotate):

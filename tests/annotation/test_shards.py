@@ -155,7 +155,7 @@ def test_a_faulty_row_has_its_place_and_stops_none(name, line, fault, tmp_path):
         ("texts.csv", b"body;n\nx;1\n", r"no column 'text'.*'body;n'.*--delimiter"),
         ("texts.csv", b"text,text\nx,1\n", "2 columns 'text'"),
         ("texts.csv", b"", "no header"),
-        ("texts.csv", b'text\n"a" b\n', "no CSV file"),
+        ("texts.csv", b'text\n"a" b\n', r"texts.csv:2 is no row of a CSV file"),
         ("texts.parquet", b"nothing", "no whole Parquet file"),
         ("texts.parquet.gz", b"nothing", "no whole Parquet file"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_bertcrf.corpora.json_values import read_elements, read_values
+from spacy_bertcrf.corpora.json_values import looks_like_json, read_elements, read_values
 from spacy_bertcrf.corpora.problems import ProblemLog
 from spacy_bertcrf.corpora.sources import Source
 
@@ -72,3 +72,51 @@ def test_how_broken_json_is_mended(text, mend):
     log = ProblemLog(Path("f.json"))
     list(read_values(source_of(text), log))
     assert mend in next(iter(log)).what
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('[\n{"a": 1}\n]\n[\n{"a": 2}\n]\n', [2, 5]),
+        ('[\n{"a": 1}\n]\n{"a": 2}\n', [2, 4]),
+        ('[\n{"a": 1}\n],\n[{"a": 2}]', [2, 4]),
+    ],
+)
+def test_what_is_behind_a_list_is_read_too(text, lines):
+    """Else of two files in one, the second is dropped without a word."""
+    problems = ProblemLog(Path("f.json"))
+    found = list(read_values(source_of(text), problems))
+    assert found == [(line, {"a": i}) for i, line in enumerate(lines, start=1)]
+    assert not len(problems)
+
+
+@pytest.mark.parametrize("end", ["", ",", ",\n\n"])
+def test_a_list_that_was_cut_off_between_its_elements(end):
+    """Else nobody learns that the rest of the file is missing."""
+    problems = ProblemLog(Path("f.json"))
+    assert len(list(read_values(source_of('[\n{"a": 1},\n{"a": 2}' + end), problems))) == 2
+    assert [(p.line, "cut off" in p.what) for p in problems] == [(3 + end.count("\n"), True)]
+
+
+def test_a_key_with_two_values_costs_no_other_element():
+    problems = ProblemLog(Path("f.json"))
+    text = '[\n{"a": 1, "a": 2},\n{"a": "\t"}\n]'
+    assert list(read_values(source_of(text), problems)) == [(3, {"a": "\t"})]
+    assert [p.line for p in problems] == [2]
+
+
+def test_a_broken_object_is_told_with_the_line_of_the_fault():
+    """Line 1 of a file of one object helps nobody."""
+    problems = ProblemLog(Path("f.json"))
+    assert not list(read_values(source_of('{"a": [{"b": 1},\n{"b": 2},\n{"b": \n'), problems))
+    assert [p.line for p in problems] == [4]
+    problems = ProblemLog(Path("f.json"))
+    found = list(read_values(source_of('{"a": [1}\n{"a": 2}\n{"a": 3}\n'), problems))
+    assert [value for _, value in found] == [{"a": 2}, {"a": 3}], "lines of their own"
+    assert [p.line for p in problems] == [1]
+
+
+def test_a_token_in_brackets_begins_no_list():
+    """Else columns that begin with a footnote are JSON."""
+    assert not looks_like_json(source_of("[1] O\nAnna B-PER\n"))
+    assert looks_like_json(source_of("[1, 2]\n"))

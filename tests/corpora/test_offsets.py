@@ -126,3 +126,18 @@ def test_white_space_does_not_hide_the_counting():
     mentions = [Mention(0, 4, "PER", "Anna"), Mention(9, 12, "PER", "Bob")]
     rule = OffsetRule(Counting(inclusive=True))
     assert decide([Record(1, text=text, entities=mentions)], rule, FILE).counting == Counting()
+
+
+def test_two_entities_beside_commas_move_no_chinese_corpus():
+    """Where no spaces part words, a wrong counting falls beside punctuation now and then."""
+    text = "患者胃癌3年，行胃大部切除术。"
+    record = Record(1, text=text, entities=[Mention(2, 4, "DIS"), Mention(8, 14, "OP")])
+    rule = OffsetRule(Counting(), without_surface=ALL)
+    decision = decide([record], rule, FILE)
+    assert decision.counting == Counting()
+    many = [Record(1, text="我问，张三说，好。", entities=[Mention(4, 5, "PER")]) for _ in range(9)]
+    assert decide(many, rule, FILE).counting == Counting(), "half of a name is on no border"
+    names = [Record(1, text="我问，张三，他说好。", entities=[Mention(4, 5, "P")])] * 9
+    decision = decide(names, OffsetRule(Counting(), without_surface=(Counting(1, True),)), FILE)
+    assert decision.counting == Counting(1, True)
+    assert "offsets from 1, ends inclusive" in decision.why

@@ -66,8 +66,18 @@ class CsvTable(Format):
         if layout.others:
             shown = (header[at] if layout.has_header else str(at + 1) for at in layout.others)
             problems.note(OTHER_TAGS, ", ".join(shown))
-        rows = islice(read_table(source, layout.dialect), int(layout.has_header), None)
+        rows = _without_names(read_table(source, layout.dialect), layout)
         return read_tagged(_sentences(rows, layout, problems), options, problems)
+
+
+def _without_names(rows: Iterable[TableRow], layout: TokenColumns) -> Iterator[TableRow]:
+    """The rows but for the first that holds anything and is no comment, where it has the names."""
+    names_come = layout.has_header
+    for row in rows:
+        if names_come and any(row.cells) and not is_comment(row.cells):
+            names_come = False
+        else:
+            yield row
 
 
 def _is_all_quoted(source: Source) -> bool:

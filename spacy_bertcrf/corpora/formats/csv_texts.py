@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 from spacy_bertcrf.corpora.cell_values import parse_cell
@@ -44,6 +44,7 @@ WRONG_CELLS = "wrong number of cells"
 COLUMNS = "Columns"
 
 _SEEN = 200
+_FEW = 0.1
 _OPENS = ("[", "{", "(")
 # A table with a token a row has one in each.
 _FEWEST_WORDS = 1.5
@@ -197,9 +198,17 @@ def _names_by_content(rows: Sequence[Sequence[str]]) -> list[str] | None:
 def _rows(
     rows: Iterable[TableRow], names: Sequence[str], problems: ProblemLog
 ) -> Iterator[tuple[int, Row]]:
-    for line, cells in rows:
+    rows = iter(rows)
+    first = list(islice(rows, _SEEN))
+    # Some programs leave out the empty cells at the end of a row.
+    short = sum(len(row.cells) < len(names) for row in first if any(row.cells))
+    is_usual = short > max(1, _FEW * len(first))
+    for line, cells in chain(first, rows):
         if not any(cell.strip() for cell in cells):
             continue
+        if len(cells) < len(names) and not is_usual:
+            what = f"{len(cells)} instead of {len(names)}; the others are taken for empty"
+            problems.add(WRONG_CELLS, line, what)
         if len(cells) != len(names) and any(cell.strip() for cell in cells[len(names) :]):
             what = f"{len(cells)} instead of {len(names)}; the row is left out"
             problems.add(WRONG_CELLS, line, what)
@@ -263,10 +272,18 @@ def _grouped(rows: Iterable[tuple[int, Row]], table: _Table) -> Iterator[tuple[i
     """One row a text, with the entities of all rows that repeat it one after the other."""
     wanted = {*STARTS, *ENDS, *LABELS, *SURFACES, *VALUES}
     known = {name for name in table.names if plain(name) in wanted and name != table.text}
+    rows = iter(rows)
+    seen = list(islice(rows, _SEEN))
+    # An id that no row shares with the next one of its text is that of the entity, or its number.
+    of_texts = any(
+        one[table.text] == other[table.text] and _key(one) == _key(other)
+        for (_, one), (_, other) in pairwise(seen)
+    )
     waiting: Row | None = None
     first = 0
-    for line, row in rows:
-        if waiting is None or row[table.text] != waiting["text"] or _key(row) != waiting["id"]:
+    for line, row in chain(seen, rows):
+        is_same = waiting is not None and row[table.text] == waiting["text"]
+        if not is_same or (of_texts and _key(row) != waiting["id"]):  # type: ignore[index]
             if waiting is not None:
                 yield first, waiting
             waiting, first = {"text": row[table.text], "entities": [], "id": _key(row)}, line

@@ -108,7 +108,7 @@ class Inline(Format):
             if not line.strip():
                 continue
             try:
-                text, entities = kind.read(line, html.unescape if escapes else str)
+                text, entities = kind.read(line, _unescaped if escapes else str)
             except Unbalanced as err:
                 last = number + line.count("\n")
                 which = f"lines {number:,} to {last:,} are" if last > number else "the line is"
@@ -124,6 +124,11 @@ class Inline(Format):
             if text.strip():
                 yield Record(number, text=text, entities=entities, new_document=new)
                 new = None if new is None else False
+
+
+def _unescaped(text: str) -> str:
+    """Python's own takes what is no escape for one: `&copy=2` in the address of a page."""
+    return _ESCAPE.sub(lambda match: html.unescape(match[0]), text)
 
 
 def _barred(source: Source) -> set[Marks]:

@@ -186,6 +186,13 @@ def _base(found: list[Mention | Named], value: Any) -> int:
     text = next((of for key, of in value.items() if plain(key) == "text"), None)
     if not base or not isinstance(text, str):
         return 0
+    fits = [
+        (text[one.start - base : one.end - base] if one.start >= base else "") == one.surface
+        for one in found
+        if isinstance(one, Mention) and one.surface and type(one.start) is type(one.end) is int
+    ]
+    if fits:
+        return base if 2 * sum(fits) > len(fits) else 0
     ends = [one.end for one in found if isinstance(one, Mention) and type(one.end) is int]
     starts = [one.start for one in found if isinstance(one, Mention) and type(one.start) is int]
     return base if starts and min(starts) >= base and max(ends) > len(text) else 0

@@ -31,6 +31,8 @@ NO_TAG = "word without a tag"
 LAYOUT = "Layout"
 
 SEPARATORS = "/|_:\\"
+MSRA_TAGS = {"o", "nr", "ns", "nt"}
+HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _SEEN = 500
 _MOST = 0.95
 _FEWEST_WORDS = 3
@@ -150,6 +152,8 @@ def _layouts(words: Sequence[str]) -> Iterator[Layout]:
 
 def _fits(layout: Layout, words: Sequence[str]) -> bool:
     pairs = [pair for word in words if (pair := _split(word, layout)) is not None]
+    if {tag for _, tag in pairs} <= MSRA_TAGS and any(map(HAN.search, words)):
+        return False  # its phrases are no words: word_pos.py
     return len(pairs) >= _MOST * len(words) and are_tags(Counter(tag for _, tag in pairs))
 
 

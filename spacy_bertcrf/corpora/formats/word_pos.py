@@ -18,7 +18,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from spacy_bertcrf.corpora.formats.format import AGAINST, CERTAIN, Evidence, Format
-from spacy_bertcrf.corpora.formats.tagged_lines import find_tagged_words
+from spacy_bertcrf.corpora.formats.tagged_lines import HAN, MSRA_TAGS, find_tagged_words
 from spacy_bertcrf.corpora.json_values import looks_like_json
 from spacy_bertcrf.corpora.options import Options
 from spacy_bertcrf.corpora.person_names import join_names, names_are_split
@@ -37,8 +37,8 @@ _PIECE = re.compile(r"(\[*)(.+?)[/_]([A-Za-z]{1,5}\d?)((?:\]/?[A-Za-z]{1,5}\d?)*
 _CLOSING = re.compile(r"(?:\]/?[A-Za-z]{1,5}\d?)+")
 _CLOSE = re.compile(r"\]/?([A-Za-z]+\d?)")
 _PARAGRAPH = re.compile(r"(\d{8}-\d+-\d+)-\d+")
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _PRONUNCIATION = re.compile(r"\{[a-z]+\d?\}")
-_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 
 
 class _TagSet(NamedTuple):
@@ -90,7 +90,7 @@ class WordPos(Format):
             return Evidence("the tags are those of entities, with B and I", AGAINST)
         if not words or (tags.total() < _MOST * words and not is_msra):
             return Evidence("no lines of words with a tag behind a slash each", AGAINST)
-        if not any(map(_HAN.search, lines)):
+        if not any(map(HAN.search, lines)):
             return Evidence("words with tags behind slashes, and no Chinese ones", AGAINST)
         if tag_set is None:
             shown = ", ".join(tag for tag, _ in tags.most_common(6))
@@ -162,7 +162,7 @@ def _pieces(line: str) -> tuple[str | None, list[_Piece]]:
     """The number of the article, if the line begins with one, and its words."""
     found: list[_Piece] = []
     article, opens, before = None, 0, ""
-    for raw in line.strip(" \t\ufeff").split():
+    for raw in _words(line.strip(" \t\ufeff")):
         closing = _CLOSING.fullmatch(raw)
         match = _PIECE.fullmatch(f"{before} {raw}" if before else raw)
         if raw == "[":
@@ -189,6 +189,11 @@ def _pieces(line: str) -> tuple[str | None, list[_Piece]]:
     return article, found
 
 
+def _words(line: str) -> list[str]:
+    """What is parted by blanks and tabs; the wide space of Chinese can be a word, with a tag."""
+    return [word for word in _BLANKS.split(line) if word]
+
+
 def _join(words: Sequence[str]) -> tuple[str, list[int]]:
     """The text of words, and where each begins: spaces are between Latin words alone."""
     text, starts = "", []
@@ -205,7 +210,7 @@ def _is_latin(char: str) -> bool:
 
 
 def _count_words(line: str) -> int:
-    words = [word for word in line.split() if word != "[" and not _CLOSING.fullmatch(word)]
+    words = [word for word in _words(line) if word != "[" and not _CLOSING.fullmatch(word)]
     return len(words) - bool(_PARAGRAPH.match(line))
 
 
@@ -214,7 +219,7 @@ def _count_tags(lines: Sequence[str] | Iterator[str]) -> Counter[str]:
 
 
 def _find_tag_set(tags: Counter[str]) -> _TagSet | None:
-    if tags.keys() <= {"o", "nr", "ns", "nt"} and len(tags) > 1:
+    if tags.keys() <= MSRA_TAGS and len(tags) > 1:
         return _MSRA
     if tags["nr"] == 0 and (tags["nh"] or tags["ni"]):
         return _THULAC if tags["np"] and not tags["nh"] else _LTP

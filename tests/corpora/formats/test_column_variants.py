@@ -278,3 +278,22 @@ def test_tags_in_brackets_are_refused(read):
     """Else O is an entity."""
     with pytest.raises(ValueError, match="no format fits"):
         read(written(lambda tag: f"<{tag}>") * 3, name="a.txt")
+
+
+def test_an_indented_line_keeps_its_token(read):
+    """Else a space stands in its place."""
+    export = read("中 B-LOC\n 国 I-LOC\n好 O\n", lang="zh")
+    assert export.entities == [[("中国", "LOC")]]
+    assert export.problems == []
+
+
+def test_a_token_that_is_the_mark_of_a_parquet_file(read):
+    """It is a gene."""
+    export = read("PAR1\tB-protein\nbinds\tO\n")
+    assert export.entities == [[("PAR1", "protein")]]
+
+
+def test_a_comment_above_the_names_of_columns(read):
+    """Else the names are a token and its tag."""
+    export = read("# text = x\ntoken\ttag\nAnna\tB-PER\nran\tO\n")
+    assert [[token.text for token in doc] for doc in export.docs] == [["Anna", "ran"]]

@@ -153,3 +153,10 @@ def test_documents_parted_by_docstart(read):
     """Else -DOCSTART- is a token, as in E-NER's table."""
     export = read("-DOCSTART-,O\n,\nAcme,B-ORG\nInc,I-ORG\n,\n-DOCSTART-,O\nBonn,B-LOC\nis,O\n")
     assert export.entities == [[("Acme Inc", "ORG")], [("Bonn", "LOC")]]
+
+
+def test_a_cell_of_any_length(read):
+    """Python's csv stops at 131,072 characters, with an error that names no file."""
+    long = '<PER>Anna</PER> said "hi", then ' + "a" * 140_000
+    export = read(long + "\n", name="t.txt")
+    assert export.entities == [[("Anna", "PER")]]

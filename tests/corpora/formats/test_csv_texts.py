@@ -226,3 +226,24 @@ def test_quotes_that_no_comma_asks_for(read, last):
     export = read("\n".join(rows) + "\n", name="a.csv")
     assert export.entities == [[("Anna", "PER"), ("Bob", "PER")], [("Eve", "PER")]]
     assert export.problems == []
+
+
+def test_a_row_without_all_its_cells_is_told(read):
+    """Else a text that has swallowed its annotation is one without any."""
+    entities = json.dumps(OBJECTS)
+    rows = [["text", "entities"], *([" ".join(TOKENS), entities] for _ in range(3))]
+    export = read(table(*rows) + '"Bob sat, [{""start"": 0}]"\n', name="t.csv")
+    assert [line for _, line in export.problems] == [5]
+    full = [" ".join(TOKENS), entities]
+    rows = [["text", "entities", "note"], *[[*full, "good"]] * 3, full, full]
+    assert read(table(*rows), name="t.csv").problems == [], "empty cells that are left out"
+
+
+@pytest.mark.parametrize("ids", [[0, 1, 2], [7, 7, 8]])
+def test_rows_of_entities_may_be_numbered(read, ids):
+    """Else a text comes once for each entity, and is known to have none of the others."""
+    texts = ["Anna Lee saw Bonn"] * 2 + ["Bob Ray saw it"]
+    spans = [*SPANS, (0, 7, "PER")]
+    rows = [[i, text, *span] for i, text, span in zip(ids, texts, spans, strict=True)]
+    export = read(table(["id", "text", "start", "end", "label"], *rows), name="t.csv")
+    assert export.entities == [ANNA, [("Bob Ray", "PER")]]

@@ -151,3 +151,10 @@ def test_a_mark_that_opens_inside_another(read, text):
     (problem,) = export.corpus.problems
     assert problem.line == 2
     assert "lines 2 to 3 are left out" in problem.what
+
+
+def test_what_is_no_escape_stays(read):
+    """Python's own way takes the parameters of an address for escapes."""
+    export = read("<PER>Tom &amp; Jerry</PER> saw a?x=1&copy=2&reg=3 in <LOC>Bonn</LOC>\n")
+    assert export.docs[0].text == "Tom & Jerry saw a?x=1&copy=2&reg=3 in Bonn"
+    assert export.entities == [[("Tom & Jerry", "PER"), ("Bonn", "LOC")]]

@@ -309,3 +309,14 @@ def test_word_borders_tell_rare_ways_of_counting(read, shift):
     export = read(*[{"text": text, "entities": entities}] * 3, lang="de")
     assert export.entities == [[("Zoë Lee", "PER"), ("André", "PER"), ("Köln", "LOC")]] * 3
     assert export.problems == []
+
+
+def test_a_passage_whose_entities_are_at_its_beginning(read):
+    """Else where nothing lies behind the passage's own length, its entities are lost."""
+    long = "Flu came early this year, and nobody in the whole of the town was prepared for it."
+    flu = {"text": "Flu", "infons": {"type": "DIS"}, "locations": [{"offset": 17, "length": 3}]}
+    title = {"offset": 0, "text": "Of a hard winter", "annotations": []}
+    passage = {"offset": 17, "text": long, "annotations": [flu]}
+    export = read({"documents": [{"passages": [title, passage]}]})
+    assert export.entities == [[], [("Flu", "DIS")]]
+    assert export.problems == []

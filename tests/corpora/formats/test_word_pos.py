@@ -135,3 +135,20 @@ def test_parts_of_speech_alone(read):
     """Else the reader is sure that nothing is an entity."""
     with pytest.raises(ValueError, match="no tag of names"):
         read("我/r 爱/v 你/r\n", format="word-pos")
+
+
+def test_names_side_by_side_in_msras_lines(read):
+    """Else two persons are one, with the tags for labels: phrases look like tagged words."""
+    export = read("当/o 希望工程救助的儿童/o 成长/o\n江泽民/nr 李鹏/nr 在/o 中国/ns 北京/ns 。/o\n")
+    assert export.format == "word-pos"
+    assert export.entities == [
+        [],
+        [("江泽民", "PER"), ("李鹏", "PER"), ("中国", "LOC"), ("北京", "LOC")],
+    ]
+
+
+def test_the_wide_space_is_a_word(read):
+    """Else its tag becomes a part of the text and of the name behind it."""
+    export = read("据/p \u3000/w 北京/ns 报道/v 今天/t\n")
+    assert export.docs[0].text == "据\u3000北京报道今天"
+    assert export.entities == [[("北京", "LOC")]]
