@@ -136,11 +136,14 @@ def is_alive(pid):
         return False
 
 
-@pytest.mark.parametrize("options", [[], ["--nproc", 2]])
-def test_ctrl_c_ends_it_in_good_order(options, start, arguments, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [([], signal.SIGINT), (["--nproc", 2], signal.SIGINT), ([], signal.SIGTERM)],
+)
+def test_ctrl_c_or_sigterm_ends_it_in_good_order(options, number, start, arguments, tmp_path):
     process = start(*arguments, *options)
     wait_for_parts(tmp_path, process, 2)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     process.wait()
     if process.returncode != 0:  # It may have been in the last shard.
         assert process.returncode == 130, printed(tmp_path)

@@ -282,8 +282,8 @@ def _grouped(rows: Iterable[tuple[int, Row]], table: _Table) -> Iterator[tuple[i
     waiting: Row | None = None
     first = 0
     for line, row in chain(seen, rows):
-        is_same = waiting is not None and row[table.text] == waiting["text"]
-        if not is_same or (of_texts and _key(row) != waiting["id"]):  # type: ignore[index]
+        of_next = waiting is None or row[table.text] != waiting["text"]
+        if waiting is None or of_next or (of_texts and _key(row) != waiting["id"]):
             if waiting is not None:
                 yield first, waiting
             waiting, first = {"text": row[table.text], "entities": [], "id": _key(row)}, line
