@@ -16,6 +16,7 @@ from spacy_bertcrf.pipeline.onnx_recognizer import OnnxEntityRecognizer
 SCORES_KEY = "spacy-bertcrf.annotate"
 MAX_BATCH_CHARACTERS = 1_000_000
 KEPT_WORDS = 20_000
+_LOST = "CUDA error: "  # too little memory is another error, of which a process recovers
 
 Annotation: TypeAlias = dict[str, Any]
 
@@ -24,6 +25,11 @@ class Failure(NamedTuple):
     """A text that the pipeline cannot annotate."""
 
     reason: str
+
+
+class DeviceLost(RuntimeError):
+    """Raised where a GPU has failed in a way that lasts as long as the process: every text would
+    fail from now on."""
 
 
 class Annotator:
@@ -66,6 +72,11 @@ class Annotator:
         try:
             (annotation,) = self._annotations([text])
         except Exception as error:
+            if _LOST in str(error):
+                raise DeviceLost(
+                    f"The GPU cannot be used any more: {error}. The same command goes on, and "
+                    "reads the texts of this batch one by one."
+                ) from error
             return Failure(f"{type(error).__name__}: {error}")
         return annotation
 

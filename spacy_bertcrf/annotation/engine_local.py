@@ -9,6 +9,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from spacy_bertcrf.annotation.annotator import DeviceLost
 from spacy_bertcrf.annotation.attempts import forgive
 from spacy_bertcrf.annotation.job import Done, Job, ShardAnnotator
 from spacy_bertcrf.annotation.shards import Shard
@@ -21,6 +22,7 @@ PRELOADED = [
     "spacy_transformers",
     "spacy.pipeline.factories",
 ]
+DEVICE_LOST = 70  # exit code: a software error, as sysexits.h has it
 MAX_DEATHS = 5  # in a row, of processes that have come no further than the one before
 
 
@@ -164,6 +166,8 @@ def _serve(connection: Connection, job: Job, n: int) -> None:
         try:
             annotator = annotator or ShardAnnotator(job)
             answer: Done | Exception = annotator(shard, how)
+        except DeviceLost:
+            os._exit(DEVICE_LOST)  # for another process to go on
         except OSError as error:
             answer = OSError(str(error))
         except ValueError as error:

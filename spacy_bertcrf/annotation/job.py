@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from spacy.language import Language
 
-from spacy_bertcrf.annotation.annotator import Annotator, Failure
+from spacy_bertcrf.annotation.annotator import Annotator, DeviceLost, Failure
 from spacy_bertcrf.annotation.attempts import Attempt
 from spacy_bertcrf.annotation.results import write_results
 from spacy_bertcrf.annotation.rows import Row
@@ -102,6 +102,8 @@ class ShardAnnotator:
             # In this order: a shard whose part has its name has told of its errors too.
             write_results(self._job.errors(shard.number), errors)
             write_results(self._job.part(shard.number), results, self._job.schema)
+        except DeviceLost:
+            raise  # one of the texts that were being read may be to blame
         except BaseException:
             # Ctrl-C, a full disk: the text that was being read is not to blame.
             with suppress(OSError):

@@ -25,6 +25,8 @@ CODE = """
             raise KeyError("no such thing")
         if "KILL" in doc.text:
             os.kill(os.getpid(), signal.SIGKILL)
+        if "GPU" in doc.text:
+            raise RuntimeError("CUDA error: device-side assert triggered")
         if "SLOW" in doc.text:
             time.sleep(0.02)
         return doc

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from spacy_bertcrf.annotation.annotator import DeviceLost
 from spacy_bertcrf.annotation.engine_local import annotate_here, annotate_in_processes
 from spacy_bertcrf.annotation.run import opened
 
@@ -104,3 +105,27 @@ def test_what_cannot_be_written_is_an_error_of_the_disk(n, make_job):
         with pytest.raises(OSError, match="part-00000"):
             list(engine)
     assert not list((job.output / "parts").glob(".part*"))
+
+
+def test_a_text_that_breaks_the_gpu_costs_no_other(make_job, read_output):
+    """After an assertion on the device every text of the process would fail, and go to the errors
+    as if it were to blame."""
+    texts = [f"{i} in Berlin" for i in range(40)]
+    texts[22] = "GPU 22"
+    job, archive = make_job(*texts)
+    manifest = annotate(job, archive)
+    assert (manifest["texts"], manifest["failed"], manifest["status"]) == (40, 1, "complete")
+    assert lines(read_output(job.output)) == [i + 1 for i in range(40) if i != 22]
+    alone = job._replace(output=job.output.with_name("alone"))
+
+    def go_on():
+        with opened(alone, archive) as run:
+            for done in annotate_here(alone, run.remaining()):
+                run.add(done)
+            run.end()
+            return run.manifest
+
+    for _ in range(3):
+        with pytest.raises(DeviceLost, match="The same command"):
+            go_on()
+    assert go_on()["failed"] == 1
