@@ -103,28 +103,45 @@ def _csv_records(
     stream: BinaryIO, start: Place, file: InputFile, settings: Settings
 ) -> Iterator[Record]:
     offset = start.offset
+    separator = delimiter(file, settings)
+    of_row: list[str] = []
 
     def lines() -> Iterator[str]:
         nonlocal offset
         for data in stream:
             offset += len(data)
             text = data.decode("utf-8", UNDECODED)
+            of_row.append(text)
             yield text.removeprefix("\ufeff") if offset == len(data) else text
 
     csv.field_size_limit(MAX_FIELD)
-    reader = csv.reader(lines(), delimiter=delimiter(file, settings), strict=True)
+    quotes: Any = {} if settings.quotes else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(lines(), delimiter=separator, strict=True, **quotes)
     line = start.line
     try:
         for fields in reader:
             following = start.line + reader.line_num
+            if len(of_row) > 1 and separator == "\t" and _are_rows(of_row, len(fields)):
+                raise ValueError(
+                    f"{file.name}:{line}: {len(of_row)} lines are one row, by the quotes in them, "
+                    "but each could be one by itself. If they are, --no-quotes reads them so; else "
+                    "convert the file to .jsonl."
+                )
+            of_row.clear()
             if fields:
                 yield Record(line, fields, Place(offset, following))
             line = following
     except csv.Error as error:
         raise ValueError(
             f"{file.name}:{line} is no row of a CSV file: {error}. A field with quotes in it is "
-            'written "in quotes, and these ""twice"""; or convert the file to .jsonl.'
+            'written "in quotes, and these ""twice"""; where they are characters as any other, '
+            "give --no-quotes."
         ) from error
+
+
+def _are_rows(lines: Sequence[str], n_fields: int) -> bool:
+    """Whether each of these lines has as many fields, apart by tabs, as their row."""
+    return n_fields > 1 and all(line.count("\t") == n_fields - 1 for line in lines)
 
 
 def _unpacked(file: InputFile) -> BinaryIO:

@@ -19,6 +19,7 @@ class Settings:
     shard_size: most texts in a shard.
     whole_files: whether a plain text file is one text, instead of each of its lines.
     delimiter: between the columns of CSV files; if None, a comma, and in .tsv files a tab.
+    quotes: whether fields of CSV files may stand in quotes, which are else characters as any other.
 
     Raises ValueError for what cannot be.
     """
@@ -31,6 +32,7 @@ class Settings:
     shard_size: int = 10_000
     whole_files: bool = False
     delimiter: str | None = None
+    quotes: bool = True
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:

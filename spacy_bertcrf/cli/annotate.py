@@ -21,6 +21,7 @@ from spacy_bertcrf.cli.text_files import (
     Delimiter,
     IdField,
     Keep,
+    Quotes,
     TextField,
     WholeFiles,
     warn_of_left_out,
@@ -67,6 +68,7 @@ def annotate_cli(
     stdin: Annotated[Kind, typer.Option(help="With -: what a line is")] = Kind["jsonl"],
     whole_files: WholeFiles = False,
     delimiter: Delimiter = None,
+    quotes: Quotes = True,
     shard_size: Annotated[
         int, typer.Option(help="Most texts in a file that is written: what a crash can cost", min=1)
     ] = 10_000,
@@ -126,6 +128,7 @@ def annotate_cli(
             shard_size=shard_size,
             whole_files=whole_files,
             delimiter=delimiter,
+            quotes=quotes,
         )
         if paths == ["-"]:
             _pipe(pipeline, code, gpu_id, settings, stdin.value, batch_size)

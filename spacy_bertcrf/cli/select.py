@@ -17,6 +17,7 @@ from spacy_bertcrf.cli.text_files import (
     Delimiter,
     IdField,
     Keep,
+    Quotes,
     TextField,
     WholeFiles,
     warn_of_failed,
@@ -60,6 +61,7 @@ def select_cli(
     keep: Keep = None,
     whole_files: WholeFiles = False,
     delimiter: Delimiter = None,
+    quotes: Quotes = True,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Choose the texts whose annotation teaches a pipeline most: a JSON line a text, the most
@@ -84,6 +86,7 @@ def select_cli(
             save_texts=True,
             whole_files=whole_files,
             delimiter=delimiter,
+            quotes=quotes,
         )
         rows = raw_rows(paths[:-1], output, settings, exclude or [])
         use_device(gpu_id)

@@ -26,6 +26,11 @@ Delimiter = Annotated[
     str | None, typer.Option(help="Between the columns of .csv files  [default: a comma]")
 ]
 
+Quotes = Annotated[
+    bool,
+    typer.Option(help="Fields of .csv and .tsv files may stand in quotes; else these are text"),
+]
+
 
 def warn_of_left_out(files: Sequence[Path]) -> None:
     """Warn of files that are not read, if there are any."""

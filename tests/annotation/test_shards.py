@@ -79,6 +79,8 @@ def test_every_text_is_in_one_shard(tmp_path, texts, kind, compression, size, rn
     if kind == "txt":
         texts = [f"{i} {text}" for i, text in enumerate(texts)]
         texts = [text.replace("\n", " ").rstrip("\r") for text in texts]
+    if kind == "tsv":  # a line of a text with a tab could be a row by itself
+        texts = [text.replace("\t", " ") for text in texts]
     file = write(tmp_path, f"texts.{kind}{compression}", content(texts, kind))
     # A second file, for shards go on from one to the next.
     more = write(tmp_path, "more.jsonl", content(["more"] * 3, "jsonl"))
@@ -108,6 +110,24 @@ def test_ids_are_made_of_file_and_line(tmp_path):
         (f"{file.path}:2", "two\nlines"),
         (f"{file.path}:4", "next"),
     ]
+
+
+def test_quotes_that_are_characters_as_any_other(tmp_path):
+    """Else texts of a .tsv without quoting are one, and nobody learns of it."""
+    rows = b'id\ttext\n1\t"Good morning\n2\tnice day"\n3\t"Hi" she said\n'
+    file = write(tmp_path, "texts.tsv", rows)
+    with pytest.raises(ValueError, match=r"texts\.tsv:2: 2 lines are one row.*--no-quotes"):
+        rows_of(file)
+    found = [row.text for row in rows_of(file, quotes=False)]
+    assert found == ['"Good morning', 'nice day"', '"Hi" she said']
+    file = write(tmp_path, "texts.tsv", b'id\ttext\n1\t"two\nlines"\n')
+    assert [row.text for row in rows_of(file)] == ["two\nlines"]
+
+
+def test_the_suffix_says_what_parts_columns(tmp_path):
+    rows = b"id\ttext\n1\ta, b\n"
+    for name in ("texts.TSV", "texts.csv.tsv", "texts.tsv"):
+        assert [row.text for row in rows_of(write(tmp_path, name, rows))] == ["a, b"]
 
 
 def test_a_file_can_be_one_text(tmp_path):
