@@ -193,13 +193,13 @@ def goes_on(checkpoints: "Checkpoints | None", *, resume: bool, overwrite: bool)
         if resume:
             raise ValueError("--resume needs the --output of the training that is resumed.")
         return False
-    found = checkpoints.newest_whole()
-    if found is not None and not resume and not overwrite:
+    found, existing = checkpoints.newest_whole(), checkpoints.paths()
+    if existing and not resume and not overwrite:
         raise ValueError(
-            f"{found} is a checkpoint of an earlier training. Go on with it by --resume, or remove "
-            "it by --overwrite."
+            f"{found or existing[0]} is a checkpoint of an earlier training. Go on with it by "
+            "--resume, or remove it by --overwrite."
         )
-    if resume and found is None and checkpoints.paths():
+    if resume and found is None and existing:
         raise ValueError(
             f"No checkpoint in {checkpoints.folder} is whole: files have been changed since they "
             "were written. Put them back, or begin anew by --overwrite."

@@ -124,7 +124,7 @@ class Strategy:
 
 def inner_bert(model: CRFTaggerModel) -> BertShim | None:
     """The BERT that is part of the model and trained with it, if there is one."""
-    if model.attrs["freeze_tok2vec"]:
+    if model.attrs["settings"].freeze_tok2vec:
         return None
     shims = [shim for node in model.get_ref("tok2vec").walk() for shim in node.shims]
     return next((shim for shim in shims if isinstance(shim, BertShim)), None)

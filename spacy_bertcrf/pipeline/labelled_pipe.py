@@ -1,7 +1,7 @@
 """The labels of a component, and the model that is built for them and grows with them."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -95,12 +95,14 @@ class LabelledPipe(TrainablePipe):
         labels: the labels, if they are known (from `spacy init labels`); otherwise they are
             all those of the examples, sorted.
 
-        Raises ValueError if there are no labels or no tokens, and if labels that a trained model
+        Raises ValueError if there are no labels or no tokens, if `labels` is no list of them, as
+        in the file of another component, and if labels that a trained model
         has are missing from `labels`. Warns once, with the count, if entities of the examples do
         not fit the tokens, and once if more than a fifth of the wordpieces of the first thousand
         texts are unknown to the BERT.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        _check_labels(labels, self.name)
         corpus_labels, texts, groups = self._survey(get_examples())
         if self.is_initialized and labels is not None:
             self._refuse_to_shrink(labels)
@@ -164,6 +166,7 @@ class LabelledPipe(TrainablePipe):
 
     def _grow_for(self, nlp: Language, name: str) -> None:
         old, labels = self.labels, labels_of_config(nlp, name)
+        _check_labels(labels, name)
         if labels is not None:
             self._refuse_to_shrink(labels)
         self._add_labels(labels_of_corpus(nlp, name, self.gold) if labels is None else labels)
@@ -209,6 +212,15 @@ class LabelledPipe(TrainablePipe):
     def _require_initialized(self) -> None:
         if not self.is_initialized:
             raise ValueError(Errors.E109.format(name=self.name))
+
+
+def _check_labels(labels: Any, name: str) -> None:
+    if isinstance(labels, str | Mapping):
+        raise ValueError(
+            f"The labels for '{name}' are of the kind {type(labels).__name__}, and not a list of "
+            "texts. Those of spaCy's ner are a mapping; `spacy init labels` writes those of "
+            f"'{name}'."
+        )
 
 
 def _advice_for_groups(groups: Sequence[str], gold: Gold) -> str:

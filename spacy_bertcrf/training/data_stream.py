@@ -15,7 +15,8 @@ from spacy_bertcrf.training.checkpoints.random_state import PlainRandomState
 
 
 class DataStream(Iterator[tuple[int, list[Example]]]):
-    """The batches of all epochs, each with the number of its epoch: those of `spacy train`.
+    """The batches of all epochs, each with the number of its epoch: those of `spacy train`,
+    unless a component draws from Python's random numbers in its updates, as spaCy's parser and ner.
 
     Reading, augmenting, shuffling and batching have random states of their own, from the first
     batch on, so that the batches do not depend on what else draws random numbers, and can be

@@ -29,7 +29,7 @@ from spacy_bertcrf.training.config_check import check_config
 from spacy_bertcrf.training.data_stream import DataStream
 from spacy_bertcrf.training.interruption import Interruption, TrainingInterrupted, noticing
 from spacy_bertcrf.training.ranks import ALONE, Ranks
-from spacy_bertcrf.training.saved_pipelines import MODEL_LAST, SavedPipelines
+from spacy_bertcrf.training.saved_pipelines import MODEL_BEST, MODEL_LAST, SavedPipelines
 from spacy_bertcrf.training.steps import Steps
 
 Say = Callable[[str, str], None]
@@ -234,7 +234,8 @@ def _take_steps(
 
 def _prepare(output: Path | None, is_resuming: bool) -> None:
     if output is not None and output.exists():
-        remove_leftovers(output)
+        for name in (MODEL_BEST, MODEL_LAST):
+            remove_leftovers(output, name)
     if not is_resuming:
         clean_output_dir(output)
 

@@ -93,7 +93,8 @@ class Steps:
         return bool(is_out_of_patience or (max_steps and step >= max_steps))
 
     def training_state(self) -> State:
-        """How far the training is, and the scores so far."""
+        """How far the training is, and the scores so far, with those that are saved with the
+        pipeline."""
         callback = self._training["before_update"]
         return {
             "n_taken": self.n_taken,
@@ -101,6 +102,7 @@ class Steps:
             "losses": {key: float(loss) for key, loss in self._losses.items()},
             "words": self._words,
             "seconds": self._seconds(),
+            "performance": self._nlp.meta.get("performance", {}),
             "before_update": (
                 callback.training_state() if isinstance(callback, Resumable) else None
             ),
@@ -113,6 +115,7 @@ class Steps:
         self._losses = dict(state["losses"])
         self._words = state["words"]
         self._seconds_before, self._start = state["seconds"], perf_counter()
+        self._nlp.meta["performance"] = state["performance"]
         callback = self._training["before_update"]
         if isinstance(callback, Resumable):
             callback.restore_training_state(state["before_update"])

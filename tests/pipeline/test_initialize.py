@@ -174,3 +174,11 @@ def test_aligned_entities_raise_no_warning(nlp, make_examples):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         nlp.get_pipe("bertcrf").initialize(lambda: make_examples(nlp))
+
+
+@pytest.mark.parametrize("labels", [{"0": {}, "1": {"name": 2}}, "name"])
+def test_labels_of_another_component_are_refused(labels, make_nlp, make_examples):
+    """Else who keeps the file of `ner` has labels "0" to "5"."""
+    nlp = make_nlp(**SMALL)
+    with pytest.raises(ValueError, match=r"not a list of texts.*spaCy's ner"):
+        nlp.get_pipe("bertcrf").initialize(lambda: make_examples(nlp), labels=labels)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import spacy
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -114,6 +115,21 @@ def test_a_frozen_tok2vec_stays_as_it_is(architecture, make_nlp, make_examples):
     for name in before.keys() - frozen:
         assert not np.array_equal(after[name], before[name]), name
     assert losses[-1]["bertcrf"] < losses[0]["bertcrf"]
+
+
+def test_what_was_frozen_can_be_thawed(make_nlp, make_examples, tmp_path):
+    """The usual order of work: first the head, and then BERT with it."""
+    nlp = make_nlp("cpu_cnn_crf", **{"components.bertcrf.model.freeze_tok2vec": True})
+    _initialized(nlp, make_examples).to_disk(tmp_path)
+    for is_frozen in (False, True):
+        setting = {"components.bertcrf.model.freeze_tok2vec": is_frozen}
+        loaded = spacy.load(tmp_path, config=setting)
+        before = _weights(loaded)
+        loaded.update(make_examples(loaded), sgd=Adam(0.01))
+        after = _weights(loaded)
+        inner = [name for name in before if name.startswith("bertcrf.tok2vec.")]
+        is_same = all(np.array_equal(after[name], before[name]) for name in inner)
+        assert is_same == is_frozen
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from thinc.api import Optimizer
 
 from spacy_bertcrf.models.resumable import NotResumableError, setting_up
 from spacy_bertcrf.training.checkpoints.checkpoints import Checkpoints
+from spacy_bertcrf.training.checkpoints.training_state import TrainingState
 from spacy_bertcrf.training.logs import log_records
 from spacy_bertcrf.training.loop import train
 
@@ -326,3 +327,36 @@ def test_an_optimizer_of_unknown_state_is_refused_before_the_training(make_confi
     finally:
         catalogue.REGISTRY.pop((*spacy.registry.optimizers.namespace, "tests.unknown.v1"))
     assert not (tmp_path / "log.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_labels_in_another_order_are_another_training(make_config, tmp_path):
+    """What was learned as one label would go on as the other."""
+    labels = tmp_path / "labels.json"
+    labels.write_text('["address", "name", "organization"]')
+    block = {"bertcrf": {"labels": {"@readers": "spacy.read_labels.v1", "path": str(labels)}}}
+    config = make_config("cpu_cnn_crf", {"max_steps": 2}, {"initialize.components": block})
+    run(config, tmp_path)
+    labels.write_text('["name", "address", "organization"]')
+    resumed(config, tmp_path, r"initialize\.components\.bertcrf\.labels\.path names has other")
+
+
+@pytest.mark.slow
+def test_the_scores_of_the_last_step_outlive_a_kill(make_config, tmp_path, monkeypatch):
+    """No evaluation follows that could find them once more."""
+    limits = {"max_steps": 0, "max_epochs": 2}
+    config = make_config("cpu_cnn_crf", limits, {"initialize.after_init": None})
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, tmp_path, frequency=1)
+    meta = tmp_path / "model-last" / "meta.json"
+    before = json.loads(meta.read_text())["performance"]
+    meta.unlink()
+    run(config, tmp_path, resume=True, frequency=1)
+    assert json.loads(meta.read_text())["performance"] == before
+    assert "ents_f" in before

@@ -1,6 +1,7 @@
 """Docs to a row of scores for each token, with the layer beside it that makes losses of these."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -18,6 +19,14 @@ CountScores: TypeAlias = Callable[[Any], int]
 
 BuildHead: TypeAlias = Callable[[Model, Any], None]
 """Gives the head its weights for this Y."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the config sets. In a class of their own, for thinc saves what it knows among a model's
+    attrs, and what is loaded would win over the config."""
+
+    freeze_tok2vec: bool
 
 
 def token_scorer(
@@ -53,7 +62,7 @@ def token_scorer(
         init=partial(_init, count_scores, build_head),
         layers=[tok2vec, sequence_tagger, head],
         refs={"tok2vec": tok2vec, "sequence_tagger": sequence_tagger, **refs},
-        attrs={"freeze_tok2vec": freeze_tok2vec, "token_dropout": 0.0},
+        attrs={"settings": Settings(freeze_tok2vec), "token_dropout": 0.0},
         dims={"nO": None},
     )
     update_in_place(tok2vec)
@@ -84,7 +93,7 @@ def _forward(
     model: CRFTaggerModel, docs: list[Doc], is_train: bool
 ) -> tuple[Ragged, Callable[[Ragged], list[Doc]]]:
     tok2vec = model.get_ref("tok2vec")
-    train_tok2vec = is_train and not model.attrs["freeze_tok2vec"]
+    train_tok2vec = is_train and not model.attrs["settings"].freeze_tok2vec
     by_doc, backprop_tok2vec = tok2vec(docs, train_tok2vec)
     vectors = concatenated(model.ops, by_doc)
     kept = _kept_tokens(model, vectors) if is_train else None

@@ -72,7 +72,7 @@ class Checkpoints:
         """Remove what kills have left behind, and all that is newer than a checkpoint, which a
         training goes on from; all there is if it begins anew."""
         if self.folder.exists():
-            remove_leftovers(self.folder)
+            remove_leftovers(self.folder, "step-*")
         for path in self.paths():
             if newest is None or _n_steps(path) > _n_steps(newest):
                 remove_folder(path)

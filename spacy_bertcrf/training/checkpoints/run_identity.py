@@ -19,14 +19,16 @@ CHUNK = 1 << 22  # bytes
 def run_identity(nlp: Language, n_processes: int) -> State:
     """The config, the corpora, the versions, the processes and the device of a training.
 
-    Corpora are the files, and the files of folders, that the config names in [corpora].
+    Corpora are the files, and the files of folders, that the config names in [corpora]; those in
+    [initialize] count too: labels, vectors, a pipeline to begin with.
     """
     config = nlp.config.interpolate()
     return {
         "config": json.loads(json.dumps(config)),
         "content": {
             key: content_digest(Path(value))
-            for key, value in _flat(config.get("corpora", {}), "corpora")
+            for block in ("corpora", "initialize")
+            for key, value in _flat(config.get(block, {}), block)
             if isinstance(value, str) and value and Path(value).exists()
         },
         "versions": {

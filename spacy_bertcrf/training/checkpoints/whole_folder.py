@@ -44,14 +44,18 @@ def remove_folder(target: Path) -> None:
         shutil.rmtree(old)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a kill within `write_folder` or `remove_folder` has left in a folder."""
-    for old in folder.glob(f".*{OLD}"):
+def remove_leftovers(folder: Path, names: str) -> None:
+    """Remove what a kill within `write_folder` or `remove_folder` has left in a folder.
+
+    names: a pattern that the names of the folders fit which are written there. Others may have
+        hidden files of their own.
+    """
+    for old in folder.glob(f".{names}{OLD}"):
         target = folder / old.name[1 : -len(OLD)]
         if not target.exists():
             old.rename(target)
         shutil.rmtree(old, ignore_errors=True)
-    for draft in folder.glob(f".*{DRAFT}"):
+    for draft in folder.glob(f".{names}{DRAFT}"):
         shutil.rmtree(draft, ignore_errors=True)
 
 

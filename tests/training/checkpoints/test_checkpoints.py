@@ -87,8 +87,11 @@ def test_what_a_kill_between_two_renames_leaves_is_put_back(tmp_path):
     """Where folders cannot be exchanged at once, there is a moment with none."""
     (tmp_path / ".model.old").mkdir()
     (tmp_path / ".model.tmp").mkdir()
-    remove_leftovers(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    others = {".venv.old", ".cache.tmp", ".git.old"}
+    for name in others:
+        (tmp_path / name).mkdir()
+    remove_leftovers(tmp_path, "model")
+    assert {path.name for path in tmp_path.iterdir()} == {"model", *others}, "whoever made them"
 
 
 @pytest.mark.parametrize("setting", ["frequency", "keep"])
