@@ -60,7 +60,13 @@ def read_row(
 
 
 def check_columns(columns: Sequence[str], file: InputFile, settings: Settings) -> None:
-    """Raise ValueError if a table lacks a column that the settings name, or has one twice."""
+    """Raise ValueError if a table lacks a column that the settings name, has one twice, or
+    one whose name is not UTF-8."""
+    for name in columns:
+        try:
+            _check_unicode(name)
+        except Faulty as fault:
+            raise ValueError(f"{file.name}:1: {fault}.") from None
     needed = {"--text-field": settings.text_field, "--id-field": settings.id_field}
     named = [*needed.items(), *(("--keep", column) for column in settings.keep)]
     for option, column in named:

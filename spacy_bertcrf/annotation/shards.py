@@ -180,7 +180,9 @@ def _cut_parquet(
 def _check_first(row: Row, file: InputFile) -> None:
     if row.fault is None:
         return
-    mend = " Name the field of the texts with --text-field." if file.kind != "text" else ""
+    # It may be a fault of the bytes, or of JSON.
+    is_of_field = row.fault.startswith("it has no ") or row.fault.endswith("no text")
+    mend = " Name the field of the texts with --text-field." if is_of_field else ""
     raise ValueError(f"{row.place} cannot be read: {row.fault}.{mend}")
 
 

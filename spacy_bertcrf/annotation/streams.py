@@ -26,6 +26,8 @@ def open_stream(file: InputFile, digest: Any = None) -> Iterator[BinaryIO]:
     if a .zst file is to be read without pyarrow.
     """
     with ExitStack() as opened, _whole(file):
+        if file.compression and not file.path.stat().st_size:
+            raise ValueError(f"{file.name} is empty, which no compressed file is: it was cut off.")
         stored: Any = opened.enter_context(file.path.open("rb", buffering=0))
         if digest is not None:
             stored = _Digested(stored, digest)

@@ -130,6 +130,25 @@ def test_the_suffix_says_what_parts_columns(tmp_path):
         assert [row.text for row in rows_of(write(tmp_path, name, rows))] == ["a, b"]
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("texts.csv", "标题,text\na,b\n".encode("gbk"), r"texts\.csv:1: byte 0xB1 is not UTF-8"),
+        ("texts.jsonl", b"{\n", r"texts\.jsonl:1 cannot be read: no JSON: .*\)\.$"),
+        ("texts.jsonl", b'{"txt": "a"}\n', r"no 'text', only 'txt'\. Name the field"),
+    ],
+)
+def test_what_is_wrong_is_what_is_said(tmp_path, name, data, expected):
+    with pytest.raises(ValueError, match=expected):
+        rows_of(write(tmp_path, name, data))
+
+
+def test_an_empty_compressed_file_was_cut_off(tmp_path):
+    (tmp_path / "texts.jsonl.gz").touch()
+    with pytest.raises(ValueError, match="cut off"):
+        rows_of(input_file(tmp_path / "texts.jsonl.gz"))
+
+
 def test_a_file_can_be_one_text(tmp_path):
     file = write(tmp_path, "letter.txt", b"Dear\n\nall\n")
     (row,) = rows_of(file, whole_files=True)
