@@ -245,7 +245,7 @@ def test_a_machine_that_is_lost_ends_the_training(command, few_imports, machines
     ever says that it is gone."""
     names, address = machines
     ranks = [["ip", "netns", "exec", name, sys.executable, *MODULE] for name in names]
-    arguments = [*command(), "--timeout", "4"]
+    arguments = [*command(), "--timeout", "10"]
     port = free_port()
     settings = [{**few_imports, **variables(rank, port, address)} for rank in range(2)]
     with (
