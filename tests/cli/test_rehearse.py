@@ -110,5 +110,5 @@ def test_a_training_goes_on_with_its_own_teacher_alone(corpora, trained, tmp_pat
     code, output = run(*arguments, "--resume")
     assert code == 1
     assert "The training cannot be resumed" in output
-    assert "has other files than when the training began" in output
+    assert "what initialize.before_init.path names has other content" in output
     assert "--overwrite" in output

@@ -15,6 +15,7 @@ from spacy.util import fix_random_seed
 from spacy_bertcrf.layers.chains import TagChain
 from spacy_bertcrf.models.distillation.beliefs import beliefs, tags_of
 from spacy_bertcrf.models.distillation.divergence import divergence
+from spacy_bertcrf.models.resumable import NotResumableError
 from spacy_bertcrf.tagging import TagSet
 from spacy_bertcrf.training.strategies.distillation import Distillation
 from spacy_bertcrf.training.strategies.kept_beliefs import KeptBeliefs
@@ -214,6 +215,16 @@ def test_other_teachers_are_asked_anew(teacher, make_student, tmp_path):
     assert taught(make_student(), Distillation(other, kept_in=file), 1) == pytest.approx(
         alone, rel=0.05
     )
+
+
+def test_a_training_goes_on_with_its_own_teacher_alone(teacher, make_student, tmp_path):
+    """Else half of it would have learned from one model, and half from another."""
+    state = Distillation(teacher).training_state()
+    Distillation(teacher).restore_training_state(state)
+    other = tmp_path / "other"
+    make_student(seed=2).to_disk(other)
+    with pytest.raises(NotResumableError, match="has other files than when the training began"):
+        Distillation(other).restore_training_state(state)
 
 
 @pytest.mark.slow
