@@ -53,9 +53,6 @@ def main() -> None:
     options += ["--likelihood", args.likelihood, *([] if args.baseline else ["--no-baseline"])]
     options += ["--annotated" if args.annotated else "--no-annotated"]
     settings = training(real, "zh-char-bert-4l", args.rate, args.epochs, args.float32)
-    if args.begin_with:
-        begin = {"@callbacks": "spacy-bertcrf.begin_with.v1", "component": "bertcrf"}
-        settings["initialize.before_init"] = json.dumps(begin | {"path": str(args.begin_with)})
     if args.layers:
         first = json.dumps({"num_hidden_layers": args.layers})
         settings["components.bertcrf.model.tok2vec.transformer_config"] = first
@@ -70,7 +67,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--teacher-epochs", type=int, default=4)
     parser.add_argument("--config", default="bert_crf", help="a name in configs/")
     parser.add_argument("--layers", type=int, help="the first so many of the student's BERT")
-    parser.add_argument("--begin-with", type=Path, help="a student of before that goes on")
     parser.add_argument("--limit", type=int, help="the first so many sentences of train")
     parser.add_argument("--titles", type=int, default=15000)
     parser.add_argument("--epochs", type=int, default=3)
