@@ -151,7 +151,7 @@ def _cut_file(number: int, file: InputFile, settings: Settings, cutter: _Cutter)
             check_columns(names, file, settings)
         else:
             if n == 0:
-                _check_first(read_row(record, file, settings, names), file)
+                _check_first(read_row(record, file, settings, names), settings.text_field)
             cutter.add(number, n, 1, place, record.next.offset - place.offset)
             n += 1
         place = record.next
@@ -171,17 +171,17 @@ def _cut_parquet(
     # All columns: more than is read, and so on the safe side.
     bytes_a_row = sum(group.total_byte_size for group in groups) // max(1, n)
     for record in itertools.islice(records(file, settings), 1):
-        _check_first(read_row(record, file, settings), file)
+        _check_first(read_row(record, file, settings), settings.text_field)
     for i in range(n):
         cutter.add(number, i, 1, Place(i, i + 1), bytes_a_row)
     return names, n
 
 
-def _check_first(row: Row, file: InputFile) -> None:
+def _check_first(row: Row, text_field: str) -> None:
     if row.fault is None:
         return
-    # It may be a fault of the bytes, or of JSON.
-    is_of_field = row.fault.startswith("it has no ") or row.fault.endswith("no text")
+    # It may be a fault of the bytes, of JSON, or of the id.
+    is_of_field = repr(text_field) in row.fault
     mend = " Name the field of the texts with --text-field." if is_of_field else ""
     raise ValueError(f"{row.place} cannot be read: {row.fault}.{mend}")
 

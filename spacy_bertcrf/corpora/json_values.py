@@ -236,11 +236,7 @@ def _of_text(
                 problems.add(BAD_LINE, line, "the list has no end: the file is cut off here")
             return
         try:
-            value, at = _DECODER.raw_decode(text, at)
-        except RepeatedKey as err:
-            if problems is not None:
-                problems.add(BAD_LINE, line, f"{err}; left out")
-            _, at = _LENIENT.raw_decode(text, at)
+            value, at, fault = _value_at(text, at)
         except (ValueError, RecursionError) as err:
             if problems is not None:
                 what = f"not JSON: {explain(err, text)}; the rest of the file is left out"
@@ -248,10 +244,21 @@ def _of_text(
                     line += len(_LINE_ENDS.findall(text, at, getattr(err, "pos", at)))
                 problems.add(BAD_LINE, line, what)
             return
-        else:
+        if fault is None:
             yield Value(line, value)
+        elif problems is not None:
+            problems.add(BAD_LINE, line, f"{fault}; left out")
         if comma := _COMMA.match(text, at):
             at = comma.end()
+
+
+def _value_at(text: str, at: int) -> tuple[Any, int, RepeatedKey | None]:
+    """The value that begins at `at`, and where it ends; or why it is left out. Raises ValueError or
+    RecursionError where it is broken."""
+    try:
+        return *_DECODER.raw_decode(text, at), None
+    except RepeatedKey as err:
+        return None, _LENIENT.raw_decode(text, at)[1], err
 
 
 def _way_to(text: str, keys: Sequence[str]) -> int | None:

@@ -96,10 +96,10 @@ class LabelledPipe(TrainablePipe):
             all those of the examples, sorted.
 
         Raises ValueError if there are no labels or no tokens, if `labels` is no list of them, as
-        in the file of another component, and if labels that a trained model
-        has are missing from `labels`. Warns once, with the count, if entities of the examples do
-        not fit the tokens, and once if more than a fifth of the wordpieces of the first thousand
-        texts are unknown to the BERT.
+        in the file of another component, and if labels that a trained model has are missing from
+        `labels`. Warns once, with the count, if entities of the examples do not fit the tokens,
+        and once if more than a fifth of the wordpieces of the first thousand texts are unknown to
+        the BERT.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         _check_labels(labels, self.name)

@@ -143,6 +143,12 @@ def test_what_is_wrong_is_what_is_said(tmp_path, name, data, expected):
         rows_of(write(tmp_path, name, data))
 
 
+def test_a_missing_id_is_no_fault_of_the_text(tmp_path):
+    file = write(tmp_path, "texts.jsonl", b'{"text": "a"}\n')
+    with pytest.raises(ValueError, match=r"it has no id under 'key'\.$"):
+        rows_of(file, id_field="key")
+
+
 def test_an_empty_compressed_file_was_cut_off(tmp_path):
     (tmp_path / "texts.jsonl.gz").touch()
     with pytest.raises(ValueError, match="cut off"):

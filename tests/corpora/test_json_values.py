@@ -103,6 +103,10 @@ def test_a_key_with_two_values_costs_no_other_element():
     text = '[\n{"a": 1, "a": 2},\n{"a": "\t"}\n]'
     assert list(read_values(source_of(text), problems)) == [(3, {"a": "\t"})]
     assert [p.line for p in problems] == [2]
+    problems = ProblemLog(Path("f.json"))
+    text = '[\n{"a": 1},\n{"b": {"a": 1, "a": 2}, broken'
+    assert list(read_values(source_of(text), problems)) == [(2, {"a": 1})]
+    assert [p.line for p in problems] == [3], "which is broken besides"
 
 
 def test_a_broken_object_is_told_with_the_line_of_the_fault():
